@@ -1,1 +1,68 @@
-fn main() {}
+//! Automation for Switchboard, started as `cargo xtask <command>`.
+//!
+//! It installs nothing silently, builds with the debug profile only and needs no
+//! program beyond the Rust toolchain and the system packages that it names.
+#![expect(clippy::print_stdout, reason = "a command line tool talks on stdout")]
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+mod conformance;
+mod demo;
+mod packages;
+mod postgres;
+mod process;
+mod server;
+mod steps;
+mod test;
+mod tidy;
+mod trees;
+mod workspace;
+
+const USAGE: &str = "\
+Automation for Switchboard.
+
+usage: cargo xtask <command>
+
+  demo [--detach]    build, serve the reference agents offline, hold one spoken call that books,
+                     then keep serving until Ctrl-C (--detach leaves the server running, prints its pid)
+  test               everything CI runs: tidy, format, clippy, all tests on SQLite and PostgreSQL 15,
+                     dependency rules, foreign SDKs against the running server
+  tidy [--threats]   what a machine can check of our habits, in a second
+                     (--threats lists which tests name which requirement)
+";
+
+/// Exit code for a command line that nobody can carry out.
+const WRONG_USE: u8 = 2;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["demo"] => demo::run(demo::Ending::Foreground),
+        ["demo", "--detach"] => demo::run(demo::Ending::Detached),
+        ["test"] => test::run(),
+        ["tidy"] => tidy::run(),
+        ["tidy", "--threats"] => tidy::print_threats(),
+        [] | ["help" | "-h" | "--help"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        unknown => {
+            eprintln!("error: no such command: {}\n\n{USAGE}", unknown.join(" "));
+            return ExitCode::from(WRONG_USE);
+        }
+    };
+    report(result)
+}
+
+fn report(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

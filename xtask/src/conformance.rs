@@ -1,0 +1,87 @@
+//! Software nobody here wrote, on the other end of `/v1/realtime`: the scripts under
+//! `conformance/` drive published SDKs against the running server.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::postgres::free_port;
+use crate::process;
+use crate::server::{Lifetime, Place, Server, string_fields};
+use crate::workspace;
+
+/// The agent that the SDKs talk to.
+const AGENT: &str = "medspa";
+
+pub(crate) fn run() -> Result<()> {
+    let scripts = workspace::root().join("conformance");
+    let python = environment(&scripts.join("requirements.txt"))?;
+    let server = start()?;
+    let key = new_key(&server)?;
+    let mut command = Command::new(python);
+    command.current_dir(&scripts).arg("run.py");
+    command.args(["--server", &server.url(), "--key", &key, "--agent", AGENT]);
+    process::run(&mut command)
+}
+
+/// A Python environment with the pinned SDKs, made once per list of requirements.
+fn environment(requirements: &Path) -> Result<PathBuf> {
+    let folder = workspace::target().join("conformance-venv");
+    let python = folder.join("bin").join("python");
+    let stamp = folder.join("installed-requirements.txt");
+    let wanted = std::fs::read(requirements)
+        .with_context(|| format!("cannot read {}", requirements.display()))?;
+    if std::fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    process::run(
+        Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(&folder),
+    )?;
+    let mut install = Command::new(&python);
+    install.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]);
+    process::run(install.arg("--requirement").arg(requirements))?;
+    std::fs::write(&stamp, wanted)?;
+    Ok(python)
+}
+
+/// A server on an empty database of its own.
+fn start() -> Result<Server> {
+    let folder = workspace::target().join("conformance-data");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    std::fs::create_dir_all(&folder)?;
+    let place = Place {
+        port: free_port()?,
+        database_url: format!("sqlite://{}", folder.join("switchboard.db").display()),
+        log: folder.join("server.log"),
+    };
+    Server::start(place, Lifetime::Ours)
+}
+
+fn new_key(server: &Server) -> Result<String> {
+    let mut command = server.command();
+    command.args([
+        "key",
+        "create",
+        "--tenant",
+        AGENT,
+        "--name",
+        "conformance",
+        "--json",
+    ]);
+    let json = process::read(&mut command)?;
+    let key = string_fields(&json, "key")
+        .first()
+        .map(|key| (*key).to_owned());
+    key.context("`switchboard key create --json` printed no key")
+}

@@ -1,0 +1,175 @@
+//! Requirements of the threat model: each id that is claimed is named by a test.
+//!
+//! A test names an id in its own name (`h1_wrong_signature_is_refused`) or in the comment
+//! directly above it (`/// S3: …`).
+
+use super::Finding;
+use super::files::{SourceFile, SourceTree};
+use super::links::code_spans;
+
+const PAGE: &str = "SECURITY.md";
+
+/// Ids whose requirement the code claims to meet.
+const CLAIMED: [&str; 26] = [
+    "H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8", "S1", "S2", "S3", "S4", "S5", "I1", "I2", "I3",
+    "I4", "I5", "A1", "A2", "A6", "D5", "R1", "R3", "R4", "R7",
+];
+
+pub(super) fn check(tree: &SourceTree) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (id, tests) in tests_by_id(tree) {
+        if tests.is_empty() {
+            findings.push(Finding::new(PAGE, 0, format!("no test names {id}")));
+        }
+    }
+    let Some(page) = tree.find(PAGE) else {
+        findings.push(Finding::new(PAGE, 0, "is missing"));
+        return findings;
+    };
+    for (number, line) in page.numbered_lines() {
+        let Some(id) = id_of_row(line) else { continue };
+        let names = code_spans(line).filter(|span| is_test_name(span));
+        for name in names.filter(|name| !function_exists(tree, name)) {
+            findings.push(Finding::new(
+                PAGE,
+                number,
+                format!("{id}: no such test: {name}"),
+            ));
+        }
+    }
+    findings
+}
+
+/// Each claimed id with the tests that name it, as `path::name`.
+pub(super) fn tests_by_id(tree: &SourceTree) -> Vec<(&'static str, Vec<String>)> {
+    let tests: Vec<Test<'_>> = tree.with_ending("rs").flat_map(tests_in).collect();
+    CLAIMED
+        .iter()
+        .map(|id| {
+            let naming = tests.iter().filter(|test| test.names(id));
+            (
+                *id,
+                naming
+                    .map(|test| format!("{}::{}", test.path, test.name))
+                    .collect(),
+            )
+        })
+        .collect()
+}
+
+struct Test<'a> {
+    path: &'a str,
+    name: &'a str,
+    /// The comment and attribute lines directly above the function.
+    above: Vec<&'a str>,
+}
+
+impl Test<'_> {
+    fn names(&self, id: &str) -> bool {
+        let lower = id.to_ascii_lowercase();
+        let in_name = self.name.split('_').any(|word| word == lower);
+        let comments = self.above.iter().filter(|line| line.starts_with("//"));
+        let mut words =
+            comments.flat_map(|line| line.split(|letter: char| !letter.is_alphanumeric()));
+        in_name || words.any(|word| word == id)
+    }
+}
+
+/// Functions of a file that carry a test attribute, or stand inside a property-test macro
+/// (where the attribute is the same).
+fn tests_in(file: &SourceFile) -> Vec<Test<'_>> {
+    let mut tests = Vec::new();
+    let mut above: Vec<&str> = Vec::new();
+    for line in file.text.lines().map(str::trim) {
+        if line.starts_with("//") || line.starts_with("#[") {
+            above.push(line);
+            continue;
+        }
+        let is_test = above
+            .iter()
+            .any(|line| line.starts_with("#[") && line.contains("test"));
+        if let Some(name) = function_name(line).filter(|_| is_test) {
+            let above = std::mem::take(&mut above);
+            tests.push(Test {
+                path: &file.path,
+                name,
+                above,
+            });
+        }
+        above.clear();
+    }
+    tests
+}
+
+fn function_name(line: &str) -> Option<&str> {
+    let mut words = line.split_whitespace().skip_while(|word| *word != "fn");
+    words.next()?;
+    words.next()?.split(['(', '<']).next()
+}
+
+/// `| H1 | …` → `H1`.
+fn id_of_row(line: &str) -> Option<&str> {
+    let cell = line.trim().strip_prefix('|')?.split('|').next()?.trim();
+    let digits = cell.trim_start_matches(|letter: char| letter.is_ascii_uppercase());
+    let is_id = cell.len() == digits.len() + 1 && digits.parse::<u8>().is_ok();
+    is_id.then_some(cell)
+}
+
+/// Names of three words and more; shorter code on the page is something else.
+fn is_test_name(span: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    span.bytes().all(is_word) && span.matches('_').count() >= 2
+}
+
+fn function_exists(tree: &SourceTree, name: &str) -> bool {
+    let declaration = format!("fn {name}(");
+    tree.with_ending("rs")
+        .any(|file| file.text.contains(&declaration))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: &str = "\
+/// S3: a stream that never starts is closed.
+#[tokio::test]
+async fn silence_before_start_closes() {}
+
+#[test]
+fn h1_wrong_signature_is_refused() {}
+
+/// H2 is only mentioned here.
+fn no_test_at_all() {}
+";
+
+    fn tests_of(id: &str) -> Vec<String> {
+        let tree = SourceTree::of(&[("a.rs", SOURCE)]);
+        let found = tests_by_id(&tree)
+            .into_iter()
+            .find(|(known, _)| *known == id);
+        found.expect("a claimed id").1
+    }
+
+    #[test]
+    fn an_id_is_named_by_a_tests_name_or_comment() {
+        assert_eq!(tests_of("S3"), ["a.rs::silence_before_start_closes"]);
+        assert_eq!(tests_of("H1"), ["a.rs::h1_wrong_signature_is_refused"]);
+    }
+
+    #[test]
+    fn a_comment_on_another_function_names_nothing() {
+        assert!(tests_of("H2").is_empty());
+    }
+
+    #[test]
+    fn a_test_named_in_the_table_must_exist() {
+        let row = "| H1 | signature | `h1_right_signature_is_taken` | met |";
+        let tree = SourceTree::of(&[("a.rs", SOURCE), (PAGE, row)]);
+        assert!(
+            check(&tree)
+                .iter()
+                .any(|finding| finding.message.contains("no such test"))
+        );
+    }
+}
