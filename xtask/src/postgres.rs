@@ -22,15 +22,15 @@ const MAJOR_VERSION: &str = "15";
 /// An empty cluster is ready in about 0.2 s; a loaded two-core machine may need longer.
 const READY_MAX: Duration = Duration::from_secs(60);
 
-/// Settings of a server whose data nobody will miss. Every test has its own database and
-/// pool, hence the many connections.
+/// Settings of a server whose data nobody will miss. Every test has its own database and pool,
+/// hence the many connections. Tests provoke errors on purpose, hence the silent log.
 const THROWAWAY_SETTINGS: [&str; 6] = [
     "listen_addresses=127.0.0.1",
     "fsync=off",
     "synchronous_commit=off",
     "full_page_writes=off",
     "max_connections=300",
-    "log_min_messages=fatal",
+    "log_min_messages=panic",
 ];
 
 /// A running server; dropping it stops it and removes its files.
@@ -92,7 +92,8 @@ impl Postgres {
                 bail!("PostgreSQL ended with {status} while starting");
             }
             let mut ask = Command::new(binaries.join("pg_isready"));
-            if process::succeeds(ask.args(["-q", "-h", "127.0.0.1", "-p", &port])) {
+            if process::succeeds(ask.args(["-q", "-U", "postgres", "-h", "127.0.0.1", "-p", &port]))
+            {
                 return Ok(());
             }
             std::thread::sleep(POLL_INTERVAL);
@@ -148,7 +149,11 @@ fn as_unprivileged(program: &Path) -> Command {
     command
 }
 
+/// Makes the folder new. One of our process id can only be left over from somebody who was killed.
 fn make_folder(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder)?;
+    }
     std::fs::create_dir(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     if process::is_root() {
         process::run(Command::new("chown").arg("postgres").arg(folder))?;

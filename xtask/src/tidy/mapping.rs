@@ -33,13 +33,12 @@ pub(super) fn check(tree: &SourceTree) -> Vec<Finding> {
         if state == "planned" {
             continue;
         }
-        let names = code_spans(cells[HERE]).chain(code_spans(cells[HOW_TO_SEE]));
-        for name in names.filter(|name| !exists(tree, name)) {
-            findings.push(Finding::new(
-                PAGE,
-                number,
-                format!("`{name}` exists nowhere, yet it {state}"),
-            ));
+        for cell in [cells[HERE], cells[HOW_TO_SEE]] {
+            let is_table = cell.starts_with("table");
+            for name in code_spans(cell).filter(|name| !exists(tree, name, is_table)) {
+                let message = format!("`{name}` exists nowhere, yet its row says: {state}");
+                findings.push(Finding::new(PAGE, number, message));
+            }
         }
     }
     findings
@@ -54,8 +53,12 @@ fn cells_of(line: &str) -> Option<Vec<&str>> {
     is_row.then_some(cells)
 }
 
-/// Whether the code knows the name. Its form says where to look.
-fn exists(tree: &SourceTree, name: &str) -> bool {
+/// Whether the code knows the name. Its form says where to look, and a cell that begins with
+/// "table" says it of plain words.
+fn exists(tree: &SourceTree, name: &str, is_table: bool) -> bool {
+    if is_table {
+        return is_in(tree, "sql", "crates/", &format!("create table {name} "));
+    }
     let first = name.split(' ').next().unwrap_or(name);
     if first == "switchboard" {
         return command_exists(tree, name, "crates/switchboard/src/");
@@ -77,10 +80,8 @@ fn exists(tree: &SourceTree, name: &str) -> bool {
     if name.contains('/') {
         return tree.contains(name.trim_end_matches('*'));
     }
-    let quoted = format!("\"{name}\"");
-    is_in(tree, "rs", "crates/", &quoted)
-        || is_in(tree, "toml", "agents/", name)
-        || is_in(tree, "sql", "crates/", &format!("create table {name} "))
+    is_in(tree, "toml", "agents/", name)
+        || is_in(tree, "sql", "crates/", name)
         || is_in(tree, "rs", "crates/", name)
 }
 
@@ -181,24 +182,30 @@ mod tests {
 
     #[test]
     fn names_of_working_rows_exist() {
-        let row = "| a | `/twilio/voice`, `calls.handshake_ms`, `turns`, `agents/medspa.toml` | | `switchboard list tool-calls --tenant medspa` | works |";
-        assert!(messages(row).is_empty(), "{:?}", messages(row));
+        for cell in [
+            "`/twilio/voice`",
+            "setting `calls.handshake_ms`",
+            "table `turns`",
+            "file `agents/medspa.toml`",
+        ] {
+            let row =
+                format!("| a | {cell} | | `switchboard list tool-calls --tenant medspa` | works |");
+            assert!(messages(&row).is_empty(), "{:?}", messages(&row));
+        }
     }
 
     #[test]
     fn an_invented_name_in_a_working_row_is_found() {
-        for name in [
-            "/twilio/nothing",
-            "log.handshake_ms",
-            "switchboard paint",
-            "wallets",
-            "agents/x.toml",
+        for cell in [
+            "`/twilio/nothing`",
+            "setting `log.handshake_ms`",
+            "`switchboard paint`",
+            "`wallets`",
+            "file `agents/x.toml`",
+            "tables `turns`, `List`",
         ] {
-            assert_eq!(
-                messages(&format!("| a | `{name}` | | | works |")).len(),
-                1,
-                "{name}"
-            );
+            let row = format!("| a | {cell} | | | works |");
+            assert_eq!(messages(&row).len(), 1, "{cell}");
         }
     }
 
