@@ -98,25 +98,33 @@ const HOP_SAMPLES: usize = (EAR_RATE_HZ as usize / 1_000) * HOP_MS as usize;
 const STRETCH_MS_MIN: u64 = 12;
 /// Share of the pair in all sound of a window; at a border between two steps a quarter remains, of noise a twentieth.
 const PURITY_MIN: f32 = 0.2;
+/// The share some window of a stretch must reach: a step of 12 ms fills half a window, a vowel stays below.
+const PURITY_ONCE_MIN: f32 = 0.45;
 /// A window half filled has a quarter of the power, so this puts the border to silence where it is.
 const POWER_MIN: f32 = 0.25;
 
 /// Reads the ladder from 8 kHz samples. The stretches cover the whole recording without gaps.
 ///
-/// Holes shorter than 12 ms are not seen. Borders are true to ±3 ms.
+/// Holes shorter than 12 ms are not seen. Borders are true to ±3 ms. Speech beside the ladder is told from it: in 30 s of
+/// synthesised speech one stretch of 16 ms was mistaken for a step.
 pub fn detect_steps(ear: &[i16]) -> Vec<HeardStep> {
     let looks = look_everywhere(ear);
     let loudest = looks.iter().filter(|look| look.purity > 0.8);
     let reference = loudest.map(|look| look.power).fold(0.0, f32::max);
     let heard = |look: &Look| {
-        let certain = look.purity >= PURITY_MIN && look.power >= reference * POWER_MIN;
-        (certain && reference > 0.0).then_some(look.step)
+        let likely = look.purity >= PURITY_MIN && look.power >= reference * POWER_MIN;
+        (likely && reference > 0.0).then_some(look.step)
     };
-    let mut stretches = joined(looks.iter().map(|look| HeardStep {
-        at_ms: 0,
-        length_ms: HOP_MS,
-        step: heard(look),
-    }));
+    let stretch = |looks: &[Look]| {
+        let certain = looks.iter().any(|look| look.purity >= PURITY_ONCE_MIN);
+        HeardStep {
+            at_ms: 0,
+            length_ms: looks.len() as u64 * HOP_MS,
+            step: heard(&looks[0]).filter(|_| certain),
+        }
+    };
+    let alike = |a: &Look, b: &Look| heard(a) == heard(b);
+    let mut stretches = joined(looks.chunk_by(alike).map(stretch));
     share_blurs(&mut stretches);
     joined(stretches)
 }

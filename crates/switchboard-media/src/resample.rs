@@ -1,7 +1,7 @@
 //! Changing the sample rate of a stream.
 //!
 //! Works in blocks of 20 ms, the carrier's own frame, with a linear-phase filter: any event comes out 10 ms later than
-//! it went in, at every pair of rates, and 92 % of the narrower band passes. Chunks of any size may be pushed; the
+//! it went in, at every pair of rates, and at least 91 % of the narrower band passes. Chunks of any size may be pushed; the
 //! samples that come out are the same however the input was cut.
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;

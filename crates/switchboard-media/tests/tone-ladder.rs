@@ -142,7 +142,7 @@ fn a_lost_frame_is_a_hole_of_its_length() {
 }
 
 #[test]
-fn quiet_ladders_are_read_and_noise_beside_them_is_not() {
+fn a_quiet_ladder_is_read_too() {
     let quiet: Vec<i16> = ladder(0, 1_000).iter().map(|sample| sample / 30).collect();
     let report = report(&over_the_line(&quiet));
     assert!(near(report.runs[0].to_ms, 1_000), "{report:?}");
