@@ -11,7 +11,7 @@ use crate::process;
 /// A program or data set from the system, with the Debian package that brings it.
 #[derive(Clone, Copy)]
 pub(crate) struct Package {
-    /// Name in Debian 12 and Ubuntu 24.04.
+    /// Name in Debian 12.
     debian: &'static str,
     /// What we use it for, in the words of the message.
     purpose: &'static str,

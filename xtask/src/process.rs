@@ -9,9 +9,9 @@ use anyhow::{Context, Result, bail};
 /// Between two looks at something we wait for. Short beside any start we wait for.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How long a stopped program may take to say goodbye before it is killed.
-/// The server's own drain is shorter when no call is live.
-const GOODBYE_MAX: Duration = Duration::from_secs(20);
+/// How long a stopped program may take to say goodbye before it is killed. The server's own
+/// limit for live calls (`http.drain_ms_max`, 20 s) must fit into it.
+const GOODBYE_MAX: Duration = Duration::from_secs(30);
 
 /// Prints the command, runs it with our own output, and fails unless it exits with 0.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
@@ -54,12 +54,17 @@ pub(crate) fn is_root() -> bool {
 /// `setpriv` (util-linux) sets this on Linux; without it the program runs as it is and
 /// only our orderly end stops it.
 pub(crate) fn ends_with_us(signal: &str, program: &Path) -> Command {
-    if !is_on_path("setpriv") {
+    if !can_end_with_us() {
         return Command::new(program);
     }
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", signal, "--"]).arg(program);
     command
+}
+
+/// Whether [`ends_with_us`] can keep its word here.
+pub(crate) fn can_end_with_us() -> bool {
+    is_on_path("setpriv")
 }
 
 /// A program that runs behind us. Dropping it stops it and waits for its end.

@@ -65,8 +65,9 @@ impl Server {
             Lifetime::Ours => process::ends_with_us("TERM", &binary),
             Lifetime::Detached => Command::new(&binary),
         };
-        if lifetime == Lifetime::Detached {
-            // Its own group: Ctrl-C in this terminal must not reach it.
+        if lifetime == Lifetime::Detached || process::can_end_with_us() {
+            // Its own group: Ctrl-C reaches us, and the server hears of it once, by our end. A
+            // second signal would cut its drain short.
             command.process_group(0);
         }
         at(&place, &mut command);
@@ -142,7 +143,6 @@ fn at(place: &Place, command: &mut Command) {
         }
     }
     let address = format!("127.0.0.1:{}", place.port);
-    command.env("SWITCHBOARD_HTTP__PUBLIC_URL", format!("http://{address}"));
     command.env("SWITCHBOARD_HTTP__LISTEN", address);
     command.env("SWITCHBOARD_DATABASE__URL", &place.database_url);
 }

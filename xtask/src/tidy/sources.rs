@@ -22,8 +22,8 @@ const LEFTOVERS: [&str; 6] = [
     concat!("FIX", "ME"),
 ];
 
-/// Comment lines drawn to be seen instead of read.
-const BANNERS: [&str; 4] = ["// ---", "// ===", "// ***", "// ###"];
+/// Comment lines drawn to be seen instead of read, or that number what the code does.
+const BANNERS: [&str; 6] = ["// ---", "// ===", "// ***", "// ###", "// Step ", "// 1."];
 
 pub(super) fn check(tree: &SourceTree) -> Vec<Finding> {
     tree.with_ending("rs").flat_map(check_file).collect()
@@ -58,7 +58,7 @@ fn check_file(file: &SourceFile) -> Vec<Finding> {
             findings.push(Finding::new(
                 &file.path,
                 number,
-                "a banner: make it a sentence or a file",
+                "a banner or a step: say why, or name a function",
             ));
         }
         if let Some(name) = inline_module(line).filter(|name| EMPTY_NAMES.contains(name)) {
