@@ -21,6 +21,8 @@ pub(crate) fn run() -> Result<()> {
     let key = new_key(&server)?;
     let mut command = Command::new(python);
     command.current_dir(&scripts).arg("run.py");
+    // The scripts' folder belongs to the repository and stays as it is.
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
     command.args(["--server", &server.url(), "--key", &key, "--agent", AGENT]);
     process::run(&mut command)
 }
