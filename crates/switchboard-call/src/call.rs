@@ -1,0 +1,276 @@
+//! The call: its state, the one big match, and the queue of what it asks for. Each arm calls the file that
+//! owns the decision.
+
+use std::collections::VecDeque;
+
+use crate::budget::Budget;
+use crate::consent::Consent;
+use crate::dead_air::DeadAir;
+use crate::ending::Goodbye;
+use crate::event::{CallEvent, EventKind};
+use crate::floor::Floor;
+use crate::handoff::{Handoff, HandoffReason, HandoffUnderWay};
+use crate::input::{CallerAudio, Control, FromLeg, FromModel, Input, LegClosed, TurnTaking};
+use crate::interruption::{Interruption, StopCause};
+use crate::model_session::ModelSession;
+use crate::output::{Command, Output, Record, ToLeg, ToModel};
+use crate::phase::Phase;
+use crate::playback::Playback;
+use crate::reply::Replies;
+use crate::settings::CallSettings;
+use crate::silence::SilenceClock;
+use crate::time::Moment;
+use crate::tool_call::ToolCalls;
+use crate::turn::TurnLog;
+
+/// One live call. Feed one input, then drain every output until it names its wake time, then wait.
+#[derive(Debug)]
+pub struct Call {
+    pub(crate) settings: CallSettings,
+    pub(crate) phase: Phase,
+    pub(crate) leg_ready: bool,
+    pub(crate) handshake_open: bool,
+    pub(crate) length_warned: bool,
+    pub(crate) turn_taking: TurnTaking,
+    pub(crate) model: ModelSession,
+    pub(crate) floor: Floor,
+    pub(crate) replies: Replies,
+    pub(crate) playback: Playback,
+    pub(crate) interruption: Interruption,
+    pub(crate) turns: TurnLog,
+    pub(crate) tools: ToolCalls,
+    pub(crate) silence: SilenceClock,
+    pub(crate) dead_air: DeadAir,
+    pub(crate) budget: Budget,
+    pub(crate) consent: Consent,
+    pub(crate) goodbye: Option<Goodbye>,
+    pub(crate) handoff: Option<HandoffUnderWay>,
+    outputs: VecDeque<Output>,
+    events: u32,
+}
+
+impl Call {
+    /// A call that was just offered. Its model is asked for at once: the handshake runs from here.
+    #[must_use]
+    pub fn new(settings: CallSettings) -> Self {
+        let mut call = Self {
+            phase: Phase::Connecting,
+            leg_ready: false,
+            handshake_open: true,
+            length_warned: false,
+            turn_taking: settings.turn_taking,
+            model: ModelSession::default(),
+            floor: Floor::default(),
+            replies: Replies::default(),
+            playback: Playback::new(settings.playback),
+            interruption: Interruption::new(settings.has_words),
+            turns: TurnLog::default(),
+            tools: ToolCalls::default(),
+            silence: SilenceClock::default(),
+            dead_air: DeadAir::default(),
+            budget: Budget::default(),
+            consent: Consent::new(settings.consent.clone()),
+            goodbye: None,
+            handoff: None,
+            outputs: VecDeque::new(),
+            events: 0,
+            settings,
+        };
+        call.command(Command::Model(ToModel::Open {
+            choice: 0,
+            history: Vec::new(),
+        }));
+        call
+    }
+
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// What the call has cost so far, in millionths of its currency.
+    #[must_use]
+    pub fn spent_micros(&self) -> u64 {
+        self.budget.spent_micros()
+    }
+
+    /// Takes one thing that happened at `now`. Moments never go backwards.
+    pub fn handle(&mut self, now: Moment, input: Input) {
+        if self.phase == Phase::Ended {
+            self.release(&input);
+            return;
+        }
+        match input {
+            Input::Leg(input) => self.handle_leg(now, input),
+            Input::Model(input) => self.handle_model(now, input),
+            Input::Tool(answer) => self.on_tool(now, answer),
+            Input::Transfer(outcome) => self.on_transfer(now, outcome),
+            Input::Control(control) => self.on_control(now, control),
+            Input::Wake => {}
+        }
+        self.advance(now);
+    }
+
+    /// Hands out the next thing to do, or the moment to wake at.
+    pub fn poll(&mut self) -> Output {
+        self.outputs
+            .pop_front()
+            .unwrap_or_else(|| Output::Wait(self.wake()))
+    }
+
+    fn handle_leg(&mut self, now: Moment, input: FromLeg) {
+        match input {
+            FromLeg::Audio(audio) => self.on_caller_audio(now, &audio),
+            FromLeg::Mark(mark) => self.playback.on_mark(now, mark),
+            FromLeg::Played { item, position } => self.on_player_report(now, item, position),
+            FromLeg::Ready => self.on_leg_ready(now),
+            FromLeg::Digit(digit) => self.on_digit(now, digit),
+            FromLeg::Text(words) => self.on_text(now, words),
+            FromLeg::ReplyRequested { instructions } => self.request_reply(now, instructions),
+            FromLeg::ReplyCancelled => self.on_reply_cancelled(now),
+            FromLeg::TurnCommitted => self.command(Command::Model(ToModel::CommitTurn)),
+            FromLeg::TurnCleared => self.command(Command::Model(ToModel::ClearTurn)),
+            FromLeg::TurnTaking(turn_taking) => self.turn_taking = turn_taking,
+            FromLeg::Closed(closed) => self.on_leg_closed(now, closed),
+        }
+    }
+
+    fn handle_model(&mut self, now: Moment, input: FromModel) {
+        self.model.on_activity(now, &input);
+        match input {
+            FromModel::Audio(audio) => self.on_agent_audio(now, audio),
+            FromModel::AgentWords { reply, item, delta } => {
+                self.on_agent_words(now, reply, item, &delta)
+            }
+            FromModel::WordsAligned {
+                item,
+                characters,
+                spoken_by,
+            } => {
+                self.turns.agent_aligned(now, item, characters, spoken_by);
+            }
+            FromModel::Ready => self.on_model_ready(now),
+            FromModel::SpeechStarted => self.on_speech_started(now),
+            FromModel::SpeechStopped => self.on_speech_stopped(now),
+            FromModel::TurnCommitted { item, typed } => self.on_turn_committed(now, item, typed),
+            FromModel::CallerWords(said) => self.on_caller_words(now, &said),
+            FromModel::ReplyStarted { reply } => self.on_reply_started(now, reply),
+            FromModel::ToolRequested(request) => self.on_tool_requested(now, request),
+            FromModel::ReplyDone(done) => self.on_reply_done(now, &done),
+            FromModel::Failed(failure) => self.on_model_failed(now, failure),
+        }
+    }
+
+    fn on_leg_ready(&mut self, now: Moment) {
+        if self.leg_ready {
+            return;
+        }
+        self.leg_ready = true;
+        self.event(now, EventKind::LegReadied);
+        self.go_live(now);
+    }
+
+    /// The agent takes charge when both leg and model are ready.
+    pub(crate) fn go_live(&mut self, now: Moment) {
+        if self.phase != Phase::Connecting || !self.leg_ready || !self.model.is_ready() {
+            return;
+        }
+        self.phase = Phase::Live;
+        self.finish_handshake(now, None);
+        self.silence.restart();
+        self.greet(now);
+    }
+
+    pub(crate) fn finish_handshake(&mut self, now: Moment, fell_back: Option<HandoffReason>) {
+        if std::mem::take(&mut self.handshake_open) {
+            let elapsed = now.since(Moment::START);
+            self.event(now, EventKind::HandshakeFinished { elapsed, fell_back });
+        }
+    }
+
+    fn on_digit(&mut self, now: Moment, digit: char) {
+        self.event(now, EventKind::DigitPressed);
+        self.silence.restart();
+        if digit == '0' {
+            self.hand_off(
+                now,
+                Handoff {
+                    reason: HandoffReason::Dtmf0,
+                    target: None,
+                },
+            );
+        } else if self.phase == Phase::Live {
+            self.interrupt(now, StopCause::Explicit);
+            self.command(Command::Model(ToModel::Digit(digit)));
+        }
+    }
+
+    fn on_text(&mut self, now: Moment, words: crate::Words) {
+        self.silence.restart();
+        if self.phase == Phase::Live {
+            if self.turn_taking.replies_to_text {
+                self.interrupt(now, StopCause::Explicit);
+            }
+            self.command(Command::Model(ToModel::Text(words)));
+        }
+    }
+
+    fn on_leg_closed(&mut self, now: Moment, closed: LegClosed) {
+        self.end_with_leg(now, closed);
+    }
+
+    fn on_control(&mut self, now: Moment, control: Control) {
+        match control {
+            Control::End => self.end_by_control(now),
+            Control::HandOff(reason) => self.hand_off(
+                now,
+                Handoff {
+                    reason,
+                    target: None,
+                },
+            ),
+            Control::Drain => self.hand_off(
+                now,
+                Handoff {
+                    reason: HandoffReason::ProcessLost,
+                    target: None,
+                },
+            ),
+        }
+    }
+
+    /// Audio that arrives after the end is let go.
+    fn release(&mut self, input: &Input) {
+        let audio = match input {
+            Input::Leg(FromLeg::Audio(CallerAudio { audio, .. })) => *audio,
+            Input::Model(FromModel::Audio(audio)) => audio.audio,
+            _ => return,
+        };
+        self.command(Command::Drop(audio));
+    }
+
+    pub(crate) fn command(&mut self, command: Command) {
+        self.outputs.push_back(Output::Command(command));
+    }
+
+    pub(crate) fn ask_model(&mut self, command: ToModel) {
+        self.command(Command::Model(command));
+    }
+
+    pub(crate) fn ask_leg(&mut self, command: ToLeg) {
+        self.command(Command::Leg(command));
+    }
+
+    pub(crate) fn event(&mut self, now: Moment, kind: EventKind) {
+        self.events += 1;
+        self.outputs.push_back(Output::Event(CallEvent {
+            number: self.events,
+            at: now,
+            kind,
+        }));
+    }
+
+    pub(crate) fn record(&mut self, record: Record) {
+        self.outputs.push_back(Output::Record(record));
+    }
+}

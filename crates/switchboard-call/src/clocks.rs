@@ -1,0 +1,232 @@
+//! What time alone does to a call, looked at after every input, and the one moment to wake at next.
+
+use crate::call::Call;
+use crate::dead_air::DeadAirAction;
+use crate::event::EventKind;
+use crate::handoff::{Handoff, HandoffReason};
+use crate::input::ModelFailure;
+use crate::limits;
+use crate::output::{Command, Phrase, ToLeg};
+use crate::phase::Phase;
+use crate::silence::SilenceAction;
+use crate::time::{Moment, Span};
+
+impl Call {
+    pub(crate) fn advance(&mut self, now: Moment) {
+        if self.phase == Phase::Ended {
+            return;
+        }
+        self.advance_playback(now);
+        self.advance_handoff(now);
+        match self.phase {
+            Phase::Connecting => self.advance_handshake(now),
+            Phase::Live => self.advance_conversation(now),
+            Phase::Ending => {
+                self.feed(now);
+                self.advance_goodbye(now);
+            }
+            Phase::HandingOff | Phase::Ended => {}
+        }
+    }
+
+    fn advance_conversation(&mut self, now: Moment) {
+        self.advance_interruption(now);
+        self.advance_awaited(now);
+        self.advance_media_gap(now);
+        self.advance_tools(now);
+        self.feed(now);
+        self.advance_model(now);
+        self.advance_length(now);
+        self.advance_stall(now);
+        self.advance_dead_air(now);
+        self.advance_silence(now);
+    }
+
+    fn advance_playback(&mut self, now: Moment) {
+        let was_audible = self.playback.is_audible();
+        self.playback.advance(now);
+        self.advance_consent(now);
+        self.release_heard();
+        if was_audible && !self.playback.is_audible() {
+            self.on_playback_ended(now);
+        }
+    }
+
+    pub(crate) fn release_heard(&mut self) {
+        if self.playback.has_released() {
+            for audio in self.playback.take_released() {
+                self.command(Command::Drop(audio));
+            }
+        }
+    }
+
+    fn advance_length(&mut self, now: Moment) {
+        let limits = &self.settings.limits;
+        if limits.length_max.is_zero() {
+            return;
+        }
+        let end = Moment::START + limits.length_max;
+        if now >= end {
+            return self.hand_off(
+                now,
+                Handoff {
+                    reason: HandoffReason::Length,
+                    target: None,
+                },
+            );
+        }
+        if now >= end - limits.length_warning && !std::mem::replace(&mut self.length_warned, true) {
+            self.event(now, EventKind::LengthWarned);
+            if let Some(sentences) = self.settings.sentences(self.turns.language()).cloned() {
+                self.say(now, sentences.length_warning, sentences.language);
+            }
+        }
+    }
+
+    /// A model that owes a reply and does nothing for it is stuck.
+    fn advance_stall(&mut self, now: Moment) {
+        if self.phase == Phase::Live && self.stall_at().is_some_and(|at| now >= at) {
+            self.on_model_failed(now, ModelFailure::Stalled);
+        }
+    }
+
+    fn advance_dead_air(&mut self, now: Moment) {
+        if self.phase != Phase::Live {
+            return;
+        }
+        let owed_since = self.owed_since();
+        let limits = &self.settings.limits;
+        match self
+            .dead_air
+            .advance(now, owed_since, limits.filler_after, limits.dead_air)
+        {
+            None => {}
+            Some(DeadAirAction::Count) => self.event(now, EventKind::DeadAirCounted),
+            Some(DeadAirAction::Fill) => self.play_filler(now),
+        }
+    }
+
+    /// Since when the caller hears nothing although somebody owes an answer.
+    fn owed_since(&self) -> Option<Moment> {
+        let owes = !self.replies.is_free() || self.tools.is_waiting();
+        if !owes || self.playback.is_audible() || self.floor.is_caller_speaking() {
+            return None;
+        }
+        let asked = self.floor.caller_stopped();
+        let heard = self.playback.ended_at();
+        Some(asked.max(heard).unwrap_or(Moment::START))
+    }
+
+    fn play_filler(&mut self, now: Moment) {
+        let length = self.settings.filler_length;
+        if length.is_zero() || !self.leg_ready {
+            return;
+        }
+        let mark = self.playback.phrase(now, length);
+        self.ask_leg(ToLeg::PlayPhrase {
+            phrase: Phrase::Filler,
+            mark,
+        });
+        self.event(now, EventKind::FillerPlayed);
+    }
+
+    fn advance_silence(&mut self, now: Moment) {
+        if self.phase != Phase::Live {
+            return;
+        }
+        let quiet_since = self.is_quiet().then(|| self.quiet_since(now));
+        let limits = &self.settings.limits;
+        match self.silence.advance(
+            now,
+            quiet_since,
+            limits.silence_nudge,
+            limits.silence_handoff,
+        ) {
+            None => {}
+            Some(SilenceAction::HandOff) => {
+                self.hand_off(
+                    now,
+                    Handoff {
+                        reason: HandoffReason::Silence,
+                        target: None,
+                    },
+                );
+            }
+            Some(SilenceAction::Nudge) => {
+                self.event(now, EventKind::SilenceNudged);
+                if let Some(sentences) = self.settings.sentences(self.turns.language()).cloned() {
+                    self.say(now, sentences.nudge, sentences.language);
+                }
+            }
+        }
+    }
+
+    fn quiet_since(&self, now: Moment) -> Moment {
+        let heard = self.playback.ended_at();
+        heard
+            .max(self.floor.caller_stopped())
+            .unwrap_or(now)
+            .min(now)
+    }
+
+    /// The earliest moment at which time alone changes something.
+    pub(crate) fn wake(&self) -> Option<Moment> {
+        let limits = &self.settings.limits;
+        match self.phase {
+            Phase::Ended => None,
+            Phase::HandingOff => self
+                .handoff
+                .as_ref()
+                .and_then(crate::handoff::HandoffUnderWay::wake),
+            Phase::Connecting => {
+                let handshake =
+                    (!self.model.is_ready()).then_some(Moment::START + limits.handshake);
+                earliest([handshake, Some(Moment::START + limits::STREAM_OPEN)])
+            }
+            Phase::Ending => earliest([
+                self.goodbye.map(|goodbye| goodbye.until),
+                self.feeding_wake(),
+                self.playback.wake(),
+            ]),
+            Phase::Live => self.conversation_wake(),
+        }
+    }
+
+    fn conversation_wake(&self) -> Option<Moment> {
+        let limits = &self.settings.limits;
+        let length = (!limits.length_max.is_zero()).then(|| self.length_wake(limits.length_max));
+        earliest([
+            length,
+            self.feeding_wake(),
+            self.playback.wake(),
+            self.interruption.wake(limits),
+            self.floor.wake(),
+            self.tools.wake(),
+            self.model.wake(),
+            self.stall_at(),
+            self.dead_air.wake(limits.filler_after, limits.dead_air),
+            self.silence
+                .wake(limits.silence_nudge, limits.silence_handoff),
+        ])
+    }
+
+    fn length_wake(&self, length_max: Span) -> Moment {
+        let end = Moment::START + length_max;
+        if self.length_warned {
+            end
+        } else {
+            end - self.settings.limits.length_warning
+        }
+    }
+
+    fn feeding_wake(&self) -> Option<Moment> {
+        if !self.leg_ready || self.interruption.pauses_playback() {
+            return None;
+        }
+        self.playback.next_due_at(self.settings.limits.backlog_low)
+    }
+}
+
+fn earliest<const N: usize>(moments: [Option<Moment>; N]) -> Option<Moment> {
+    moments.into_iter().flatten().min()
+}

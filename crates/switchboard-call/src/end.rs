@@ -1,0 +1,111 @@
+//! How a call ended: a reason for humans, a class for dashboards. Exactly one per call.
+
+use crate::handoff::HandoffReason;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EndReason {
+    /// The agent said goodbye and ended the call.
+    AgentEnded,
+    /// The caller hung up.
+    CallerHungUp,
+    /// The caller went to a human.
+    HandedOff(HandoffReason),
+    /// A handoff was due, but this leg has no human behind it.
+    NobodyToHandOffTo(HandoffReason),
+    /// Staff or an API client ended it.
+    EndedByControl,
+    /// The process stopped and its drain limit came.
+    Drained,
+    /// The leg broke without a word.
+    LegLost,
+    /// The leg broke its protocol and was closed.
+    LegProtocolError,
+    /// The carrier never opened its media stream.
+    StreamNeverOpened,
+}
+
+/// Whose doing it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EndClass {
+    Success,
+    Caller,
+    Us,
+    Upstream,
+    Unknown,
+}
+
+/// The one end of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    pub reason: EndReason,
+    pub class: EndClass,
+}
+
+impl End {
+    pub(crate) const fn of(reason: EndReason) -> Self {
+        Self {
+            reason,
+            class: reason.class(),
+        }
+    }
+}
+
+impl EndReason {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AgentEnded => "agent_ended",
+            Self::CallerHungUp => "caller_hung_up",
+            Self::HandedOff(reason) | Self::NobodyToHandOffTo(reason) => reason.as_str(),
+            Self::EndedByControl => "ended_by_control",
+            Self::Drained => "drained",
+            Self::LegLost => "leg_lost",
+            Self::LegProtocolError => "leg_protocol_error",
+            Self::StreamNeverOpened => "stream_never_opened",
+        }
+    }
+
+    #[must_use]
+    pub const fn class(self) -> EndClass {
+        match self {
+            Self::AgentEnded | Self::EndedByControl => EndClass::Success,
+            Self::CallerHungUp => EndClass::Caller,
+            Self::HandedOff(reason) | Self::NobodyToHandOffTo(reason) => handoff_class(reason),
+            Self::Drained => EndClass::Us,
+            Self::LegLost | Self::LegProtocolError | Self::StreamNeverOpened => EndClass::Upstream,
+        }
+    }
+}
+
+const fn handoff_class(reason: HandoffReason) -> EndClass {
+    match reason {
+        HandoffReason::Dtmf0 | HandoffReason::Asked | HandoffReason::BridgeOnly => {
+            EndClass::Success
+        }
+        HandoffReason::Silence | HandoffReason::Length | HandoffReason::Emergency => {
+            EndClass::Caller
+        }
+        HandoffReason::HandshakeTimeout
+        | HandoffReason::ModelFailed
+        | HandoffReason::ModelRefused => EndClass::Upstream,
+        HandoffReason::ConcurrencyLimit
+        | HandoffReason::StreamingOff
+        | HandoffReason::Budget
+        | HandoffReason::ToolFailed
+        | HandoffReason::ProcessLost
+        | HandoffReason::DatabaseLost => EndClass::Us,
+    }
+}
+
+impl EndClass {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Caller => "caller",
+            Self::Us => "us",
+            Self::Upstream => "upstream",
+            Self::Unknown => "unknown",
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! How a call ends: a goodbye that is heard, a handoff, a leg that is gone. Exactly one end.
+
+use crate::call::Call;
+use crate::end::{End, EndReason};
+use crate::event::EventKind;
+use crate::handoff::{Handoff, HandoffReason, HandoffStep, HandoffUnderWay, TransferOutcome};
+use crate::ids::ToolCallId;
+use crate::input::LegClosed;
+use crate::limits;
+use crate::output::{Command, ToLeg, ToModel};
+use crate::phase::Phase;
+use crate::time::Moment;
+
+/// A goodbye on its way: the leg is hung up when it was heard, or at its limit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Goodbye {
+    pub(crate) until: Moment,
+}
+
+impl Call {
+    /// The agent wants to end: what it is saying is heard first; if it says nothing, we say goodbye.
+    pub(crate) fn say_goodbye(&mut self, now: Moment, call: ToolCallId) {
+        self.ask_model(ToModel::ToolResult {
+            call,
+            output: r#"{"ok":true}"#.into(),
+        });
+        let audible = self.playback.is_audible();
+        if !audible && let Some(sentences) = self.settings.sentences(self.turns.language()).cloned()
+        {
+            self.say(now, sentences.goodbye, sentences.language);
+        }
+        if self.phase == Phase::Live {
+            self.phase = Phase::Ending;
+            let until = now + self.playback.unheard(now) + limits::GOODBYE;
+            self.goodbye = Some(Goodbye { until });
+        }
+    }
+
+    pub(crate) fn advance_goodbye(&mut self, now: Moment) {
+        let Some(goodbye) = self.goodbye.filter(|_| self.phase == Phase::Ending) else {
+            return;
+        };
+        let heard = !self.playback.is_audible() && self.replies.is_free();
+        if heard || now >= goodbye.until {
+            self.hang_up_now(now);
+        }
+    }
+
+    pub(crate) fn hang_up_now(&mut self, now: Moment) {
+        self.ask_leg(ToLeg::HangUp);
+        self.end(now, EndReason::AgentEnded);
+    }
+
+    pub(crate) fn end_by_control(&mut self, now: Moment) {
+        self.ask_leg(ToLeg::HangUp);
+        self.end(now, EndReason::EndedByControl);
+    }
+
+    /// Responsibility moves to a human. The first reason wins.
+    pub(crate) fn hand_off(&mut self, now: Moment, handoff: Handoff) {
+        if matches!(self.phase, Phase::HandingOff | Phase::Ended) {
+            return;
+        }
+        let reason = handoff.reason;
+        self.finish_handshake(now, Some(reason));
+        self.phase = Phase::HandingOff;
+        self.event(now, EventKind::HandoffStarted { reason });
+        if self.playback.has_sent() {
+            self.ask_leg(ToLeg::Clear);
+            self.playback.clear(now);
+        }
+        self.book_agent_turn(now, self.playback.is_audible());
+        self.playback.drop_queued();
+        self.forget_wanted();
+        self.command(Command::Transfer(handoff.clone()));
+        self.ask_model(ToModel::Close);
+        self.handoff = Some(HandoffUnderWay::new(now, handoff));
+    }
+
+    pub(crate) fn on_transfer(&mut self, now: Moment, outcome: TransferOutcome) {
+        let Some(under_way) = &mut self.handoff else {
+            return;
+        };
+        let step = under_way.on_outcome(now, outcome);
+        let reason = under_way.handoff.reason;
+        match outcome {
+            TransferOutcome::Accepted => self.event(now, EventKind::TransferAccepted),
+            TransferOutcome::Failed => self.event(now, EventKind::TransferFailed),
+            TransferOutcome::Unsupported => {
+                self.ask_leg(ToLeg::HangUp);
+                return self.end(now, EndReason::NobodyToHandOffTo(reason));
+            }
+        }
+        self.take_handoff_step(now, step);
+    }
+
+    pub(crate) fn advance_handoff(&mut self, now: Moment) {
+        if let Some(under_way) = &mut self.handoff {
+            let step = under_way.advance(now);
+            self.take_handoff_step(now, step);
+        }
+    }
+
+    fn take_handoff_step(&mut self, now: Moment, step: HandoffStep) {
+        let Some(reason) = self
+            .handoff
+            .as_ref()
+            .map(|under_way| under_way.handoff.reason)
+        else {
+            return;
+        };
+        match step {
+            HandoffStep::Nothing => {}
+            // Without an open leg the carrier's own document is already on its way to the human.
+            HandoffStep::CutLeg | HandoffStep::GiveUp => {
+                self.event(now, EventKind::LegCut);
+                self.ask_leg(ToLeg::Cut);
+                self.end(now, EndReason::HandedOff(reason));
+            }
+        }
+    }
+
+    pub(crate) fn end_with_leg(&mut self, now: Moment, closed: LegClosed) {
+        let handed_off = self
+            .handoff
+            .as_ref()
+            .map(|under_way| under_way.handoff.reason);
+        let reason = match (handed_off, self.phase, closed) {
+            (Some(reason), _, _) => EndReason::HandedOff(reason),
+            (None, Phase::Ending, _) => EndReason::AgentEnded,
+            (None, _, LegClosed::HungUp) => EndReason::CallerHungUp,
+            (None, _, LegClosed::Lost) => EndReason::LegLost,
+            (None, _, LegClosed::ProtocolError) => EndReason::LegProtocolError,
+        };
+        self.end(now, reason);
+    }
+
+    /// The carrier opened no stream although the model is ready.
+    pub(crate) fn advance_handshake(&mut self, now: Moment) {
+        if self.phase != Phase::Connecting {
+            return;
+        }
+        if now >= Moment::START + self.settings.limits.handshake && !self.model.is_ready() {
+            self.hand_off(
+                now,
+                Handoff {
+                    reason: HandoffReason::HandshakeTimeout,
+                    target: None,
+                },
+            );
+        } else if now >= Moment::START + limits::STREAM_OPEN {
+            self.ask_leg(ToLeg::HangUp);
+            self.end(now, EndReason::StreamNeverOpened);
+        }
+    }
+
+    pub(crate) fn end(&mut self, now: Moment, reason: EndReason) {
+        if self.phase == Phase::Ended {
+            return;
+        }
+        self.playback.clear(now);
+        self.book_agent_turn(now, self.playback.is_audible());
+        self.playback.drop_queued();
+        self.release_heard();
+        self.finish_handshake(now, None);
+        self.phase = Phase::Ended;
+        self.ask_model(ToModel::Close);
+        let end = End::of(reason);
+        self.event(now, EventKind::CallEnded(end));
+        self.command(Command::End(end));
+    }
+}

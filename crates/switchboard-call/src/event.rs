@@ -1,0 +1,147 @@
+//! The call's one numbered log of technical events. No words, names or numbers of people are in it:
+//! personal content travels as [`crate::output::Record`].
+
+use crate::end::End;
+use crate::handoff::HandoffReason;
+use crate::input::{ModelFailure, ReplyOutcome};
+use crate::interruption::{HoldCause, StopCause};
+use crate::time::{Moment, Span};
+use crate::tool_call::ToolStatus;
+use crate::turn::Speaker;
+
+/// One event: numbered from 1 without gaps, timed on the call's clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallEvent {
+    pub number: u32,
+    pub at: Moment,
+    pub kind: EventKind,
+}
+
+/// What happened, as noun and past verb.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventKind {
+    LegReadied,
+    ModelReadied {
+        choice: u32,
+    },
+    /// One per call: the handshake succeeded or fell back.
+    HandshakeFinished {
+        elapsed: Span,
+        fell_back: Option<HandoffReason>,
+    },
+    GreetingStarted,
+    DisclosureHeard,
+    /// The disclosure was cut off: nothing of this call is kept in words.
+    DisclosureCut,
+    CallerSpeechStarted,
+    CallerSpeechStopped,
+    CallerTurnCommitted,
+    DigitPressed,
+    ReplyRequested,
+    ReplyStarted,
+    ReplyFinished {
+        outcome: ReplyOutcome,
+        cost_micros: u64,
+    },
+    /// The detector reported speech while the agent was audible: feeding the carrier stopped.
+    InterruptionProposed,
+    /// It was no interruption; the reply went on. `hole` is how long the feeding stood still.
+    InterruptionHeld {
+        cause: HoldCause,
+        hole: Span,
+    },
+    /// The reply was cleared from the carrier. `heard` is how much of it was played.
+    ReplyInterrupted {
+        cause: StopCause,
+        heard: Span,
+        after: Span,
+    },
+    /// The reply was cleared in error and goes on from the last mark heard.
+    ReplyResumed,
+    TurnEnded {
+        seq: u32,
+        speaker: Speaker,
+        interrupted: bool,
+        response: Option<Span>,
+    },
+    ToolStarted {
+        name: String,
+        idempotency_number: u32,
+    },
+    ToolFinished {
+        name: String,
+        status: ToolStatus,
+        took: Span,
+        after_interruption: bool,
+    },
+    FillerPlayed,
+    /// The promise of no dead air was broken.
+    DeadAirCounted,
+    SilenceNudged,
+    LengthWarned,
+    BudgetWarned {
+        spent_micros: u64,
+    },
+    ModelFailed {
+        choice: u32,
+        failure: ModelFailure,
+    },
+    ModelReopened {
+        choice: u32,
+    },
+    MediaGapFilled,
+    /// Audio given up because it came for a reply that is over.
+    LateAudioDropped {
+        length: Span,
+    },
+    HandoffStarted {
+        reason: HandoffReason,
+    },
+    TransferAccepted,
+    TransferFailed,
+    LegCut,
+    CallEnded(End),
+}
+
+impl EventKind {
+    /// Stable name for lists, webhooks and metrics.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::LegReadied => "leg_readied",
+            Self::ModelReadied { .. } => "model_readied",
+            Self::HandshakeFinished { .. } => "handshake_finished",
+            Self::GreetingStarted => "greeting_started",
+            Self::DisclosureHeard => "disclosure_heard",
+            Self::DisclosureCut => "disclosure_cut",
+            Self::CallerSpeechStarted => "caller_speech_started",
+            Self::CallerSpeechStopped => "caller_speech_stopped",
+            Self::CallerTurnCommitted => "caller_turn_committed",
+            Self::DigitPressed => "digit_pressed",
+            Self::ReplyRequested => "reply_requested",
+            Self::ReplyStarted => "reply_started",
+            Self::ReplyFinished { .. } => "reply_finished",
+            Self::InterruptionProposed => "interruption_proposed",
+            Self::InterruptionHeld { .. } => "interruption_held",
+            Self::ReplyInterrupted { .. } => "reply_interrupted",
+            Self::ReplyResumed => "reply_resumed",
+            Self::TurnEnded { .. } => "turn_ended",
+            Self::ToolStarted { .. } => "tool_started",
+            Self::ToolFinished { .. } => "tool_finished",
+            Self::FillerPlayed => "filler_played",
+            Self::DeadAirCounted => "dead_air_counted",
+            Self::SilenceNudged => "silence_nudged",
+            Self::LengthWarned => "length_warned",
+            Self::BudgetWarned { .. } => "budget_warned",
+            Self::ModelFailed { .. } => "model_failed",
+            Self::ModelReopened { .. } => "model_reopened",
+            Self::MediaGapFilled => "media_gap_filled",
+            Self::LateAudioDropped { .. } => "late_audio_dropped",
+            Self::HandoffStarted { .. } => "handoff_started",
+            Self::TransferAccepted => "transfer_accepted",
+            Self::TransferFailed => "transfer_failed",
+            Self::LegCut => "leg_cut",
+            Self::CallEnded(_) => "call_ended",
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! Who has the floor: the caller's speech, what a reported interruption does to our reply, and when a turn
+//! of the caller gets its answer.
+
+use crate::call::Call;
+use crate::event::EventKind;
+use crate::ids::ItemId;
+use crate::input::{CallerAudio, CallerWords};
+use crate::interruption::{AwaitedWords, HoldCause, StopCause, Surroundings, Verdict};
+use crate::limits;
+use crate::output::{Command, Record, ToLeg, ToModel};
+use crate::phase::Phase;
+use crate::time::{Moment, Span};
+
+#[derive(Debug, Default)]
+pub(crate) struct Floor {
+    speech_since: Option<Moment>,
+    /// When the caller last stopped speaking: the start of every latency.
+    caller_stopped: Option<Moment>,
+    /// The same, until a reply's first audio has been measured against it.
+    unanswered_since: Option<Moment>,
+    last_audio: Option<Moment>,
+    proposed_at: Option<Moment>,
+    awaited: Option<AwaitedWords>,
+    /// The leg was told that the caller speaks.
+    leg_told: bool,
+}
+
+impl Floor {
+    pub(crate) fn is_caller_speaking(&self) -> bool {
+        self.speech_since.is_some()
+    }
+
+    pub(crate) fn awaits_words(&self) -> bool {
+        self.awaited.is_some()
+    }
+
+    pub(crate) fn caller_stopped(&self) -> Option<Moment> {
+        self.caller_stopped
+    }
+
+    /// From the end of the caller's turn to now, once per turn.
+    pub(crate) fn take_response(&mut self, now: Moment) -> Option<Span> {
+        self.unanswered_since.take().map(|since| now.since(since))
+    }
+
+    pub(crate) fn wake(&self) -> Option<Moment> {
+        let gap = self
+            .speech_since
+            .and(self.last_audio)
+            .map(|last| last + limits::MEDIA_GAP);
+        [gap, self.awaited.map(|awaited| awaited.until)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}
+
+impl Call {
+    /// A frame of the caller: evidence for us, and the model hears it.
+    pub(crate) fn on_caller_audio(&mut self, now: Moment, audio: &CallerAudio) {
+        self.floor.last_audio = Some(now);
+        let around = Surroundings {
+            ours_dbfs: self.playback.level_at(now),
+        };
+        let limits = &self.settings.limits;
+        let verdict =
+            self.interruption
+                .on_audio(now, audio.level_dbfs, audio.voice_percent, &around, limits);
+        let hears = self.model.is_ready() && matches!(self.phase, Phase::Live | Phase::Ending);
+        if hears {
+            self.ask_model(ToModel::Audio(audio.audio));
+        } else {
+            self.command(Command::Drop(audio.audio));
+        }
+        self.apply(now, verdict);
+    }
+
+    pub(crate) fn on_speech_started(&mut self, now: Moment) {
+        self.event(now, EventKind::CallerSpeechStarted);
+        self.floor.speech_since = Some(now);
+        self.silence.restart();
+        let audible = self.playback.is_audible();
+        if audible && self.turn_taking.speech_interrupts {
+            self.floor.proposed_at = Some(now);
+            self.interruption.propose(now, self.playback.unheard(now));
+            self.event(now, EventKind::InterruptionProposed);
+        } else if !audible {
+            if self.replies.is_silent_answer() && self.turn_taking.speech_interrupts {
+                self.cancel_reply();
+            }
+            self.tell_leg_speech_started();
+        }
+    }
+
+    fn tell_leg_speech_started(&mut self) {
+        if !std::mem::replace(&mut self.floor.leg_told, true) {
+            self.ask_leg(ToLeg::SpeechStarted);
+        }
+    }
+
+    pub(crate) fn on_speech_stopped(&mut self, now: Moment) {
+        self.event(now, EventKind::CallerSpeechStopped);
+        let spoke = self
+            .floor
+            .speech_since
+            .take()
+            .map_or(Span::ZERO, |since| now.since(since));
+        self.floor.caller_stopped = Some(now);
+        self.floor.unanswered_since = Some(now);
+        self.silence.restart();
+        if std::mem::take(&mut self.floor.leg_told) {
+            self.ask_leg(ToLeg::SpeechStopped);
+        }
+        let verdict = self.interruption.on_speech_stopped(now, spoke);
+        self.apply(now, verdict);
+    }
+
+    pub(crate) fn on_turn_committed(&mut self, now: Moment, item: ItemId, typed: bool) {
+        self.event(now, EventKind::CallerTurnCommitted);
+        let ended = self.floor.caller_stopped.unwrap_or(now);
+        self.turns.caller_committed(item, ended, now);
+        if typed {
+            self.floor.unanswered_since = Some(now);
+            if self.turn_taking.replies_to_text {
+                self.answer_turn(now);
+            }
+            return;
+        }
+        let verdict = self.interruption.on_committed(now);
+        self.apply(now, verdict);
+        if self.interruption.is_certain() {
+            self.apply(now, Some(Verdict::Confirm));
+            self.interruption.reset();
+        }
+        if self.interruption.is_open() {
+            let until = now + self.settings.limits.interruption_words;
+            self.floor.awaited = Some(AwaitedWords { item, until });
+        } else if self.turn_taking.replies_to_speech {
+            self.answer_turn(now);
+        }
+    }
+
+    /// The turn is the caller's and deserves a reply. Our own turn before it is closed.
+    fn answer_turn(&mut self, now: Moment) {
+        if !self.playback.is_audible() {
+            self.book_agent_turn(now, false);
+            self.turns.close_agent_turn();
+        }
+        self.request_reply(now, None);
+    }
+
+    pub(crate) fn on_caller_words(&mut self, now: Moment, said: &CallerWords) {
+        let words = said.words.expose();
+        let verdict = self
+            .interruption
+            .on_words(now, words, said.language, said.is_final);
+        self.apply(now, verdict);
+        if !said.is_final {
+            return;
+        }
+        let awaited = self
+            .floor
+            .awaited
+            .is_some_and(|awaited| awaited.item == said.item);
+        let is_backchannel = matches!(
+            verdict,
+            Some(Verdict::Hold(HoldCause::Backchannel | HoldCause::NoWords) | Verdict::Resume(_))
+        );
+        if let Some(record) = self.turns.caller_words(said) {
+            let seq = record.seq;
+            self.keep(Record::Turn(record));
+            let speaker = crate::turn::Speaker::Caller;
+            self.event(
+                now,
+                EventKind::TurnEnded {
+                    seq,
+                    speaker,
+                    interrupted: false,
+                    response: None,
+                },
+            );
+        }
+        if awaited {
+            self.floor.awaited = None;
+            self.settle(now, said.item, is_backchannel);
+        }
+    }
+
+    /// What becomes of a turn said over our reply, now that its meaning is known.
+    fn settle(&mut self, now: Moment, item: ItemId, is_backchannel: bool) {
+        if is_backchannel {
+            self.ask_model(ToModel::Delete { item });
+            self.turns.caller_deleted(item);
+            self.interruption.reset();
+            return;
+        }
+        if self.interruption.is_open() {
+            self.apply(now, Some(Verdict::Confirm));
+            self.interruption.reset();
+        }
+        if self.turn_taking.replies_to_speech {
+            self.answer_turn(now);
+        }
+    }
+
+    /// No words came in time: over a reply that still plays it was nothing, after its end it is a turn.
+    pub(crate) fn advance_awaited(&mut self, now: Moment) {
+        let Some(awaited) = self.floor.awaited.filter(|awaited| now >= awaited.until) else {
+            return;
+        };
+        self.floor.awaited = None;
+        let held = self.interruption.is_held() && self.playback.is_audible();
+        self.settle(now, awaited.item, held);
+    }
+
+    pub(crate) fn advance_interruption(&mut self, now: Moment) {
+        let limits = &self.settings.limits;
+        let verdict = self.interruption.advance(now, limits);
+        self.apply(now, verdict);
+        // Our reply ended while nobody decided: nothing is left to interrupt.
+        if self.interruption.is_held()
+            && !self.playback.is_audible()
+            && self.floor.awaited.is_none()
+        {
+            self.interruption.reset();
+        }
+    }
+
+    fn apply(&mut self, now: Moment, verdict: Option<Verdict>) {
+        match verdict {
+            None => {}
+            Some(Verdict::Hold(cause)) => self.hold(now, cause),
+            Some(Verdict::Stop(cause)) => self.stop(now, cause),
+            Some(Verdict::Confirm) => self.forget_unheard(now),
+            Some(Verdict::Resume(_)) => self.event(now, EventKind::ReplyResumed),
+        }
+    }
+
+    fn hold(&mut self, now: Moment, cause: HoldCause) {
+        if let Some(proposed) = self.floor.proposed_at.take() {
+            self.event(
+                now,
+                EventKind::InterruptionHeld {
+                    cause,
+                    hole: now.since(proposed),
+                },
+            );
+        }
+    }
+
+    fn stop(&mut self, now: Moment, cause: StopCause) {
+        if !self.playback.is_audible() && self.replies.is_free() {
+            return self.interruption.reset();
+        }
+        let after = self
+            .floor
+            .proposed_at
+            .take()
+            .map_or(Span::ZERO, |proposed| now.since(proposed));
+        self.ask_leg(ToLeg::Clear);
+        self.playback.clear(now);
+        self.tell_leg_speech_started();
+        let heard = self.heard_of_turn(now);
+        self.event(
+            now,
+            EventKind::ReplyInterrupted {
+                cause,
+                heard,
+                after,
+            },
+        );
+        if self.interruption.is_certain() {
+            self.forget_unheard(now);
+        }
+    }
+
+    fn heard_of_turn(&self, now: Moment) -> Span {
+        let items = self.turns.agent_items();
+        items
+            .into_iter()
+            .fold(Span::ZERO, |sum, item| sum + self.playback.heard(now, item))
+    }
+
+    /// The stop is real: model, queue and record keep what was heard and nothing else.
+    fn forget_unheard(&mut self, now: Moment) {
+        if self.consent.on_cut_if_unheard() {
+            self.event(now, EventKind::DisclosureCut);
+        }
+        self.cancel_reply();
+        self.forget_wanted();
+        for item in self.turns.agent_items() {
+            let heard = self.playback.heard(now, item);
+            let generated = self.turns.generated_audio(item);
+            if generated.is_zero() || heard >= generated {
+                continue;
+            }
+            self.ask_model(if heard.is_zero() {
+                ToModel::Delete { item }
+            } else {
+                ToModel::Truncate { item, heard }
+            });
+        }
+        self.playback.drop_queued();
+        self.book_agent_turn(now, true);
+        self.turns.close_agent_turn();
+        self.tools.on_interrupted();
+    }
+
+    /// Stops our reply without asking: a key, typed words, a client's request.
+    pub(crate) fn interrupt(&mut self, now: Moment, cause: StopCause) {
+        if !self.playback.is_audible() && self.replies.is_free() {
+            return;
+        }
+        if self.playback.is_audible() {
+            self.ask_leg(ToLeg::Clear);
+            self.playback.clear(now);
+        }
+        let heard = self.heard_of_turn(now);
+        self.event(
+            now,
+            EventKind::ReplyInterrupted {
+                cause,
+                heard,
+                after: Span::ZERO,
+            },
+        );
+        self.forget_unheard(now);
+        self.floor.awaited = None;
+        self.interruption.reset();
+    }
+
+    /// The player's own word on what it has played, after it stopped by itself.
+    pub(crate) fn on_player_report(&mut self, now: Moment, item: ItemId, position: Span) {
+        self.playback.clear(now);
+        self.playback.on_played(item, position);
+        self.forget_unheard(now);
+        self.floor.awaited = None;
+        self.interruption.reset();
+    }
+
+    /// The carrier sends nothing while the caller speaks: without silence the model's detector never ends the turn.
+    pub(crate) fn advance_media_gap(&mut self, now: Moment) {
+        let gap = self
+            .floor
+            .last_audio
+            .is_some_and(|last| now.since(last) >= limits::MEDIA_GAP);
+        if self.floor.speech_since.is_some()
+            && gap
+            && self.model.is_ready()
+            && self.phase == Phase::Live
+        {
+            self.floor.last_audio = Some(now);
+            self.event(now, EventKind::MediaGapFilled);
+            self.ask_model(ToModel::Silence(limits::MEDIA_GAP_FILL));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Responsibility moves to a human: why, to whom, and how it went.
+
+use crate::limits;
+use crate::time::Moment;
+
+/// Why a caller goes to a human. The words are stable: other programs rely on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HandoffReason {
+    Dtmf0,
+    HandshakeTimeout,
+    ModelFailed,
+    ModelRefused,
+    ConcurrencyLimit,
+    StreamingOff,
+    BridgeOnly,
+    Silence,
+    Length,
+    Budget,
+    ToolFailed,
+    Asked,
+    Emergency,
+    ProcessLost,
+    DatabaseLost,
+}
+
+impl HandoffReason {
+    pub const ALL: [Self; 15] = [
+        Self::Dtmf0,
+        Self::HandshakeTimeout,
+        Self::ModelFailed,
+        Self::ModelRefused,
+        Self::ConcurrencyLimit,
+        Self::StreamingOff,
+        Self::BridgeOnly,
+        Self::Silence,
+        Self::Length,
+        Self::Budget,
+        Self::ToolFailed,
+        Self::Asked,
+        Self::Emergency,
+        Self::ProcessLost,
+        Self::DatabaseLost,
+    ];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dtmf0 => "dtmf_0",
+            Self::HandshakeTimeout => "handshake_timeout",
+            Self::ModelFailed => "model_failed",
+            Self::ModelRefused => "model_refused",
+            Self::ConcurrencyLimit => "concurrency_limit",
+            Self::StreamingOff => "streaming_off",
+            Self::BridgeOnly => "bridge_only",
+            Self::Silence => "silence",
+            Self::Length => "length",
+            Self::Budget => "budget",
+            Self::ToolFailed => "tool_failed",
+            Self::Asked => "asked",
+            Self::Emergency => "emergency",
+            Self::ProcessLost => "process_lost",
+            Self::DatabaseLost => "database_lost",
+        }
+    }
+
+    /// A fallback is a handoff for technical reasons; the others are what callers or businesses wanted.
+    #[must_use]
+    pub const fn is_fallback(self) -> bool {
+        !matches!(
+            self,
+            Self::Dtmf0
+                | Self::Asked
+                | Self::Silence
+                | Self::Length
+                | Self::Emergency
+                | Self::BridgeOnly
+        )
+    }
+}
+
+/// One decision to hand the caller over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handoff {
+    pub reason: HandoffReason,
+    /// A name from the agent's configuration (`support`, `sales`), never a number from a model or caller.
+    pub target: Option<String>,
+}
+
+/// How the carrier took a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransferOutcome {
+    /// The carrier runs the transfer; the leg will close by itself.
+    Accepted,
+    /// The carrier refused or could not be reached.
+    Failed,
+    /// This leg has nobody to be transferred to (a browser without a human configured).
+    Unsupported,
+}
+
+/// A handoff on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HandoffUnderWay {
+    pub(crate) handoff: Handoff,
+    step: Step,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Asked { until: Moment },
+    Accepted { until: Moment },
+    Cut,
+}
+
+/// What a handoff under way needs next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HandoffStep {
+    Nothing,
+    /// Nobody answered for the transfer: cutting the leg makes the carrier dial the human itself.
+    CutLeg,
+    /// Cut or accepted long ago, and the leg never closed: the call ends on our side.
+    GiveUp,
+}
+
+impl HandoffUnderWay {
+    pub(crate) fn new(now: Moment, handoff: Handoff) -> Self {
+        let until = now + limits::TRANSFER_ANSWER;
+        Self {
+            handoff,
+            step: Step::Asked { until },
+        }
+    }
+
+    pub(crate) fn on_outcome(&mut self, now: Moment, outcome: TransferOutcome) -> HandoffStep {
+        if !matches!(self.step, Step::Asked { .. }) {
+            return HandoffStep::Nothing;
+        }
+        match outcome {
+            TransferOutcome::Accepted => {
+                self.step = Step::Accepted {
+                    until: now + limits::LEG_CLOSE,
+                };
+                HandoffStep::Nothing
+            }
+            TransferOutcome::Failed => {
+                self.step = Step::Cut;
+                HandoffStep::CutLeg
+            }
+            TransferOutcome::Unsupported => {
+                self.step = Step::Cut;
+                HandoffStep::GiveUp
+            }
+        }
+    }
+
+    pub(crate) fn advance(&mut self, now: Moment) -> HandoffStep {
+        match self.step {
+            Step::Asked { until } if now >= until => {
+                self.step = Step::Cut;
+                HandoffStep::CutLeg
+            }
+            Step::Accepted { until } if now >= until => HandoffStep::GiveUp,
+            _ => HandoffStep::Nothing,
+        }
+    }
+
+    pub(crate) fn wake(&self) -> Option<Moment> {
+        match self.step {
+            Step::Asked { until } | Step::Accepted { until } => Some(until),
+            Step::Cut => None,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Every bound of a call, with its unit and the reason for its default.
+
+use crate::time::Span;
+
+/// Past it the caller goes to a human: people hang up on silence after an answered call.
+pub const HANDSHAKE: Span = Span::from_secs(3);
+/// A call whose media stream never opens holds its permit no longer than its stream token lives.
+pub const STREAM_OPEN: Span = Span::from_secs(15);
+/// One gentle question after this much silence, counted from when the caller last heard us.
+pub const SILENCE_NUDGE: Span = Span::from_secs(6);
+/// A silent line is somebody who cannot or will not talk to a machine: a human takes it.
+pub const SILENCE_HANDOFF: Span = Span::from_secs(9);
+/// A call that runs longer is stuck; a human or the end serves the caller better.
+pub const LENGTH_MAX: Span = Span::from_secs(8 * 60);
+/// The spoken warning comes this long before the length limit, enough to finish a booking.
+pub const LENGTH_WARNING: Span = Span::from_secs(30);
+/// One silence of 4 s already feels like rejection (Koudenburg), so longer ones are counted as broken promises.
+pub const DEAD_AIR: Span = Span::from_secs(4);
+/// A filler must be audible well before [`DEAD_AIR`]; earlier would talk over models of normal speed.
+pub const FILLER_AFTER: Span = Span::from_millis(2_500);
+/// A turn without any answer for this long means that the model is stuck.
+pub const MODEL_STALL: Span = Span::from_secs(8);
+/// After this many fillers for one turn silence is more honest.
+pub const FILLERS_PER_TURN_MAX: u8 = 2;
+/// The next piece of audio is sent when the carrier has less than this left to play.
+pub const BACKLOG_LOW: Span = Span::from_millis(200);
+/// A reported interruption is decided within this, where voice evidence is all there is.
+pub const INTERRUPTION_VOICE: Span = Span::from_millis(250);
+/// A short interruption waits this long after its turn was committed for the words that explain it.
+pub const INTERRUPTION_WORDS: Span = Span::from_millis(700);
+/// Speech at least this long is taken for a turn without waiting for its words.
+pub const INTERRUPTION_LONG: Span = Span::from_millis(900);
+/// An answer of a tool that comes later is kept, but no longer spoken.
+pub const TOOL_DEADLINE: Span = Span::from_secs(10);
+/// More requests than any honest conversation needs; past it the model is told so.
+pub const TOOLS_PER_CALL_MAX: u32 = 60;
+/// How long a goodbye may play before the call ends anyway.
+pub const GOODBYE: Span = Span::from_secs(5);
+/// The carrier must have taken a transfer by then; past it the leg is cut, which transfers too.
+pub const TRANSFER_ANSWER: Span = Span::from_secs(1);
+/// After an accepted transfer or hang-up the carrier closes the leg itself; past it we do.
+pub const LEG_CLOSE: Span = Span::from_secs(5);
+/// A model session that ended by itself must be ready again within this.
+pub const REOPEN: Span = Span::from_millis(1_500);
+/// Only a session that lived this long is reopened: a younger one would fail again.
+pub const REOPEN_LIVED_MIN: Span = Span::from_secs(10);
+/// Vendors end sessions at 60 minutes; we roll over before, at a quiet moment.
+pub const MODEL_SESSION_MAX: Span = Span::from_secs(55 * 60);
+/// When the carrier sends nothing for this long while the caller speaks, silence is fed to the model's detector.
+pub const MEDIA_GAP: Span = Span::from_millis(750);
+/// How much silence is fed at once.
+pub const MEDIA_GAP_FILL: Span = Span::from_secs(1);
+/// 5.00 of the call's currency.
+pub const BUDGET_MICROS: u64 = 5_000_000;
+/// The share of the budget at which a warning event goes out.
+pub const BUDGET_WARN_PERCENT: u64 = 80;
+/// The dearest single reply we expect: 4,096 output tokens of audio at 64 USD per million and a full context.
+pub const REPLY_COST_MAX_MICROS: u64 = 400_000;
+
+/// The bounds of one call: defaults above, changed per tenant and agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    pub handshake: Span,
+    /// Zero switches nudge and silence handoff off.
+    pub silence_nudge: Span,
+    pub silence_handoff: Span,
+    pub length_max: Span,
+    pub length_warning: Span,
+    pub dead_air: Span,
+    pub filler_after: Span,
+    pub model_stall: Span,
+    pub backlog_low: Span,
+    pub interruption_voice: Span,
+    pub interruption_words: Span,
+    pub tool_deadline: Span,
+    pub budget_micros: u64,
+    pub reply_cost_max_micros: u64,
+    pub model_session_max: Span,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            handshake: HANDSHAKE,
+            silence_nudge: SILENCE_NUDGE,
+            silence_handoff: SILENCE_HANDOFF,
+            length_max: LENGTH_MAX,
+            length_warning: LENGTH_WARNING,
+            dead_air: DEAD_AIR,
+            filler_after: FILLER_AFTER,
+            model_stall: MODEL_STALL,
+            backlog_low: BACKLOG_LOW,
+            interruption_voice: INTERRUPTION_VOICE,
+            interruption_words: INTERRUPTION_WORDS,
+            tool_deadline: TOOL_DEADLINE,
+            budget_micros: BUDGET_MICROS,
+            reply_cost_max_micros: REPLY_COST_MAX_MICROS,
+            model_session_max: MODEL_SESSION_MAX,
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The model in charge: opening, failing, one reopening, the next choice, and rolling over before its end.
+
+use crate::call::Call;
+use crate::event::EventKind;
+use crate::handoff::{Handoff, HandoffReason};
+use crate::input::{FromModel, ModelFailure};
+use crate::limits;
+use crate::output::ToModel;
+use crate::phase::Phase;
+use crate::time::Moment;
+
+#[derive(Debug, Default)]
+pub(crate) struct ModelSession {
+    choice: u32,
+    ready_at: Option<Moment>,
+    /// When a session opened in a live call must be ready.
+    reopening_until: Option<Moment>,
+    reopened: bool,
+    last_answer: Moment,
+}
+
+impl ModelSession {
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready_at.is_some()
+    }
+
+    /// Last time the model showed that it works on a reply.
+    pub(crate) fn last_answer(&self) -> Moment {
+        self.last_answer
+    }
+
+    pub(crate) fn on_activity(&mut self, now: Moment, input: &FromModel) {
+        let answers = !matches!(
+            input,
+            FromModel::SpeechStarted
+                | FromModel::SpeechStopped
+                | FromModel::TurnCommitted { .. }
+                | FromModel::CallerWords(_)
+                | FromModel::Failed(_)
+        );
+        if answers {
+            self.last_answer = now;
+        }
+    }
+
+    pub(crate) fn wake(&self) -> Option<Moment> {
+        self.reopening_until
+    }
+}
+
+impl Call {
+    pub(crate) fn on_model_ready(&mut self, now: Moment) {
+        if self.model.ready_at.is_some() {
+            return;
+        }
+        self.model.ready_at = Some(now);
+        let reopened = self.model.reopening_until.take().is_some();
+        let choice = self.model.choice;
+        if reopened {
+            self.event(now, EventKind::ModelReopened { choice });
+            self.resume_after_reopening(now);
+        } else {
+            self.event(now, EventKind::ModelReadied { choice });
+        }
+        self.go_live(now);
+    }
+
+    pub(crate) fn on_model_failed(&mut self, now: Moment, failure: ModelFailure) {
+        let choice = self.model.choice;
+        self.event(now, EventKind::ModelFailed { choice, failure });
+        let lived = self.model.ready_at.take().map(|ready| now.since(ready));
+        self.lose_reply();
+        if matches!(self.phase, Phase::HandingOff | Phase::Ended) {
+            return;
+        }
+        if self.phase == Phase::Ending {
+            return self.hang_up_now(now);
+        }
+        let may_reopen = lived.is_some_and(|lived| lived >= limits::REOPEN_LIVED_MIN)
+            && !self.model.reopened
+            && failure != ModelFailure::Refused;
+        if may_reopen {
+            self.model.reopened = failure != ModelFailure::SessionExpired;
+            self.open_model(now, choice);
+        } else if choice + 1 < self.settings.models {
+            self.open_model(now, choice + 1);
+        } else {
+            let reason = match failure {
+                ModelFailure::Refused => HandoffReason::ModelRefused,
+                _ => HandoffReason::ModelFailed,
+            };
+            self.hand_off(
+                now,
+                Handoff {
+                    reason,
+                    target: None,
+                },
+            );
+        }
+    }
+
+    fn open_model(&mut self, now: Moment, choice: u32) {
+        self.model.choice = choice;
+        if self.phase != Phase::Connecting {
+            self.model.reopening_until = Some(now + limits::REOPEN);
+        }
+        let history = self.turns.history();
+        self.ask_model(ToModel::Open { choice, history });
+    }
+
+    /// Past its deadline a reopened session counts as failed.
+    pub(crate) fn advance_model(&mut self, now: Moment) {
+        if self.model.reopening_until.is_some_and(|until| now >= until) {
+            self.model.reopening_until = None;
+            self.model.ready_at = None;
+            self.on_model_failed(now, ModelFailure::Stalled);
+        }
+        let is_old = self
+            .model
+            .ready_at
+            .is_some_and(|ready| now.since(ready) >= self.settings.limits.model_session_max);
+        if is_old && self.phase == Phase::Live && self.is_quiet() {
+            self.model.ready_at = None;
+            self.open_model(now, self.model.choice);
+        }
+    }
+}

@@ -1,0 +1,402 @@
+//! Replies: one at a time, paid for before they start, booked while they play.
+
+use std::collections::VecDeque;
+
+use crate::call::Call;
+use crate::event::EventKind;
+use crate::handoff::{Handoff, HandoffReason};
+use crate::ids::{ItemId, ReplyId};
+use crate::input::{AgentAudio, ReplyDone, ReplyOutcome};
+use crate::output::{Command, Record, ToLeg, ToModel};
+use crate::phase::Phase;
+use crate::playback::Piece;
+use crate::time::Moment;
+use crate::words::{Language, Words};
+
+/// What the model is to do next, once it is free.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Wanted {
+    Reply { instructions: Option<Words> },
+    Say { words: Words, language: Language },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum State {
+    #[default]
+    Free,
+    Requested {
+        at: Moment,
+        is_answer: bool,
+    },
+    Active {
+        reply: ReplyId,
+        is_answer: bool,
+        at: Moment,
+        heard_anything: bool,
+    },
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Replies {
+    state: State,
+    wanted: VecDeque<Wanted>,
+    /// The last reply that is over by our decision; what still comes from it is late.
+    over: Option<ReplyId>,
+    cancelling: bool,
+}
+
+impl Replies {
+    pub(crate) fn is_free(&self) -> bool {
+        self.state == State::Free && self.wanted.is_empty()
+    }
+
+    /// Since when the model owes something, if it does.
+    pub(crate) fn owed_since(&self) -> Option<Moment> {
+        match self.state {
+            State::Free => None,
+            State::Requested { at, .. } | State::Active { at, .. } => Some(at),
+        }
+    }
+
+    /// An answer that was asked for and has not made a sound yet: the caller goes on, so it is premature.
+    pub(crate) fn is_silent_answer(&self) -> bool {
+        matches!(
+            self.state,
+            State::Requested {
+                is_answer: true,
+                ..
+            } | State::Active {
+                is_answer: true,
+                heard_anything: false,
+                ..
+            }
+        )
+    }
+
+    fn is_late(&self, reply: ReplyId) -> bool {
+        self.over.is_some_and(|over| reply <= over)
+    }
+}
+
+impl Call {
+    /// The first thing said: the disclosure that the law asks for, then the greeting.
+    pub(crate) fn greet(&mut self, now: Moment) {
+        let Some(greeting) = self.settings.greeting.clone() else {
+            return;
+        };
+        self.event(now, EventKind::GreetingStarted);
+        if let Some(disclosure) = self.consent.owed().cloned() {
+            let language = greeting.language;
+            self.want(
+                now,
+                Wanted::Say {
+                    words: disclosure,
+                    language,
+                },
+            );
+            self.consent.on_said();
+        }
+        if !greeting.words.is_empty() {
+            self.want(
+                now,
+                Wanted::Say {
+                    words: greeting.words,
+                    language: greeting.language,
+                },
+            );
+        }
+    }
+
+    /// Somebody wants a reply: the caller's turn is over, a tool answered, or a client asked.
+    pub(crate) fn request_reply(&mut self, now: Moment, instructions: Option<Words>) {
+        if self.phase == Phase::Connecting || self.phase == Phase::Live {
+            self.want(now, Wanted::Reply { instructions });
+        }
+    }
+
+    pub(crate) fn say(&mut self, now: Moment, words: Words, language: Language) {
+        self.want(now, Wanted::Say { words, language });
+    }
+
+    fn want(&mut self, now: Moment, wanted: Wanted) {
+        // One waiting reply answers everything that was said until it starts.
+        let waits = self
+            .replies
+            .wanted
+            .iter()
+            .any(|waiting| matches!(waiting, Wanted::Reply { instructions: None }));
+        if !(waits && wanted == (Wanted::Reply { instructions: None })) {
+            self.replies.wanted.push_back(wanted);
+        }
+        self.start_wanted(now);
+    }
+
+    pub(crate) fn start_wanted(&mut self, now: Moment) {
+        if self.replies.state != State::Free || !self.model.is_ready() {
+            return;
+        }
+        let Some(wanted) = self.replies.wanted.pop_front() else {
+            return;
+        };
+        let limits = &self.settings.limits;
+        if !self
+            .budget
+            .holds(limits.budget_micros, limits.reply_cost_max_micros)
+        {
+            return self.hand_off(
+                now,
+                Handoff {
+                    reason: HandoffReason::Budget,
+                    target: None,
+                },
+            );
+        }
+        let is_answer = matches!(wanted, Wanted::Reply { .. });
+        self.replies.state = State::Requested { at: now, is_answer };
+        self.replies.cancelling = false;
+        self.event(now, EventKind::ReplyRequested);
+        match wanted {
+            Wanted::Reply { instructions } => self.ask_model(ToModel::Reply { instructions }),
+            Wanted::Say { words, language } => self.ask_model(ToModel::Say { words, language }),
+        }
+    }
+
+    pub(crate) fn on_reply_started(&mut self, now: Moment, reply: ReplyId) {
+        if self.replies.is_late(reply) {
+            return;
+        }
+        let is_answer = matches!(
+            self.replies.state,
+            State::Requested {
+                is_answer: true,
+                ..
+            }
+        );
+        let cancelling = self.replies.cancelling;
+        self.replies.state = State::Active {
+            reply,
+            is_answer,
+            at: now,
+            heard_anything: false,
+        };
+        if cancelling {
+            // It was cancelled before the model had even confirmed it.
+            self.replies.over = Some(reply);
+        }
+        self.event(now, EventKind::ReplyStarted);
+    }
+
+    pub(crate) fn on_agent_audio(&mut self, now: Moment, audio: AgentAudio) {
+        let accepts = matches!(self.phase, Phase::Live | Phase::Ending);
+        if !accepts || self.replies.is_late(audio.reply) {
+            self.event(
+                now,
+                EventKind::LateAudioDropped {
+                    length: audio.length,
+                },
+            );
+            self.command(Command::Drop(audio.audio));
+            return;
+        }
+        if let State::Active { heard_anything, .. } = &mut self.replies.state {
+            *heard_anything = true;
+        }
+        self.consent.on_audio(audio.item);
+        let Some(starts_in_item) =
+            self.turns
+                .agent_audio(now, audio.item, audio.length, &audio.levels_dbfs)
+        else {
+            return self.command(Command::Drop(audio.audio));
+        };
+        self.playback.queue(Piece {
+            audio: audio.audio,
+            item: audio.item,
+            starts_in_item,
+            length: audio.length,
+            levels_dbfs: audio.levels_dbfs,
+        });
+    }
+
+    pub(crate) fn on_agent_words(
+        &mut self,
+        now: Moment,
+        reply: ReplyId,
+        item: ItemId,
+        delta: &Words,
+    ) {
+        if !self.replies.is_late(reply) {
+            self.turns.agent_words(now, item, delta.expose());
+        }
+    }
+
+    pub(crate) fn on_reply_done(&mut self, now: Moment, done: &ReplyDone) {
+        self.budget.spend(done.cost_micros);
+        self.event(
+            now,
+            EventKind::ReplyFinished {
+                outcome: done.outcome,
+                cost_micros: done.cost_micros,
+            },
+        );
+        if self.budget.should_warn(self.settings.limits.budget_micros) {
+            let spent_micros = self.budget.spent_micros();
+            self.event(now, EventKind::BudgetWarned { spent_micros });
+        }
+        let is_present =
+            matches!(self.replies.state, State::Active { reply, .. } if reply == done.reply);
+        if !is_present && !matches!(self.replies.state, State::Requested { .. }) {
+            return;
+        }
+        self.replies.state = State::Free;
+        self.replies.cancelling = false;
+        self.turns.agent_generated();
+        self.consent.on_generated();
+        if let ReplyOutcome::Failed(failure) = done.outcome {
+            return self.on_model_failed(now, failure);
+        }
+        self.start_wanted(now);
+    }
+
+    /// Stops the model's present reply, if it still generates.
+    pub(crate) fn cancel_reply(&mut self) {
+        match self.replies.state {
+            State::Free => return,
+            State::Active { reply, .. } => self.replies.over = Some(reply),
+            State::Requested { .. } => {}
+        }
+        if !std::mem::replace(&mut self.replies.cancelling, true) {
+            self.ask_model(ToModel::CancelReply);
+        }
+    }
+
+    /// The client's own cancel: what was generated stays, what was not heard is dropped.
+    pub(crate) fn on_reply_cancelled(&mut self, now: Moment) {
+        self.interrupt(now, crate::interruption::StopCause::Explicit);
+    }
+
+    /// The model is gone in the middle of a reply: what was sent plays on, the rest never comes.
+    pub(crate) fn lose_reply(&mut self) {
+        if let State::Active {
+            reply, is_answer, ..
+        } = self.replies.state
+        {
+            self.replies.over = Some(reply);
+            if is_answer {
+                self.replies
+                    .wanted
+                    .push_front(Wanted::Reply { instructions: None });
+            }
+        } else if let State::Requested {
+            is_answer: true, ..
+        } = self.replies.state
+        {
+            self.replies
+                .wanted
+                .push_front(Wanted::Reply { instructions: None });
+        }
+        self.replies.state = State::Free;
+        self.replies.cancelling = false;
+        self.turns.agent_generated();
+    }
+
+    pub(crate) fn resume_after_reopening(&mut self, now: Moment) {
+        self.replies.over = None;
+        self.start_wanted(now);
+    }
+
+    pub(crate) fn forget_wanted(&mut self) {
+        self.replies.wanted.clear();
+    }
+
+    /// Gives the carrier what it needs next and books it.
+    pub(crate) fn feed(&mut self, now: Moment) {
+        if !self.leg_ready || self.interruption.pauses_playback() {
+            return;
+        }
+        while let Some(due) = self
+            .playback
+            .next_due(now, self.settings.limits.backlog_low)
+        {
+            let response = self.floor.take_response(now);
+            self.turns.agent_sent(due.item, due.ends_in_item, response);
+            self.dead_air.on_answered();
+            self.ask_leg(ToLeg::Play {
+                audio: due.audio,
+                item: due.item,
+                mark: due.mark,
+            });
+        }
+    }
+
+    /// Books what was heard of the agent's open turn and emits it as it stands.
+    pub(crate) fn book_agent_turn(&mut self, now: Moment, interrupted: bool) {
+        if !self.turns.has_agent_turn() {
+            return;
+        }
+        for item in self.turns.agent_items() {
+            self.turns.agent_heard(item, self.playback.heard(now, item));
+        }
+        let Some(record) = self.turns.agent_record(now, interrupted) else {
+            return;
+        };
+        self.event(
+            now,
+            EventKind::TurnEnded {
+                seq: record.seq,
+                speaker: record.speaker,
+                interrupted: record.interrupted,
+                response: record.response,
+            },
+        );
+        self.keep(Record::Turn(record));
+    }
+
+    /// Personal content leaves the call only with consent.
+    pub(crate) fn keep(&mut self, record: Record) {
+        if self.consent.may_keep_words() {
+            self.record(record);
+        }
+    }
+
+    /// The last sound of the agent was heard.
+    pub(crate) fn on_playback_ended(&mut self, now: Moment) {
+        self.book_agent_turn(now, false);
+        if !self.silence.is_nudging() {
+            self.silence.restart();
+        }
+    }
+
+    /// Words may be kept from the moment the disclosure was heard to its end.
+    pub(crate) fn advance_consent(&mut self, now: Moment) {
+        let Some(item) = self.consent.generated_item() else {
+            return;
+        };
+        if self.playback.heard(now, item) < self.turns.generated_audio(item) {
+            return;
+        }
+        if let Some(wording) = self.consent.on_heard() {
+            let language = self
+                .settings
+                .greeting
+                .as_ref()
+                .map_or(Language::ENGLISH, |greeting| greeting.language);
+            self.event(now, EventKind::DisclosureHeard);
+            self.record(Record::DisclosureHeard { wording, language });
+        }
+    }
+
+    /// Nothing is played, owed, asked or said.
+    pub(crate) fn is_quiet(&self) -> bool {
+        !self.playback.is_audible()
+            && self.replies.is_free()
+            && !self.tools.is_waiting()
+            && !self.floor.is_caller_speaking()
+            && !self.floor.awaits_words()
+    }
+
+    pub(crate) fn stall_at(&self) -> Option<Moment> {
+        let owed = self.replies.owed_since()?;
+        (!self.tools.is_waiting() && !self.playback.has_queued())
+            .then(|| owed.max(self.model.last_answer()) + self.settings.limits.model_stall)
+    }
+}

@@ -1,0 +1,67 @@
+//! What a call is started with.
+
+use crate::consent::{ConsentPolicy, Greeting};
+use crate::input::TurnTaking;
+use crate::limits::Limits;
+use crate::playback::PlaybackReport;
+use crate::time::Span;
+use crate::words::{Language, Words};
+
+/// Everything about an agent and a leg that decisions depend on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallSettings {
+    pub limits: Limits,
+    pub playback: PlaybackReport,
+    pub turn_taking: TurnTaking,
+    /// Said first, exactly. None: the agent waits to be spoken to.
+    pub greeting: Option<Greeting>,
+    pub consent: ConsentPolicy,
+    /// Sentences of the agent, the first one in its main language.
+    pub sentences: Vec<Sentences>,
+    /// Models configured for this agent, in order of choice. At least one.
+    pub models: u32,
+    /// The model hands in the caller's words, so that words can decide about interruptions.
+    pub has_words: bool,
+    /// Length of each cached phrase; zero when there is none.
+    pub filler_length: Span,
+}
+
+/// What the agent says on its own account, in one language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sentences {
+    pub language: Language,
+    pub nudge: Words,
+    pub length_warning: Words,
+    pub goodbye: Words,
+}
+
+impl Default for CallSettings {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            playback: PlaybackReport::Marks,
+            turn_taking: TurnTaking::default(),
+            greeting: None,
+            consent: ConsentPolicy::NotNeeded,
+            sentences: vec![Sentences {
+                language: Language::ENGLISH,
+                nudge: "Are you still there?".into(),
+                length_warning: "We have about half a minute left on this call.".into(),
+                goodbye: "Thank you for calling. Goodbye.".into(),
+            }],
+            models: 1,
+            has_words: true,
+            filler_length: Span::ZERO,
+        }
+    }
+}
+
+impl CallSettings {
+    pub(crate) fn sentences(&self, language: Option<Language>) -> Option<&Sentences> {
+        let spoken = self
+            .sentences
+            .iter()
+            .find(|sentences| Some(sentences.language) == language);
+        spoken.or_else(|| self.sentences.first())
+    }
+}

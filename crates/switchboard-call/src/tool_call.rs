@@ -1,0 +1,173 @@
+//! Tools the model asked for: deadline, idempotency number, and what becomes of an answer that comes late.
+
+use crate::ids::ToolCallId;
+use crate::limits::TOOLS_PER_CALL_MAX;
+use crate::time::{Moment, Span};
+use crate::words::Words;
+
+/// How a tool call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ToolStatus {
+    Answered,
+    Failed,
+    /// No answer within the deadline.
+    TimedOut,
+    /// More calls than a conversation may have.
+    Refused,
+}
+
+impl ToolStatus {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// A tool that is running, or whose deadline passed while it still may answer.
+#[derive(Debug, Clone)]
+pub(crate) struct RunningTool {
+    pub(crate) call: ToolCallId,
+    pub(crate) name: String,
+    pub(crate) arguments: Words,
+    pub(crate) started: Moment,
+    deadline: Moment,
+    pub(crate) gave_up: bool,
+    /// The caller interrupted the reply that asked for it.
+    pub(crate) after_interruption: bool,
+}
+
+/// The tool calls of one call.
+#[derive(Debug, Default)]
+pub(crate) struct ToolCalls {
+    running: Vec<RunningTool>,
+    asked: Vec<(String, Words)>,
+    count: u32,
+}
+
+impl ToolCalls {
+    /// Books a request. Its idempotency number is that of the same request before, if there was one:
+    /// a model that repeats itself books one appointment. None when the call has had too many.
+    pub(crate) fn start(
+        &mut self,
+        now: Moment,
+        deadline: Span,
+        request: &crate::input::ToolRequest,
+    ) -> Option<u32> {
+        if self.count >= TOOLS_PER_CALL_MAX {
+            return None;
+        }
+        self.count += 1;
+        self.running.push(RunningTool {
+            call: request.call,
+            name: request.name.clone(),
+            arguments: request.arguments.clone(),
+            started: now,
+            deadline: now + deadline,
+            gave_up: false,
+            after_interruption: false,
+        });
+        Some(self.idempotency_number(request))
+    }
+
+    fn idempotency_number(&mut self, request: &crate::input::ToolRequest) -> u32 {
+        let same = |(name, arguments): &(String, Words)| {
+            *name == request.name && *arguments == request.arguments
+        };
+        let index = self.asked.iter().position(same).unwrap_or_else(|| {
+            self.asked
+                .push((request.name.clone(), request.arguments.clone()));
+            self.asked.len() - 1
+        });
+        u32::try_from(index + 1).unwrap_or(u32::MAX)
+    }
+
+    /// Removes an answered tool.
+    pub(crate) fn finish(&mut self, call: ToolCallId) -> Option<RunningTool> {
+        let index = self.running.iter().position(|tool| tool.call == call)?;
+        Some(self.running.swap_remove(index))
+    }
+
+    /// The next tool past its deadline. It stays known, so that a late answer is still recorded.
+    pub(crate) fn next_overdue(&mut self, now: Moment) -> Option<RunningTool> {
+        let tool = self
+            .running
+            .iter_mut()
+            .find(|tool| !tool.gave_up && now >= tool.deadline)?;
+        tool.gave_up = true;
+        Some(tool.clone())
+    }
+
+    /// Whether the conversation still waits for a tool.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.running.iter().any(|tool| !tool.gave_up)
+    }
+
+    pub(crate) fn on_interrupted(&mut self) {
+        for tool in &mut self.running {
+            tool.after_interruption = true;
+        }
+    }
+
+    pub(crate) fn wake(&self) -> Option<Moment> {
+        self.running
+            .iter()
+            .filter(|tool| !tool.gave_up)
+            .map(|tool| tool.deadline)
+            .min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::ReplyId;
+    use crate::input::ToolRequest;
+
+    fn request(call: u32, arguments: &str) -> ToolRequest {
+        ToolRequest {
+            reply: ReplyId(1),
+            call: ToolCallId(call),
+            name: "book_appointment".into(),
+            arguments: arguments.into(),
+        }
+    }
+
+    #[test]
+    fn a_repeated_request_has_the_same_idempotency_number() {
+        let mut tools = ToolCalls::default();
+        let deadline = Span::from_secs(10);
+        assert_eq!(
+            tools.start(Moment::START, deadline, &request(1, "{\"a\":1}")),
+            Some(1)
+        );
+        assert_eq!(
+            tools.start(Moment::START, deadline, &request(2, "{\"a\":2}")),
+            Some(2)
+        );
+        assert_eq!(
+            tools.start(Moment::START, deadline, &request(3, "{\"a\":1}")),
+            Some(1)
+        );
+    }
+
+    #[test]
+    fn a_flood_of_requests_is_refused() {
+        let mut tools = ToolCalls::default();
+        for call in 0..TOOLS_PER_CALL_MAX {
+            assert!(
+                tools
+                    .start(Moment::START, Span::from_secs(1), &request(call, "{}"))
+                    .is_some()
+            );
+        }
+        assert_eq!(
+            tools.start(Moment::START, Span::from_secs(1), &request(999, "{}")),
+            None
+        );
+    }
+}

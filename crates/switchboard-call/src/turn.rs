@@ -1,0 +1,345 @@
+//! Who said what: each turn with the words that were generated, sent and heard.
+
+use std::collections::VecDeque;
+
+use crate::alignment::SpokenText;
+use crate::ids::ItemId;
+use crate::input::CallerWords;
+use crate::time::{Moment, Span};
+use crate::words::{Language, Words};
+
+/// Caller turns whose words may still come.
+const CALLER_TURNS_OPEN_MAX: usize = 16;
+/// Items of one agent turn: a preamble and an answer after each tool.
+const ITEMS_PER_TURN_MAX: usize = 64;
+/// Turns kept for a model that takes over. More would not fit its context anyway.
+const HISTORY_MAX: usize = 200;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Speaker {
+    Caller,
+    Agent,
+    Human,
+    System,
+}
+
+impl Speaker {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Agent => "agent",
+            Self::Human => "human",
+            Self::System => "system",
+        }
+    }
+}
+
+/// One turn as it is kept. A later record of the same number replaces the earlier one: words of the caller
+/// come after the turn, and an agent's turn grows when a tool lets it go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnRecord {
+    /// Numbered from 1 in the order the turns began.
+    pub seq: u32,
+    pub speaker: Speaker,
+    /// What the model generated (agent), or what the recogniser understood (caller).
+    pub generated: Words,
+    /// What of it was given to the leg.
+    pub sent: Words,
+    /// What of it was played.
+    pub heard: Words,
+    pub language: Option<Language>,
+    pub confidence_percent: Option<u8>,
+    pub interrupted: bool,
+    /// Agent: from the end of the caller's turn to the first audio sent.
+    pub response: Option<Span>,
+    /// Agent: how much audio was heard.
+    pub heard_audio: Span,
+    pub started: Moment,
+    pub ended: Moment,
+}
+
+#[derive(Debug)]
+struct AgentTurn {
+    seq: u32,
+    started: Moment,
+    items: Vec<AgentItem>,
+    response: Option<Span>,
+    interrupted: bool,
+    language: Option<Language>,
+}
+
+#[derive(Debug)]
+struct AgentItem {
+    item: ItemId,
+    spoken: SpokenText,
+    sent: Span,
+    heard: Span,
+}
+
+#[derive(Debug, Clone)]
+struct CallerTurn {
+    seq: u32,
+    item: ItemId,
+    started: Moment,
+    ended: Moment,
+}
+
+/// The turns of one call.
+#[derive(Debug, Default)]
+pub(crate) struct TurnLog {
+    next_seq: u32,
+    agent: Option<AgentTurn>,
+    callers: VecDeque<CallerTurn>,
+    history: Vec<(u32, Speaker, Words)>,
+    ms_per_syllable: Option<f32>,
+    language: Option<Language>,
+}
+
+impl TurnLog {
+    fn take_seq(&mut self) -> u32 {
+        self.next_seq += 1;
+        self.next_seq
+    }
+
+    /// The caller's turn is over; its words come later.
+    pub(crate) fn caller_committed(&mut self, item: ItemId, started: Moment, ended: Moment) {
+        let seq = self.take_seq();
+        if self.callers.len() == CALLER_TURNS_OPEN_MAX {
+            self.callers.pop_front();
+        }
+        self.callers.push_back(CallerTurn {
+            seq,
+            item,
+            started,
+            ended,
+        });
+    }
+
+    pub(crate) fn caller_words(&mut self, said: &CallerWords) -> Option<TurnRecord> {
+        let turn = self
+            .callers
+            .iter()
+            .find(|turn| turn.item == said.item)?
+            .clone();
+        self.language = said.language.or(self.language);
+        self.remember(turn.seq, Speaker::Caller, &said.words);
+        Some(TurnRecord {
+            seq: turn.seq,
+            speaker: Speaker::Caller,
+            generated: said.words.clone(),
+            sent: said.words.clone(),
+            heard: said.words.clone(),
+            language: said.language,
+            confidence_percent: said.confidence_percent,
+            interrupted: false,
+            response: None,
+            heard_audio: Span::ZERO,
+            started: turn.started,
+            ended: turn.ended,
+        })
+    }
+
+    /// A turn that was no turn: a backchannel's item is deleted and keeps no record.
+    pub(crate) fn caller_deleted(&mut self, item: ItemId) {
+        if let Some(index) = self.callers.iter().position(|turn| turn.item == item) {
+            let seq = self.callers.remove(index).map(|turn| turn.seq);
+            self.history.retain(|(known, _, _)| Some(*known) != seq);
+        }
+    }
+
+    pub(crate) fn language(&self) -> Option<Language> {
+        self.language
+    }
+
+    pub(crate) fn agent_words(&mut self, now: Moment, item: ItemId, delta: &str) {
+        if let Some(item) = self.agent_item(now, item) {
+            item.spoken.push_text(delta);
+        }
+    }
+
+    /// Books generated audio and says where in its item it begins. None past the bound of a turn.
+    pub(crate) fn agent_audio(
+        &mut self,
+        now: Moment,
+        item: ItemId,
+        length: Span,
+        levels_dbfs: &[i8],
+    ) -> Option<Span> {
+        let item = self.agent_item(now, item)?;
+        let starts = item.spoken.audio();
+        item.spoken.push_audio(length, levels_dbfs);
+        Some(starts)
+    }
+
+    pub(crate) fn agent_aligned(
+        &mut self,
+        now: Moment,
+        item: ItemId,
+        characters: u32,
+        spoken_by: Span,
+    ) {
+        if let Some(item) = self.agent_item(now, item) {
+            item.spoken.align(characters, spoken_by);
+        }
+    }
+
+    /// First audio of a turn went out. `response` counts from the end of the caller's turn.
+    pub(crate) fn agent_sent(&mut self, item: ItemId, ends_in_item: Span, response: Option<Span>) {
+        let Some(turn) = &mut self.agent else {
+            return;
+        };
+        turn.response = turn.response.or(response);
+        if let Some(item) = turn.items.iter_mut().find(|known| known.item == item) {
+            item.sent = item.sent.max(ends_in_item);
+        }
+    }
+
+    pub(crate) fn agent_generated(&mut self) {
+        let Some(turn) = &mut self.agent else {
+            return;
+        };
+        for item in &mut turn.items {
+            item.spoken.complete();
+        }
+        if let Some(pace) = turn
+            .items
+            .last()
+            .and_then(|item| item.spoken.ms_per_syllable())
+        {
+            self.ms_per_syllable = Some(pace);
+        }
+    }
+
+    fn agent_item(&mut self, now: Moment, item: ItemId) -> Option<&mut AgentItem> {
+        if self.agent.is_none() {
+            let seq = self.take_seq();
+            let language = self.language;
+            self.agent = Some(AgentTurn {
+                seq,
+                started: now,
+                items: Vec::new(),
+                response: None,
+                interrupted: false,
+                language,
+            });
+        }
+        let turn = self.agent.as_mut()?;
+        let index = match turn.items.iter().position(|known| known.item == item) {
+            Some(index) => index,
+            None if turn.items.len() >= ITEMS_PER_TURN_MAX => return None,
+            None => {
+                let spoken = SpokenText::default();
+                turn.items.push(AgentItem {
+                    item,
+                    spoken,
+                    sent: Span::ZERO,
+                    heard: Span::ZERO,
+                });
+                turn.items.len() - 1
+            }
+        };
+        turn.items.get_mut(index)
+    }
+
+    /// The items of the agent's open turn, oldest first.
+    pub(crate) fn agent_items(&self) -> Vec<ItemId> {
+        self.agent
+            .iter()
+            .flat_map(|turn| turn.items.iter().map(|item| item.item))
+            .collect()
+    }
+
+    pub(crate) fn generated_audio(&self, item: ItemId) -> Span {
+        let items = self.agent.iter().flat_map(|turn| &turn.items);
+        items
+            .filter(|known| known.item == item)
+            .map(|known| known.spoken.audio())
+            .next()
+            .unwrap_or_default()
+    }
+
+    /// Books how much of an item was heard.
+    pub(crate) fn agent_heard(&mut self, item: ItemId, heard: Span) {
+        if let Some(known) = self
+            .agent
+            .as_mut()
+            .and_then(|turn| turn.items.iter_mut().find(|known| known.item == item))
+        {
+            known.heard = heard;
+        }
+    }
+
+    pub(crate) fn has_agent_turn(&self) -> bool {
+        self.agent.is_some()
+    }
+
+    /// The agent's turn as it stands.
+    pub(crate) fn agent_record(&mut self, now: Moment, interrupted: bool) -> Option<TurnRecord> {
+        let turn = self.agent.as_mut()?;
+        turn.interrupted |= interrupted;
+        let pace = self.ms_per_syllable;
+        let record = TurnRecord {
+            seq: turn.seq,
+            speaker: Speaker::Agent,
+            generated: turn.text(|item| item.spoken.text().to_owned()),
+            sent: turn.text(|item| item.spoken.until(item.sent, pace).to_owned()),
+            heard: turn.text(|item| item.spoken.until(item.heard, pace).to_owned()),
+            language: turn.language,
+            confidence_percent: None,
+            interrupted: turn.interrupted,
+            response: turn.response,
+            heard_audio: turn
+                .items
+                .iter()
+                .fold(Span::ZERO, |sum, item| sum + item.heard),
+            started: turn.started,
+            ended: now,
+        };
+        self.remember(record.seq, Speaker::Agent, &record.heard);
+        Some(record)
+    }
+
+    /// The floor changes hands: what the agent says next is another turn.
+    pub(crate) fn close_agent_turn(&mut self) {
+        self.agent = None;
+    }
+
+    fn remember(&mut self, seq: u32, speaker: Speaker, words: &Words) {
+        if words.is_empty() {
+            return;
+        }
+        if let Some(entry) = self.history.iter_mut().find(|(known, _, _)| *known == seq) {
+            entry.2 = words.clone();
+            return;
+        }
+        if self.history.len() == HISTORY_MAX {
+            self.history.remove(0);
+        }
+        self.history.push((seq, speaker, words.clone()));
+    }
+
+    /// What was said and heard so far, for a model that takes over.
+    pub(crate) fn history(&self) -> Vec<crate::output::HistoryTurn> {
+        let mut turns = self.history.clone();
+        turns.sort_by_key(|(seq, _, _)| *seq);
+        turns
+            .into_iter()
+            .map(|(_, speaker, words)| crate::output::HistoryTurn { speaker, words })
+            .collect()
+    }
+}
+
+impl AgentTurn {
+    fn text(&self, part: impl Fn(&AgentItem) -> String) -> Words {
+        let mut text = String::new();
+        for item in &self.items {
+            let words = part(item);
+            if !text.is_empty() && !words.is_empty() && !text.ends_with(char::is_whitespace) {
+                text.push(' ');
+            }
+            text.push_str(&words);
+        }
+        Words::new(text)
+    }
+}
