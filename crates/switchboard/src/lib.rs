@@ -1,1 +1,5 @@
 //! switchboard
+
+pub mod config;
+pub mod http;
+pub mod ops;

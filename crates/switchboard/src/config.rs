@@ -1,0 +1,97 @@
+//! Settings of an installation and definitions of agents: read once, typed, checked, then trusted.
+//!
+//! A value comes from the built-in default, then the TOML file, then the environment; the last one wins. An unknown key
+//! is refused and the nearest known one is named. Nothing here opens a socket or a database.
+//!
+//! ```no_run
+//! # use switchboard::config::{Settings, SettingsSource};
+//! let settings = Settings::load(&SettingsSource::from_process(None))?;
+//! println!("listening on {}", settings.http.listen);
+//! # Ok::<(), switchboard::config::SettingsError>(())
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+pub mod agent;
+mod agents;
+mod calls;
+mod check;
+mod database;
+mod environment;
+mod error;
+mod handoff;
+mod http;
+mod limits;
+mod load;
+mod log;
+mod nearest;
+mod openai;
+pub mod prices;
+mod speech;
+mod twilio;
+mod types;
+
+pub use self::agent::AgentDefinition;
+pub use self::agents::AgentsSettings;
+pub use self::calls::CallsSettings;
+pub use self::database::{DatabaseSettings, DatabaseUrl};
+pub use self::error::{Place, SettingsError};
+pub use self::handoff::HandoffSettings;
+pub use self::http::HttpSettings;
+pub use self::limits::LimitsSettings;
+pub use self::load::SettingsSource;
+pub use self::log::{LogFormat, LogLevel, LogSettings};
+pub use self::nearest::nearest;
+pub use self::openai::OpenaiSettings;
+pub use self::prices::{ModelPrices, Prices};
+pub use self::speech::SpeechSettings;
+pub use self::twilio::TwilioSettings;
+pub use self::types::{BaseUrl, Network, PhoneNumber, Secret};
+
+/// Everything an operator can set, one field per section of the settings file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The port we answer on and what protects it.
+    pub http: HttpSettings,
+    /// Where everything is kept.
+    pub database: DatabaseSettings,
+    /// The account of the Realtime models.
+    pub openai: OpenaiSettings,
+    /// The Twilio account of numbers that have none of their own.
+    pub twilio: TwilioSettings,
+    /// Limits of a call; an agent may set its own.
+    pub calls: CallsSettings,
+    /// Who takes over when the agent cannot go on.
+    pub handoff: HandoffSettings,
+    /// Offline speech and the carrier's own voice.
+    pub speech: SpeechSettings,
+    /// Bounds of sockets, buffers and waits.
+    pub limits: LimitsSettings,
+    /// Where agent files are.
+    pub agents: AgentsSettings,
+    /// What is logged, and how.
+    pub log: LogSettings,
+    /// What models cost; a model that is missing is charged at the dearest known price.
+    pub prices: Prices,
+}
+
+impl Settings {
+    /// Reads defaults, file and environment, in that order, and checks what one field alone cannot.
+    ///
+    /// # Errors
+    /// An unreadable file, an unknown key, a value of the wrong type or out of range, or two values that exclude each other.
+    pub fn load(source: &SettingsSource) -> Result<Self, SettingsError> {
+        let settings = load::extract(source)?;
+        check::check(&settings)?;
+        Ok(settings)
+    }
+
+    /// The address carriers and browsers reach us under: `http.public_url`, or the listening address when that is blank.
+    pub fn public_url(&self) -> BaseUrl {
+        match &self.http.public_url {
+            Some(url) => url.clone(),
+            None => BaseUrl::of_listener(self.http.listen),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What one key of an agent file alone cannot know.
+
+use super::language::Texts;
+use super::voice::check_voice;
+use super::{AgentDefinition, TOOL_NAMES, invalid};
+use crate::config::error::{Place, SettingsError};
+use crate::config::nearest::nearest;
+
+/// Longest agent name; it stands in addresses and column heads.
+const NAME_CHARS_MAX: usize = 40;
+
+type Checked = Result<(), SettingsError>;
+
+/// Refuses a definition whose parts do not fit together. `place_of` finds the line of a key.
+pub(super) fn check(agent: &AgentDefinition, place_of: impl Fn(&str) -> Place) -> Checked {
+    name(agent, &place_of)?;
+    languages(agent, &place_of)?;
+    voice(agent, &place_of)?;
+    tools(agent, &place_of)?;
+    threshold(agent, &place_of)?;
+    disclosure(agent, &place_of)?;
+    silence(agent, &place_of)?;
+    practitioners(agent, &place_of)
+}
+
+fn name(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let fits = !agent.name.is_empty() && agent.name.len() <= NAME_CHARS_MAX;
+    if fits && agent.name.bytes().all(allowed) {
+        return Ok(());
+    }
+    let reason = "a name has 1 to 40 lower-case letters, digits and dashes".to_owned();
+    Err(invalid(
+        "name",
+        place_of("name"),
+        reason,
+        "for example `front-desk`".to_owned(),
+    ))
+}
+
+fn languages(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {
+    if agent.languages.is_empty() {
+        let reason = "an agent speaks at least one language".to_owned();
+        let help = "use some of en, sw, fr, rw".to_owned();
+        return Err(invalid("languages", place_of("languages"), reason, help));
+    }
+    let texts: [(&str, &Texts); 3] = [
+        ("greeting.text", &agent.greeting.text),
+        ("greeting.disclosure", &agent.greeting.disclosure),
+        ("handoff.announcement", &agent.handoff.announcement),
+    ];
+    for (key, texts) in texts.into_iter().filter(|(_, texts)| !texts.is_empty()) {
+        let missing = agent
+            .languages
+            .iter()
+            .find(|language| texts.in_language(**language).is_none());
+        if let Some(language) = missing {
+            let reason = format!(
+                "the agent speaks `{}`, but this has no text in it",
+                language.code()
+            );
+            return Err(invalid(
+                key,
+                place_of(key),
+                reason,
+                format!("add `{key}.{}`", language.code()),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn voice(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {
+    check_voice(&agent.voice).map_err(|right| {
+        let reason = format!("no Realtime model has the voice `{}`", agent.voice);
+        invalid(
+            "voice",
+            place_of("voice"),
+            reason,
+            format!("did you mean `{right}`?"),
+        )
+    })
+}
+
+fn tools(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {
+    let unknown = agent
+        .tools
+        .iter()
+        .find(|tool| !TOOL_NAMES.contains(&tool.as_str()));
+    let Some(tool) = unknown else { return Ok(()) };
+    let help = nearest(tool, TOOL_NAMES).map_or_else(
+        || format!("use some of {}", TOOL_NAMES.join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    );
+    Err(invalid(
+        "tools",
+        place_of("tools"),
+        format!("there is no tool `{tool}`"),
+        help,
+    ))
+}
+
+fn threshold(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {
+    if (0.0..=1.0).contains(&agent.turn_detection.threshold) {
+        return Ok(());
+    }
+    let key = "turn_detection.threshold";
+    Err(invalid(
+        key,
+        place_of(key),
+        "it is a probability".to_owned(),
+        "use 0 to 1".to_owned(),
+    ))
+}
+
+/// Words are kept after a disclosure was heard, so a policy that discloses needs the words for it.
+fn disclosure(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {
+    if !agent.consent.disclose || !agent.greeting.disclosure.is_empty() {
+        return Ok(());
+    }
+    let key = "greeting.disclosure";
+    let reason = "`consent.disclose` is true, but there is nothing to say".to_owned();
+    let help = "add `greeting.disclosure`, or set `consent.disclose = false`".to_owned();
+    Err(invalid(key, place_of("greeting"), reason, help))
+}
+
+fn silence(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {
+    let both = agent
+        .limits
+        .silence_nudge_ms
+        .zip(agent.limits.silence_handoff_ms);
+    match both {
+        Some((nudge, handoff)) if nudge >= handoff => {
+            let key = "limits.silence_nudge_ms";
+            let reason = "the agent would ask only after the human has taken over".to_owned();
+            let help = "make it smaller than limits.silence_handoff_ms".to_owned();
+            Err(invalid(key, place_of(key), reason, help))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn practitioners(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {
+    let known: Vec<&str> = agent
+        .demo
+        .services
+        .iter()
+        .map(|service| service.name.as_str())
+        .collect();
+    let performed = agent.demo.practitioners.iter().flat_map(|it| &it.services);
+    let Some(unknown) = performed
+        .into_iter()
+        .find(|it| !known.contains(&it.as_str()))
+    else {
+        return Ok(());
+    };
+    let help = nearest(unknown, known).map_or_else(
+        || "add it to `demo.services`".to_owned(),
+        |near| format!("did you mean `{near}`?"),
+    );
+    let key = "demo.practitioners";
+    Err(invalid(
+        key,
+        place_of(key),
+        format!("there is no service `{unknown}`"),
+        help,
+    ))
+}

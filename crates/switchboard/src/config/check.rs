@@ -1,0 +1,138 @@
+//! What one setting alone cannot know.
+
+use super::Settings;
+use super::error::{Place, SettingsError};
+
+/// Refuses settings that contradict each other or would hurt callers.
+pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
+    signatures(settings)?;
+    public_scheme(settings)?;
+    silence(settings)?;
+    length(settings)?;
+    percentages(settings)?;
+    backlog(settings)?;
+    not_zero(settings)
+}
+
+/// Threat H4: without signatures anybody who finds the address may place calls.
+fn signatures(settings: &Settings) -> Result<(), SettingsError> {
+    let public_url = settings.public_url();
+    if settings.twilio.validate_signatures || public_url.is_loopback() {
+        return Ok(());
+    }
+    refuse(
+        "twilio.validate_signatures",
+        format!("false is allowed on loopback only, and the public address is {public_url}"),
+        "set it to true, or set http.public_url to a loopback address",
+    )
+}
+
+fn public_scheme(settings: &Settings) -> Result<(), SettingsError> {
+    match &settings.http.public_url {
+        Some(url) if !url.is_loopback() && !url.is_encrypted() => refuse(
+            "http.public_url",
+            "carriers and browsers need an encrypted address".to_owned(),
+            "use https://",
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn silence(settings: &Settings) -> Result<(), SettingsError> {
+    let calls = &settings.calls;
+    if calls.silence_nudge_ms < calls.silence_handoff_ms {
+        return Ok(());
+    }
+    refuse(
+        "calls.silence_nudge_ms",
+        "the agent would ask only after the human has taken over".to_owned(),
+        "make it smaller than calls.silence_handoff_ms",
+    )
+}
+
+fn length(settings: &Settings) -> Result<(), SettingsError> {
+    let calls = &settings.calls;
+    if calls.length_warning_s < calls.length_max_s {
+        return Ok(());
+    }
+    refuse(
+        "calls.length_warning_s",
+        "the warning would come before the call".to_owned(),
+        "make it smaller than calls.length_max_s",
+    )
+}
+
+fn percentages(settings: &Settings) -> Result<(), SettingsError> {
+    if settings.calls.budget_warning_percent > 100 {
+        return refuse(
+            "calls.budget_warning_percent",
+            "more than 100 %".to_owned(),
+            "use 1 to 100",
+        );
+    }
+    if settings.limits.audio_rate_percent_max < 100 {
+        return refuse(
+            "limits.audio_rate_percent_max",
+            "less than real time cuts every caller".to_owned(),
+            "use 100 or more",
+        );
+    }
+    Ok(())
+}
+
+fn backlog(settings: &Settings) -> Result<(), SettingsError> {
+    if settings.limits.backlog_ms_min < settings.limits.backlog_ms_max {
+        return Ok(());
+    }
+    refuse(
+        "limits.backlog_ms_min",
+        "there would be nothing to pace".to_owned(),
+        "make it smaller than limits.backlog_ms_max",
+    )
+}
+
+/// Limits of zero would refuse everything, which nobody means.
+fn not_zero(settings: &Settings) -> Result<(), SettingsError> {
+    let numbers = [
+        ("http.connections_max", settings.http.connections_max as u64),
+        (
+            "http.connections_per_address_max",
+            settings.http.connections_per_address_max as u64,
+        ),
+        ("http.header_ms_max", settings.http.header_ms_max),
+        ("http.body_ms_max", settings.http.body_ms_max),
+        ("http.idle_ms_max", settings.http.idle_ms_max),
+        (
+            "http.requests_per_s_max",
+            u64::from(settings.http.requests_per_s_max),
+        ),
+        (
+            "http.requests_burst_max",
+            u64::from(settings.http.requests_burst_max),
+        ),
+        (
+            "database.connections_max",
+            u64::from(settings.database.connections_max),
+        ),
+        ("database.flush_ms", settings.database.flush_ms),
+        ("calls.handshake_ms", settings.calls.handshake_ms),
+        ("calls.dead_air_ms", settings.calls.dead_air_ms),
+        ("limits.write_ms_max", settings.limits.write_ms_max),
+        ("limits.stream_token_s", settings.limits.stream_token_s),
+        ("speech.programs_max", settings.speech.programs_max as u64),
+    ];
+    match numbers.iter().find(|(_, number)| *number == 0) {
+        Some((key, _)) => refuse(key, "0 would refuse everything".to_owned(), "use 1 or more"),
+        None => Ok(()),
+    }
+}
+
+fn refuse(key: &str, reason: String, help: &str) -> Result<(), SettingsError> {
+    let place = Place::Default;
+    Err(SettingsError::Invalid {
+        key: key.to_owned(),
+        reason,
+        place,
+        help: help.to_owned(),
+    })
+}

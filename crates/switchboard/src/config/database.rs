@@ -1,0 +1,102 @@
+//! Section `[database]`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::types::blank_is_none;
+
+/// Where everything is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatabaseSettings {
+    /// `sqlite://data/switchboard.db`. A SQLite file, or `postgres://user:password@host/name`.
+    pub url: DatabaseUrl,
+    /// Blank, which means `database.url`. The login that may change the schema.
+    #[serde(deserialize_with = "blank_is_none")]
+    pub migrate_url: Option<DatabaseUrl>,
+    /// 8 connections in the pool.
+    pub connections_max: u32,
+    /// 5000 ms. Time to wait for a free connection; past it the operation fails and live calls go on without it.
+    pub acquire_ms_max: u64,
+    /// `data/spool`. Directory where events wait while the database does not answer.
+    pub spool_directory: String,
+    /// 67108864 bytes of spooled events; past it the oldest technical events go first and are counted.
+    pub spool_bytes_max: u64,
+    /// 200 ms. How often waiting events are written in one group; at most this much is lost by a power cut.
+    pub flush_ms: u64,
+}
+
+impl Default for DatabaseSettings {
+    fn default() -> Self {
+        Self {
+            url: DatabaseUrl("sqlite://data/switchboard.db".to_owned()),
+            migrate_url: None,
+            connections_max: 8,
+            acquire_ms_max: 5_000,
+            spool_directory: "data/spool".to_owned(),
+            spool_bytes_max: 64 * 1024 * 1024,
+            flush_ms: 200,
+        }
+    }
+}
+
+impl DatabaseSettings {
+    /// The login that may change the schema: `migrate_url`, or `url` when that is blank.
+    pub fn migrate_url(&self) -> &DatabaseUrl {
+        self.migrate_url.as_ref().unwrap_or(&self.url)
+    }
+}
+
+/// The address of a database. It prints without user, password and options; only [`DatabaseUrl::expose`] gives all.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// Wraps an address that came from somewhere else than the settings.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The whole address, for the one place that connects.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((scheme, rest)) = self.0.split_once("://") else {
+            return formatter.write_str("***");
+        };
+        let without_login = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+        let without_options = without_login.split('?').next().unwrap_or_default();
+        write!(formatter, "{scheme}://{without_options}")
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl Serialize for DatabaseUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DatabaseUrl;
+
+    #[test]
+    fn d5_a_database_address_prints_without_its_password() {
+        let url =
+            DatabaseUrl::new("postgres://app:can@ry@db.example:5432/voice?sslpassword=canary");
+        assert_eq!(url.to_string(), "postgres://db.example:5432/voice");
+        assert_eq!(format!("{url:?}"), "postgres://db.example:5432/voice");
+    }
+}

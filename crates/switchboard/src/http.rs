@@ -1,0 +1,34 @@
+//! The port: our own accept loop, and what stands around every route.
+//!
+//! [`Server`] accepts connections within limits and hands requests to a router built by [`router`]. Sockets that were
+//! upgraded leave this module for good: [`take_upgraded`] gives the bare TCP stream back. No route knows about limits,
+//! forwarded addresses, problem documents or security headers; they get them from here.
+
+mod address;
+mod api_key;
+mod auth;
+mod body;
+mod connection;
+mod connection_limit;
+mod drain;
+mod guard;
+mod headers;
+mod problem;
+mod rate;
+mod router;
+pub mod routes;
+mod server;
+
+pub use self::address::{AddressBlock, ClientAddress};
+pub use self::api_key::{ApiKey, ApiKeyHash};
+pub use self::auth::{KeyIdentity, KeyVerifier, Verification, VerifierUnavailable, bearer_key};
+pub use self::connection::{PeerStream, take_upgraded};
+pub use self::connection_limit::ConnectionPermit;
+pub use self::drain::{Drain, DrainTrigger};
+pub use self::guard::RequestId;
+pub use self::problem::Problem;
+pub use self::router::{HttpContext, RouteGroups, router};
+pub use self::server::{BindError, Server};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+//! Routes of the server itself.
+
+pub(super) mod health;
+pub(super) mod metrics;

@@ -1,0 +1,155 @@
+//! Measures for Prometheus. Labels are words from closed lists, never ids, names or numbers of people.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::http::Drain;
+
+/// Names of measures; each is a contract with dashboards and alerts.
+pub mod names {
+    /// Histogram, seconds from the answered webhook to a model that is ready. Label `provider`.
+    pub const HANDSHAKE_SECONDS: &str = "switchboard_handshake_seconds";
+    /// Counter of callers handed over for technical reasons. Label `reason`.
+    pub const FALLBACKS_TOTAL: &str = "switchboard_fallbacks_total";
+    /// Counter of handoffs of any kind. Label `reason`.
+    pub const HANDOFFS_TOTAL: &str = "switchboard_handoffs_total";
+    /// Histogram, seconds from the end of a caller's turn to the first reply audio sent.
+    pub const RESPONSE_LATENCY_SECONDS: &str = "switchboard_response_latency_seconds";
+    /// Histogram, seconds from the end of a caller's turn to the first reply audio heard.
+    pub const HEARD_LATENCY_SECONDS: &str = "switchboard_heard_latency_seconds";
+    /// Counter of caller turns that were followed by silence for too long.
+    pub const DEAD_AIR_TOTAL: &str = "switchboard_dead_air_total";
+    /// Gauge of calls in progress. Label `channel`.
+    pub const CALLS_LIVE: &str = "switchboard_calls_live";
+    /// Counter of calls that ended. Labels `class` and `reason`.
+    pub const CALLS_ENDED_TOTAL: &str = "switchboard_calls_ended_total";
+    /// Counter of money spent on calls, in micro-USD.
+    pub const CALL_COST_MICROS_TOTAL: &str = "switchboard_call_cost_micros_total";
+    /// Counter of audio frames dropped, oldest first. Label `direction`.
+    pub const AUDIO_FRAMES_DROPPED_TOTAL: &str = "switchboard_audio_frames_dropped_total";
+    /// Histogram, seconds for one tool. Labels `tool` and `outcome`.
+    pub const TOOL_SECONDS: &str = "switchboard_tool_seconds";
+    /// Gauge of events waiting for the database.
+    pub const JOURNAL_EVENTS_WAITING: &str = "switchboard_journal_events_waiting";
+    /// Counter of events dropped because the spool was full.
+    pub const JOURNAL_EVENTS_DROPPED_TOTAL: &str = "switchboard_journal_events_dropped_total";
+    /// Counter of webhooks refused. Label `reason`.
+    pub const WEBHOOKS_REFUSED_TOTAL: &str = "switchboard_webhooks_refused_total";
+    /// Counter of connections refused at the port. Label `reason`.
+    pub const CONNECTIONS_REFUSED_TOTAL: &str = "switchboard_connections_refused_total";
+    /// Histogram, seconds to answer a request. Labels `route` (its pattern) and `status`.
+    pub const HTTP_REQUEST_SECONDS: &str = "switchboard_http_request_seconds";
+    /// Counter of panics, each of which ended one task.
+    pub const PANICS_TOTAL: &str = "switchboard_panics_total";
+    /// Counter of log lines dropped because nobody read them fast enough.
+    pub const LOG_LINES_DROPPED_TOTAL: &str = "switchboard_log_lines_dropped_total";
+}
+
+/// Bounds of histograms in seconds: fine around the promises (20 ms, 250 ms, 800 ms, 1.5 s, 3 s, 4 s).
+const SECONDS: [f64; 16] = [
+    0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 0.8, 1.0, 1.5, 2.0, 3.0, 4.0, 8.0, 30.0,
+];
+
+/// How often samples of histograms are folded into their buckets, so that memory does not grow when nobody scrapes.
+const UPKEEP_PERIOD: Duration = Duration::from_secs(5);
+
+/// The measures of this process.
+#[derive(Clone)]
+pub struct MetricsHandle(PrometheusHandle);
+
+impl MetricsHandle {
+    /// Everything in Prometheus' text format.
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+
+    /// Folds samples now and then until the server stops.
+    pub async fn keep_up(self, mut drain: Drain) {
+        let mut ticks = tokio::time::interval(UPKEEP_PERIOD);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => self.0.run_upkeep(),
+                () = drain.begun() => return,
+            }
+        }
+    }
+}
+
+/// Makes this process measure. Later calls give the same handle: a process has one set of measures.
+pub fn install() -> MetricsHandle {
+    static HANDLE: OnceLock<MetricsHandle> = OnceLock::new();
+    HANDLE
+        .get_or_init(|| {
+            let seconds = Matcher::Suffix("_seconds".to_owned());
+            let builder = PrometheusBuilder::new()
+                .set_buckets_for_metric(seconds, &SECONDS)
+                .expect("the list of bounds is not empty");
+            let recorder = builder.build_recorder();
+            let handle = recorder.handle();
+            // Somebody else's recorder wins only in a test binary that installed one first.
+            if metrics::set_global_recorder(recorder).is_err() {
+                tracing::warn!("measures go to another recorder");
+            }
+            describe();
+            MetricsHandle(handle)
+        })
+        .clone()
+}
+
+fn describe() {
+    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+    let seconds = |name, text| describe_histogram!(name, Unit::Seconds, text);
+    seconds(
+        names::HANDSHAKE_SECONDS,
+        "From the answered webhook to a model that is ready",
+    );
+    seconds(
+        names::RESPONSE_LATENCY_SECONDS,
+        "From the end of a caller's turn to the first reply audio sent",
+    );
+    seconds(
+        names::HEARD_LATENCY_SECONDS,
+        "From the end of a caller's turn to the first reply audio heard",
+    );
+    seconds(names::TOOL_SECONDS, "Time of one tool");
+    seconds(names::HTTP_REQUEST_SECONDS, "Time to answer a request");
+    describe_counter!(
+        names::FALLBACKS_TOTAL,
+        "Callers handed over for technical reasons"
+    );
+    describe_counter!(names::HANDOFFS_TOTAL, "Callers handed over");
+    describe_counter!(
+        names::DEAD_AIR_TOTAL,
+        "Caller turns followed by silence for too long"
+    );
+    describe_counter!(names::CALLS_ENDED_TOTAL, "Calls that ended");
+    describe_counter!(
+        names::CALL_COST_MICROS_TOTAL,
+        "Money spent on calls, in micro-USD"
+    );
+    describe_counter!(
+        names::AUDIO_FRAMES_DROPPED_TOTAL,
+        "Audio frames dropped, oldest first"
+    );
+    describe_counter!(
+        names::JOURNAL_EVENTS_DROPPED_TOTAL,
+        "Events dropped because the spool was full"
+    );
+    describe_counter!(names::WEBHOOKS_REFUSED_TOTAL, "Webhooks refused");
+    describe_counter!(
+        names::CONNECTIONS_REFUSED_TOTAL,
+        "Connections refused at the port"
+    );
+    describe_counter!(names::PANICS_TOTAL, "Panics, each of which ended one task");
+    describe_counter!(
+        names::LOG_LINES_DROPPED_TOTAL,
+        "Log lines dropped because nobody read them fast enough"
+    );
+    describe_gauge!(names::CALLS_LIVE, "Calls in progress");
+    describe_gauge!(
+        names::JOURNAL_EVENTS_WAITING,
+        "Events waiting for the database"
+    );
+}
