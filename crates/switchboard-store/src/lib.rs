@@ -1,1 +1,118 @@
-//! switchboard-store
+//! Everything Switchboard keeps: tenants, calls, conversations, contacts and the diary, on SQLite or PostgreSQL.
+//!
+//! There are three doors, and no fourth. [`Store::tenant`] takes a [`TenantScope`] and gives every function that
+//! touches tenant rows. [`Store::lookup`] finds the tenant behind a number, key, login or stream token.
+//! [`Store::installation`] creates and lists tenants for the operator.
+//!
+//! This crate decides nothing about a conversation, seals no secrets and hashes no passwords: it is given sealed
+//! bytes and password hashes. It reads the clock only for `created_at` columns; times that decide are arguments.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use switchboard_store::{Actor, Purpose, Store, StoreSettings, TenantScope};
+//!
+//! let store = Store::open_exclusive(&StoreSettings::new("sqlite://data/switchboard.db")).await?;
+//! let tenant = store.installation().find_tenant("medspa").await?.ok_or("no such tenant")?;
+//! let scope = TenantScope::new(tenant.id, Actor::Operator, Purpose::List);
+//! let newest = store.tenant(scope).list_calls(&Default::default()).await?;
+//! # let _ = newest; Ok(()) }
+//! ```
+
+#[macro_use]
+mod db;
+#[macro_use]
+mod text_column;
+
+mod agents;
+mod api_keys;
+mod appointments;
+mod audit;
+mod call_events;
+mod call_inputs;
+mod calls;
+mod consents;
+mod contacts;
+mod conversations;
+mod counts;
+mod error;
+mod handshakes;
+mod ids;
+mod installation;
+mod journal;
+mod keys;
+mod list;
+mod logins;
+mod lookup;
+mod memories;
+mod migrate;
+mod model_sessions;
+mod money;
+mod numbers;
+mod open;
+mod opening_hours;
+mod phone;
+mod practitioners;
+mod private;
+mod roles;
+mod scope;
+mod services;
+mod settings;
+mod staff;
+mod statements;
+mod stream_tokens;
+mod tenant_settings;
+mod time;
+mod tool_calls;
+mod turns;
+mod twilio_accounts;
+mod usage;
+mod waitlist;
+mod webhook_receipts;
+mod word;
+mod words;
+
+pub use agents::{AgentListing, AgentVersion, PublishedAgent};
+pub use api_keys::{ApiKeyListing, CreatedApiKey};
+pub use appointments::{
+    AppointmentListing, BookError, Booked, BusyTime, NewAppointment, RescheduleError,
+};
+pub use audit::AuditListing;
+pub use call_events::{CallEventListing, CallEventWrite};
+pub use call_inputs::CallInputBatch;
+pub use calls::{CallDetail, CallEnd, CallListing, CallProgress, NewCall, OfferedCall};
+pub use consents::{ConsentListing, NewConsent};
+pub use contacts::{ContactChange, ContactListing, CreatedContact, NewContact};
+pub use conversations::{ConversationListing, MessageListing, NewMessage};
+pub use counts::Counts;
+pub use error::{OpenError, StoreError};
+pub use handshakes::{HandshakeListing, HandshakeWrite};
+pub use ids::*;
+pub use installation::{Installation, NewTenant, Tenant};
+pub use journal::JournalWrite;
+pub use list::ListFilter;
+pub use logins::NewLogin;
+pub use lookup::{ApiKeyIdentity, CallIdentity, LoginIdentity, Lookup, NumberRoute, StaffIdentity};
+pub use memories::{Memory, NewMemory};
+pub use migrate::{Migration, MigrationState, MigrationStatus, migrations};
+pub use model_sessions::{ModelSessionListing, ModelSessionWrite};
+pub use money::{Currency, CurrencyError, Micros, Money};
+pub use numbers::{NewNumber, NumberListing};
+pub use open::{Store, StoreKind};
+pub use opening_hours::OpeningHours;
+pub use phone::{PhoneNumber, PhoneNumberError};
+pub use practitioners::{NewPractitioner, Practitioner};
+pub use private::Private;
+pub use scope::{Actor, Purpose, TenantScope, TenantStore};
+pub use services::{NewService, Service};
+pub use settings::StoreSettings;
+pub use staff::{NewStaff, StaffListing};
+pub use statements::{Statement, statements};
+pub use stream_tokens::{MintedStreamToken, StreamTokenClaim, StreamTokenRefusal, StreamTokenUse};
+pub use time::{Timestamp, Zone};
+pub use tool_calls::{ToolCallListing, ToolCallWrite};
+pub use turns::{TurnListing, TurnWrite};
+pub use usage::{UsageListing, UsageTotal, UsageWrite};
+pub use waitlist::{NewWaitlistEntry, WaitlistListing};
+pub use webhook_receipts::WebhookArrival;
+pub use word::{Word, WordError};
+pub use words::*;

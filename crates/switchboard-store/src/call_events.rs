@@ -1,0 +1,77 @@
+//! Call events: the numbered, timed record of a call. Technical content and what people said are kept apart.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sqlx::FromRow;
+use sqlx::types::Json;
+
+use crate::db::Tx;
+use crate::error::StoreError;
+use crate::ids::{CallId, TenantId};
+use crate::list::ListFilter;
+use crate::private::Private;
+use crate::scope::TenantStore;
+use crate::time::Timestamp;
+use crate::word::Word;
+
+sql! {
+    APPEND = "insert into call_events (tenant_id, call_id, seq, at, name, technical, private)
+        values ($1, $2, $3, $4, $5, $6, $7) on conflict (tenant_id, call_id, seq) do nothing";
+    LIST = "select call_id, seq, at, name, technical, private from call_events
+        where tenant_id = $1 and (call_id = $2 or $2 is null) order by at desc, call_id desc, seq desc limit $3";
+}
+
+/// One event to be stored. Written again with the same number it changes nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallEventWrite {
+    pub call_id: CallId,
+    pub seq: i64,
+    pub at: Timestamp,
+    pub name: Word,
+    /// Ids, names, numbers. Nothing a person said.
+    pub technical: Value,
+    pub private: Option<Private<Value>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, FromRow)]
+pub struct CallEventListing {
+    pub call_id: CallId,
+    pub seq: i64,
+    pub at: Timestamp,
+    pub name: Word,
+    #[sqlx(json)]
+    pub technical: Value,
+    #[sqlx(json(nullable))]
+    pub private: Option<Private<Value>>,
+}
+
+impl TenantStore {
+    /// Events, newest first.
+    pub async fn list_call_events(
+        &self,
+        filter: &ListFilter,
+    ) -> Result<Vec<CallEventListing>, StoreError> {
+        let mut tx = self.read().await?;
+        fetch!(&mut tx, all CallEventListing, LIST, self.tenant(), filter.call, filter.rows_max())
+    }
+}
+
+pub(crate) async fn append(
+    tx: &mut Tx,
+    tenant: TenantId,
+    event: &CallEventWrite,
+) -> Result<(), StoreError> {
+    let (technical, private) = (Json(&event.technical), event.private.as_ref().map(Json));
+    execute!(
+        tx,
+        APPEND,
+        tenant,
+        event.call_id,
+        event.seq,
+        event.at,
+        &event.name,
+        technical,
+        private
+    )?;
+    Ok(())
+}

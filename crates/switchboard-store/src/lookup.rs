@@ -1,0 +1,162 @@
+//! Look-ups that come before any tenant is known. Each sees the one row whose key the asker already holds.
+
+use sqlx::FromRow;
+
+use crate::db::{Db, Sight};
+use crate::error::StoreError;
+use crate::ids::{ApiKeyId, CallId, LoginId, NumberId, StaffId, TenantId, TwilioAccountId};
+use crate::keys::{email_key, secret_hash};
+use crate::phone::PhoneNumber;
+use crate::private::Private;
+use crate::time::{Timestamp, Zone};
+use crate::words::{CallStatus, StaffRole};
+
+sql! {
+    // The earliest claim answers a number, so that a later tenant cannot take its calls.
+    NUMBER_OWNER = "select tenant_id from numbers where number = $1 order by created_at, id limit 1";
+    NUMBER_ROUTE = "select n.tenant_id, t.name as tenant_name, t.time_zone, n.id as number_id, n.number, n.agent_name,
+            n.human_number, n.location, a.id as twilio_account_id, a.account_sid, a.sealed_auth_token
+        from numbers n
+        join tenants t on t.id = n.tenant_id
+        left join twilio_accounts a on a.tenant_id = $1 and a.id = coalesce(n.twilio_account_id,
+            (select b.id from twilio_accounts b where b.tenant_id = $1 order by b.updated_at desc, b.id desc limit 1))
+        where n.tenant_id = $1 and n.number = $2";
+    API_KEY = "select tenant_id, id as key_id, name from api_keys where key_hash = $1 and revoked_at is null";
+    LOGIN = "select tenant_id, id as login_id, staff_id, expires_at from logins
+        where token_hash = $1 and ended_at is null and expires_at > $2";
+    LOGIN_STAFF = "select tenant_id, id as staff_id, name, role, password_hash from staff
+        where tenant_id = $1 and id = $2 and disabled_at is null";
+    STAFF = "select tenant_id, id as staff_id, name, role, password_hash from staff
+        where email_key = $1 and disabled_at is null order by created_at, id";
+    CALL = "select tenant_id, id as call_id, status from calls where carrier_call_id = $1 order by offered_at, id limit 1";
+    pub(crate) STREAM_TOKEN = "select tenant_id, call_id, carrier_call_id, carrier_account_id, expires_at, used_at
+        from stream_tokens where token_hash = $1";
+}
+
+/// The door for those who do not know their tenant yet. Made by [`Store::lookup`](crate::Store::lookup).
+#[derive(Debug, Clone)]
+pub struct Lookup {
+    pub(crate) db: Db,
+}
+
+/// Where a call to a number goes, and whose secret signs its webhooks.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct NumberRoute {
+    pub tenant_id: TenantId,
+    pub tenant_name: String,
+    pub time_zone: Zone,
+    pub number_id: NumberId,
+    pub number: PhoneNumber,
+    pub agent_name: String,
+    /// Who takes over when the agent cannot.
+    pub human_number: Option<PhoneNumber>,
+    pub location: Option<String>,
+    /// The number's own account, else the tenant's newest. `None`: the installation's account serves it.
+    pub twilio_account_id: Option<TwilioAccountId>,
+    pub account_sid: Option<String>,
+    /// As sealed by the server; only the server can open it.
+    pub sealed_auth_token: Option<Private<Vec<u8>>>,
+}
+
+/// Whose API key it is.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct ApiKeyIdentity {
+    pub tenant_id: TenantId,
+    pub key_id: ApiKeyId,
+    pub name: String,
+}
+
+/// Whose login it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginIdentity {
+    pub tenant_id: TenantId,
+    pub login_id: LoginId,
+    pub staff_id: StaffId,
+    pub role: StaffRole,
+    pub expires_at: Timestamp,
+}
+
+/// A person who may sign in.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct StaffIdentity {
+    pub tenant_id: TenantId,
+    pub staff_id: StaffId,
+    pub name: Private<String>,
+    pub role: StaffRole,
+    pub password_hash: Option<Private<String>>,
+}
+
+/// Whose call it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+pub struct CallIdentity {
+    pub tenant_id: TenantId,
+    pub call_id: CallId,
+    pub status: CallStatus,
+}
+
+#[derive(FromRow)]
+struct LoginRow {
+    tenant_id: TenantId,
+    login_id: LoginId,
+    staff_id: StaffId,
+    expires_at: Timestamp,
+}
+
+impl Lookup {
+    pub(crate) const fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Where calls to this number go.
+    pub async fn number(&self, number: &PhoneNumber) -> Result<Option<NumberRoute>, StoreError> {
+        let mut tx = self.db.read(Sight::Key(number.expose())).await?;
+        let Some((tenant,)) = fetch!(&mut tx, optional(TenantId,), NUMBER_OWNER, number)? else {
+            return Ok(None);
+        };
+        tx.look_through(Sight::Tenant(tenant)).await?;
+        fetch!(&mut tx, optional NumberRoute, NUMBER_ROUTE, tenant, number)
+    }
+
+    /// Whose key this is, if it is one and has not been revoked.
+    pub async fn api_key(&self, key: &str) -> Result<Option<ApiKeyIdentity>, StoreError> {
+        let hash = secret_hash(key);
+        let mut tx = self.db.read(Sight::Key(&hash)).await?;
+        fetch!(&mut tx, optional ApiKeyIdentity, API_KEY, hash)
+    }
+
+    /// Whose login this token is, if it is still good at `now` and the person still may sign in.
+    pub async fn login(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Option<LoginIdentity>, StoreError> {
+        let hash = secret_hash(token);
+        let mut tx = self.db.read(Sight::Key(&hash)).await?;
+        let Some(login) = fetch!(&mut tx, optional LoginRow, LOGIN, hash, now)? else {
+            return Ok(None);
+        };
+        tx.look_through(Sight::Tenant(login.tenant_id)).await?;
+        let staff =
+            fetch!(&mut tx, optional StaffIdentity, LOGIN_STAFF, login.tenant_id, login.staff_id)?;
+        Ok(staff.map(|staff| LoginIdentity {
+            tenant_id: login.tenant_id,
+            login_id: login.login_id,
+            staff_id: login.staff_id,
+            role: staff.role,
+            expires_at: login.expires_at,
+        }))
+    }
+
+    /// The people with this e-mail address, one for each tenant they work for.
+    pub async fn staff_by_email(&self, email: &str) -> Result<Vec<StaffIdentity>, StoreError> {
+        let key = email_key(email);
+        let mut tx = self.db.read(Sight::Key(&key)).await?;
+        fetch!(&mut tx, all StaffIdentity, STAFF, key)
+    }
+
+    /// Whose call this is, by the carrier's id of it.
+    pub async fn call(&self, carrier_call_id: &str) -> Result<Option<CallIdentity>, StoreError> {
+        let mut tx = self.db.read(Sight::Key(carrier_call_id)).await?;
+        fetch!(&mut tx, optional CallIdentity, CALL, carrier_call_id)
+    }
+}

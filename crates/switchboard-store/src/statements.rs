@@ -1,0 +1,47 @@
+//! The list of every statement this crate can run, for tests.
+
+/// One statement: where it stands, what it is called, and its text.
+#[derive(Debug, Clone, Copy)]
+pub struct Statement {
+    pub file: &'static str,
+    pub name: &'static str,
+    pub text: &'static str,
+}
+
+/// Every statement of the crate. Nothing else can run, because the query macros take only listed statements.
+pub fn statements() -> Vec<Statement> {
+    [
+        crate::agents::STATEMENTS,
+        crate::api_keys::STATEMENTS,
+        crate::appointments::STATEMENTS,
+        crate::audit::STATEMENTS,
+        crate::call_events::STATEMENTS,
+        crate::call_inputs::STATEMENTS,
+        crate::calls::STATEMENTS,
+        crate::consents::STATEMENTS,
+        crate::contacts::STATEMENTS,
+        crate::conversations::STATEMENTS,
+        crate::counts::STATEMENTS,
+        crate::handshakes::STATEMENTS,
+        crate::installation::STATEMENTS,
+        crate::logins::STATEMENTS,
+        crate::lookup::STATEMENTS,
+        crate::memories::STATEMENTS,
+        crate::migrate::STATEMENTS,
+        crate::model_sessions::STATEMENTS,
+        crate::numbers::STATEMENTS,
+        crate::opening_hours::STATEMENTS,
+        crate::practitioners::STATEMENTS,
+        crate::services::STATEMENTS,
+        crate::staff::STATEMENTS,
+        crate::stream_tokens::STATEMENTS,
+        crate::tenant_settings::STATEMENTS,
+        crate::tool_calls::STATEMENTS,
+        crate::turns::STATEMENTS,
+        crate::twilio_accounts::STATEMENTS,
+        crate::usage::STATEMENTS,
+        crate::waitlist::STATEMENTS,
+        crate::webhook_receipts::STATEMENTS,
+    ]
+    .concat()
+}

@@ -1,0 +1,105 @@
+//! The ledger of usage: raw units and their cost, added and never changed.
+
+use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
+
+use crate::db::Tx;
+use crate::error::StoreError;
+use crate::ids::{CallId, TenantId, UsageId};
+use crate::list::ListFilter;
+use crate::money::{Currency, Micros};
+use crate::scope::TenantStore;
+use crate::time::Timestamp;
+
+sql! {
+    INSERT = "insert into usage (tenant_id, id, call_id, component, provider, model, unit, quantity, cost_micros,
+            currency, at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (tenant_id, id) do nothing";
+    LIST = "select id, call_id, component, provider, model, unit, quantity, cost_micros, currency, at from usage
+        where tenant_id = $1 and (call_id = $2 or $2 is null) order by at desc, id desc limit $3";
+    // The sum of big integers is a numeric on PostgreSQL.
+    TOTALS = "select currency, cast(sum(cost_micros) as bigint) as cost_micros, count(*) as entries from usage
+        where tenant_id = $1 and (call_id = $2 or $2 is null) and at >= $3 group by currency order by currency";
+}
+
+/// One ledger row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageWrite {
+    /// Made by the writer: a row that is written again counts once.
+    pub id: UsageId,
+    pub call_id: Option<CallId>,
+    /// Such as `model`, `carrier`, `speech`.
+    pub component: String,
+    pub provider: String,
+    pub model: String,
+    /// Such as `audio_input_tokens` or `seconds`.
+    pub unit: String,
+    pub quantity: i64,
+    pub cost_micros: Micros,
+    pub currency: Currency,
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow)]
+pub struct UsageListing {
+    pub id: UsageId,
+    pub call_id: Option<CallId>,
+    pub component: String,
+    pub provider: String,
+    pub model: String,
+    pub unit: String,
+    pub quantity: i64,
+    pub cost_micros: Micros,
+    pub currency: Currency,
+    pub at: Timestamp,
+}
+
+/// What was spent in one currency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow)]
+pub struct UsageTotal {
+    pub currency: Currency,
+    pub cost_micros: Micros,
+    /// Number of ledger rows.
+    pub entries: i64,
+}
+
+impl TenantStore {
+    /// Ledger rows, newest first.
+    pub async fn list_usage(&self, filter: &ListFilter) -> Result<Vec<UsageListing>, StoreError> {
+        let mut tx = self.read().await?;
+        fetch!(&mut tx, all UsageListing, LIST, self.tenant(), filter.call, filter.rows_max())
+    }
+
+    /// What was spent since a moment, by this call or by all, one row per currency.
+    pub async fn usage_totals(
+        &self,
+        call: Option<CallId>,
+        since: Timestamp,
+    ) -> Result<Vec<UsageTotal>, StoreError> {
+        let mut tx = self.read().await?;
+        fetch!(&mut tx, all UsageTotal, TOTALS, self.tenant(), call, since)
+    }
+}
+
+pub(crate) async fn add(
+    tx: &mut Tx,
+    tenant: TenantId,
+    usage: &UsageWrite,
+) -> Result<(), StoreError> {
+    execute!(
+        tx,
+        INSERT,
+        tenant,
+        usage.id,
+        usage.call_id,
+        &usage.component,
+        &usage.provider,
+        &usage.model,
+        &usage.unit,
+        usage.quantity,
+        usage.cost_micros,
+        usage.currency,
+        usage.at
+    )?;
+    Ok(())
+}

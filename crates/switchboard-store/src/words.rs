@@ -1,0 +1,153 @@
+//! Closed lists of words that the database keeps as text.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The text is not one of the words of this list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a {list}")]
+pub struct UnknownWord {
+    pub list: &'static str,
+}
+
+macro_rules! word_list {
+    ($($(#[$note:meta])* $name:ident { $($(#[$hint:meta])* $variant:ident = $word:literal,)+ })+) => {$(
+        $(#[$note])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$hint])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $name {
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Self::ALL.iter().copied().find(|word| word.as_str() == text)
+                    .ok_or(UnknownWord { list: stringify!($name) })
+            }
+        }
+
+        stored_as_text!($name, |word| word.as_str(), str::parse::<$name>);
+    )+};
+}
+
+word_list! {
+    /// Life of a call as the carrier sees it. The order is the order of life; it never runs backwards.
+    CallStatus {
+        Offered = "offered",
+        Ringing = "ringing",
+        Answered = "answered",
+        Ended = "ended",
+    }
+
+    /// Who made a call end.
+    EndClass {
+        Success = "success",
+        Caller = "caller",
+        Us = "us",
+        Upstream = "upstream",
+        Unknown = "unknown",
+    }
+
+    /// A way to reach us.
+    Channel {
+        Phone = "phone",
+        WebVoice = "web_voice",
+        Sms = "sms",
+        Whatsapp = "whatsapp",
+        Email = "email",
+    }
+
+    /// Who began the call.
+    Direction {
+        Inbound = "inbound",
+        Outbound = "outbound",
+    }
+
+    /// Role in a transcript.
+    Speaker {
+        Caller = "caller",
+        Agent = "agent",
+        Human = "human",
+        System = "system",
+    }
+
+    /// What kind of address a contact has.
+    AddressKind {
+        Phone = "phone",
+        Email = "email",
+        Postal = "postal",
+    }
+
+    /// How a tool call went.
+    ToolCallStatus {
+        Requested = "requested",
+        Running = "running",
+        Succeeded = "succeeded",
+        Failed = "failed",
+        TimedOut = "timed_out",
+        Refused = "refused",
+        /// The result came after the deadline or an interruption: stored, not spoken.
+        Late = "late",
+    }
+
+    /// A contact's answer to a disclosure.
+    ConsentAnswer {
+        /// The disclosure was heard to its end and the caller stayed.
+        Implied = "implied",
+        Granted = "granted",
+        Refused = "refused",
+        /// No answer came, or the disclosure was not heard to its end.
+        NoAnswer = "none",
+        Withdrawn = "withdrawn",
+    }
+
+    /// Whether a conversation goes on.
+    ConversationStatus {
+        Open = "open",
+        Closed = "closed",
+    }
+
+    /// Life of an appointment. `no_show` and `cancelled` free the time.
+    AppointmentStatus {
+        Held = "held",
+        Booked = "booked",
+        Confirmed = "confirmed",
+        Arrived = "arrived",
+        Done = "done",
+        NoShow = "no_show",
+        Cancelled = "cancelled",
+    }
+
+    /// What a person of the tenant may do.
+    StaffRole {
+        Owner = "owner",
+        Manager = "manager",
+        Staff = "staff",
+        Viewer = "viewer",
+    }
+}
+
+impl CallStatus {
+    /// How far along this status is, for comparisons inside a statement.
+    pub(crate) const fn rank(self) -> i64 {
+        self as i64
+    }
+}
