@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sqlx::FromRow;
 
-use crate::db::Tx;
+use crate::db::{Only, Tx};
 use crate::error::StoreError;
 use crate::ids::{AppointmentId, CallId, ContactId, PractitionerId, ServiceId};
 use crate::list::ListFilter;
@@ -165,7 +165,7 @@ impl TenantStore {
         let mut tx = self.write().await?;
         let row = fetch!(
             &mut tx,
-            optional(ServiceId,),
+            optional Only<ServiceId>,
             MOVABLE,
             self.tenant(),
             appointment
@@ -181,7 +181,7 @@ impl TenantStore {
         // Read again: it may have been cancelled while we waited for the diary.
         fetch!(
             &mut tx,
-            optional(ServiceId,),
+            optional Only<ServiceId>,
             MOVABLE,
             self.tenant(),
             appointment
@@ -265,7 +265,7 @@ impl TenantStore {
     }
 
     async fn booked_by_key(&self, tx: &mut Tx, key: &str) -> Result<Option<Booked>, StoreError> {
-        let row = fetch!(tx, optional(AppointmentId,), BY_KEY, self.tenant(), key)?;
+        let row = fetch!(tx, optional Only<AppointmentId>, BY_KEY, self.tenant(), key)?;
         Ok(row.map(|(id,)| Booked { id, is_new: false }))
     }
 
@@ -279,7 +279,7 @@ impl TenantStore {
         }
         let (offers,) = fetch!(
             tx,
-            one(i64,),
+            one Only<i64>,
             OFFERS,
             self.tenant(),
             slot.practitioner,
@@ -300,7 +300,7 @@ impl TenantStore {
     ) -> Result<(), BookError> {
         let (overlapping,) = fetch!(
             tx,
-            one(i64,),
+            one Only<i64>,
             OVERLAPPING,
             self.tenant(),
             slot.practitioner,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
-use crate::db::Tx;
+use crate::db::{Only, Tx};
 use crate::error::StoreError;
 use crate::ids::{CallId, ContactId, ConversationId, TenantId};
 use crate::list::ListFilter;
@@ -146,7 +146,7 @@ impl TenantStore {
         let existing = match (&call.carrier_call_id, is_new) {
             (Some(carrier_id), false) => fetch!(
                 &mut tx,
-                optional(CallId,),
+                optional Only<CallId>,
                 ID_BY_CARRIER,
                 self.tenant(),
                 carrier_id
@@ -200,7 +200,7 @@ impl TenantStore {
         let mut tx = self.read().await?;
         match fetch!(
             &mut tx,
-            optional(CallId,),
+            optional Only<CallId>,
             ID_BY_CARRIER,
             self.tenant(),
             carrier_call_id
@@ -226,7 +226,7 @@ impl TenantStore {
         let mut tx = self.read().await?;
         let rows = fetch!(
             &mut tx,
-            all(CallId,),
+            all Only<CallId>,
             UNFINISHED,
             self.tenant(),
             offered_before

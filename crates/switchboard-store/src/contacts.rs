@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sqlx::FromRow;
 
-use crate::db::Tx;
+use crate::db::{Only, Tx};
 use crate::error::StoreError;
 use crate::ids::{ContactAddressId, ContactId};
 use crate::keys::{containing_pattern, email_key, name_key};
@@ -239,7 +239,7 @@ impl TenantStore {
     ) -> Result<Option<ContactId>, StoreError> {
         let row = fetch!(
             tx,
-            optional(ContactId,),
+            optional Only<ContactId>,
             BY_ADDRESS,
             self.tenant(),
             kind,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use sqlx::FromRow;
 
+use crate::db::Only;
 use crate::error::StoreError;
 use crate::ids::{ContactId, ConversationId, MessageId};
 use crate::list::ListFilter;
@@ -85,7 +86,7 @@ impl TenantStore {
         let mut tx = self.write().await?;
         if let Some((id,)) = fetch!(
             &mut tx,
-            optional(ConversationId,),
+            optional Only<ConversationId>,
             OPEN_OF_CONTACT,
             self.tenant(),
             contact

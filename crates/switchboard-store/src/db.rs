@@ -22,6 +22,9 @@ pub(crate) enum Tx {
     Postgres(Transaction<'static, Postgres>),
 }
 
+/// A row of one column.
+pub(crate) type Only<T> = (T,);
+
 /// One SQL statement, the same text for both databases.
 ///
 /// Only the `sql!` macro makes values of this type, and it lists what it makes. So whatever runs is also what

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use crate::db::{Db, Sight};
+use crate::db::{Db, Only, Sight};
 use crate::error::StoreError;
 use crate::ids::{ApiKeyId, CallId, LoginId, NumberId, StaffId, TenantId, TwilioAccountId};
 use crate::keys::{email_key, secret_hash};
@@ -110,7 +110,8 @@ impl Lookup {
     /// Where calls to this number go.
     pub async fn number(&self, number: &PhoneNumber) -> Result<Option<NumberRoute>, StoreError> {
         let mut tx = self.db.read(Sight::Key(number.expose())).await?;
-        let Some((tenant,)) = fetch!(&mut tx, optional(TenantId,), NUMBER_OWNER, number)? else {
+        let Some((tenant,)) = fetch!(&mut tx, optional Only<TenantId>, NUMBER_OWNER, number)?
+        else {
             return Ok(None);
         };
         tx.look_through(Sight::Tenant(tenant)).await?;

@@ -4,6 +4,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 use crate::audit::{self, Deed};
+use crate::db::Only;
 use crate::error::StoreError;
 use crate::ids::{NumberId, TwilioAccountId};
 use crate::phone::PhoneNumber;
@@ -61,7 +62,7 @@ impl TenantStore {
             &number.location,
             now()
         )?;
-        let (id,) = fetch!(&mut tx, one(NumberId,), ID, self.tenant(), &number.number)?;
+        let (id,) = fetch!(&mut tx, one Only<NumberId>, ID, self.tenant(), &number.number)?;
         audit::record(
             &mut tx,
             &self.scope,
@@ -79,7 +80,8 @@ impl TenantStore {
     /// Gives a number up. `false` when this tenant does not have it.
     pub async fn release_number(&self, number: &PhoneNumber) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
-        let Some((id,)) = fetch!(&mut tx, optional(NumberId,), ID, self.tenant(), number)? else {
+        let Some((id,)) = fetch!(&mut tx, optional Only<NumberId>, ID, self.tenant(), number)?
+        else {
             return Ok(false);
         };
         execute!(&mut tx, RELEASE, self.tenant(), number)?;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use sqlx::FromRow;
 
+use crate::db::Only;
 use crate::error::StoreError;
 use crate::ids::{PractitionerId, ServiceId};
 use crate::keys::name_key;
@@ -38,6 +39,8 @@ pub struct Practitioner {
     pub services: Vec<ServiceId>,
 }
 
+type Offer = (PractitionerId, ServiceId);
+
 #[derive(FromRow)]
 struct PractitionerRow {
     id: PractitionerId,
@@ -66,7 +69,7 @@ impl TenantStore {
             &practitioner.location,
             now()
         )?;
-        let (id,) = fetch!(&mut tx, one(PractitionerId,), ID, self.tenant(), key)?;
+        let (id,) = fetch!(&mut tx, one Only<PractitionerId>, ID, self.tenant(), key)?;
         execute!(&mut tx, FORGET_SERVICES, self.tenant(), id)?;
         for service in &practitioner.services {
             execute!(&mut tx, OFFER_SERVICE, self.tenant(), id, service)?;
@@ -81,7 +84,7 @@ impl TenantStore {
         let rows = fetch!(&mut tx, all PractitionerRow, LIST, self.tenant())?;
         let offers = fetch!(
             &mut tx,
-            all(PractitionerId, ServiceId),
+            all Offer,
             SERVICES,
             self.tenant()
         )?;

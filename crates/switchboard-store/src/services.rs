@@ -4,6 +4,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 use sqlx::types::Json;
 
+use crate::db::Only;
 use crate::error::StoreError;
 use crate::ids::ServiceId;
 use crate::keys::name_key;
@@ -70,7 +71,7 @@ impl TenantStore {
             &service.location,
             now()
         )?;
-        let (id,) = fetch!(&mut tx, one(ServiceId,), ID, self.tenant(), key)?;
+        let (id,) = fetch!(&mut tx, one Only<ServiceId>, ID, self.tenant(), key)?;
         tx.commit().await?;
         Ok(id)
     }

@@ -4,6 +4,7 @@ use serde_json::Value;
 use sqlx::types::Json;
 
 use crate::audit::{self, Deed};
+use crate::db::Only;
 use crate::error::StoreError;
 use crate::scope::TenantStore;
 use crate::time::now;
@@ -36,7 +37,7 @@ impl TenantStore {
     /// The value of a setting, if it has been set.
     pub async fn setting(&self, key: &Word) -> Result<Option<Value>, StoreError> {
         let mut tx = self.read().await?;
-        let row = fetch!(&mut tx, optional(Json<Value>), GET, self.tenant(), key)?;
+        let row = fetch!(&mut tx, optional Only<Json<Value>>, GET, self.tenant(), key)?;
         Ok(row.map(|(value,)| value.0))
     }
 }

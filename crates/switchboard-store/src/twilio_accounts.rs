@@ -1,6 +1,7 @@
 //! Twilio accounts of a tenant. The server seals the token before it comes here.
 
 use crate::audit::{self, Deed};
+use crate::db::Only;
 use crate::error::StoreError;
 use crate::ids::TwilioAccountId;
 use crate::private::Private;
@@ -36,7 +37,7 @@ impl TenantStore {
         )?;
         let (id,) = fetch!(
             &mut tx,
-            one(TwilioAccountId,),
+            one Only<TwilioAccountId>,
             ID,
             self.tenant(),
             account_sid
@@ -63,7 +64,7 @@ impl TenantStore {
         let mut tx = self.read().await?;
         let row = fetch!(
             &mut tx,
-            optional(Private<Vec<u8>>),
+            optional Only<Private<Vec<u8>>>,
             TOKEN,
             self.tenant(),
             account_sid

@@ -1,5 +1,6 @@
 //! Receipts of webhooks: the same vendor id again is a repetition, whoever sends it and however late.
 
+use crate::db::Only;
 use crate::error::StoreError;
 use crate::scope::TenantStore;
 use crate::time::Timestamp;
@@ -30,7 +31,7 @@ impl TenantStore {
         let inserted = execute!(&mut tx, INSERT, self.tenant(), endpoint, vendor_id, at)?;
         let (first_at,) = fetch!(
             &mut tx,
-            one(Timestamp,),
+            one Only<Timestamp>,
             FIRST,
             self.tenant(),
             endpoint,
