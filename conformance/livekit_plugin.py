@@ -1,4 +1,4 @@
-"""LiveKit's OpenAI plugin talks to an agent: first its bare model session, then a whole `AgentSession` without a room."""
+"""LiveKit's OpenAI plugin talks to an agent: its bare model session, then a whole `AgentSession` without a room."""
 
 import asyncio
 import contextlib

@@ -5,10 +5,11 @@ import re
 from facts import require
 
 WISH = "I would like to book a facial"
-OTHER_WISH = "I would like to book a massage"
 DAY = "tomorrow"
 INTERRUPTION = "wait a moment please"
 
+# A day was taken when the talk has moved on to hours, people or that very day.
+_MOVED_ON = re.compile(r"\b(tomorrow|time|times|morning|afternoon|o'clock|[ap]\.?m|with|\d{1,2})\b", re.IGNORECASE)
 _ASKS_FOR_DAY = re.compile(r"\b(day|date|when|time)\b", re.IGNORECASE)
 
 
@@ -16,6 +17,12 @@ def require_facial_and_day(reply: str) -> None:
     """The reply to `WISH` names the service and asks when."""
     require("facial" in reply.lower(), f"the reply does not mention the facial: {reply!r}")
     require(_ASKS_FOR_DAY.search(reply), f"the reply does not ask for a day: {reply!r}")
+
+
+def require_day_taken(first_reply: str, reply: str) -> None:
+    """The reply to `DAY` goes on from there instead of asking the same again."""
+    require(reply.strip() != first_reply.strip(), f"the day was not taken, again came {reply!r}")
+    require(_MOVED_ON.search(reply), f"the talk did not move on after the day: {reply!r}")
 
 
 def require_understood(transcript: str) -> None:

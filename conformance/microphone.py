@@ -89,6 +89,8 @@ def _resample(samples: array.array, from_hz: int, to_hz: int, taps: int = 12) ->
         for index in range(max(0, nearest - taps + 1), min(len(samples), nearest + taps + 1)):
             distance = exact - index
             window = 0.5 + 0.5 * math.cos(math.pi * distance / (taps + 1))
-            total += samples[index] * window * (math.sin(math.pi * distance) / (math.pi * distance) if distance else 1.0)
+            total += (
+                samples[index] * window * (math.sin(math.pi * distance) / (math.pi * distance) if distance else 1.0)
+            )
         output.append(max(-32768, min(32767, round(total))))
     return output

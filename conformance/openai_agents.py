@@ -1,4 +1,4 @@
-"""The OpenAI Agents SDK (`RealtimeRunner`) talks to an agent. It validates every event itself and reports what it refuses."""
+"""The OpenAI Agents SDK talks to an agent. It validates every event itself and reports what it refuses."""
 
 import asyncio
 import os
@@ -124,7 +124,8 @@ async def the_agents_own_words_survive_an_empty_client_persona(endpoint: Endpoin
         updates = [_raw(event) for event in talk.events if _raw(event).get("type") == "session.updated"]
         await talk.finish()
         require(updates, "session.update is answered")
-        require(updates[-1]["session"]["model"] == endpoint.agent, f"the agent became {updates[-1]['session']['model']!r}")
+        model = updates[-1]["session"]["model"]
+        require(model == endpoint.agent, f"the agent became {model!r}")
         require_facial_and_day(talk.said("assistant")[-1])
 
 

@@ -13,13 +13,15 @@ from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
 from event_order import require_conversation_order, require_response_order
 from facts import Endpoint, check, require
-from meaning import WISH, require_facial_and_day, require_understood
+from meaning import DAY, WISH, require_day_taken, require_facial_and_day, require_understood
 from microphone import AUDIBLE_RMS, Microphone, rms
 from strict_events import validate
 
 # From the end of a spoken sentence to the last event of the answer, with a slow recogniser on a busy machine.
 EVENT_S_MAX = 30.0
 PCM_BYTES_PER_MS = 48
+# A polite caller lets the question be heard out; speaking earlier would be an interruption.
+SPOKEN_S_PER_LETTER = 0.08
 
 
 class Conversation:
@@ -133,6 +135,17 @@ async def a_spoken_wish_is_heard_and_answered_aloud(endpoint: Endpoint) -> None:
         require_facial_and_day(_said_aloud(talk.events, done["response"]["id"]))
 
 
+async def the_next_turn_goes_on_from_the_first(endpoint: Endpoint) -> None:
+    async with conversation(endpoint) as talk, Microphone(talk.append) as microphone:
+        await microphone.say(WISH)
+        first = _said_aloud(talk.events, (await _reply_done(talk))["response"]["id"])
+        require_facial_and_day(first)
+        await asyncio.sleep(len(first) * SPOKEN_S_PER_LETTER)
+        await microphone.say(DAY)
+        second = _said_aloud(talk.events, (await _reply_done(talk))["response"]["id"])
+        require_day_taken(first, second)
+
+
 async def a_typed_wish_is_answered_aloud(endpoint: Endpoint) -> None:
     async with conversation(endpoint) as talk:
         await _type_wish(talk)
@@ -147,7 +160,7 @@ async def a_typed_wish_is_answered_aloud(endpoint: Endpoint) -> None:
 
 async def nobody_speaks_before_the_client_asks(endpoint: Endpoint) -> None:
     async with conversation(endpoint) as talk:
-        item = {"type": "message", "role": "system", "content": [{"type": "input_text", "text": "The caller is new."}]}
+        item = _message("system", "input_text", "The caller is new.")
         await talk.send({"type": "conversation.item.create", "item": item})
         await talk.until("conversation.item.done")
         require(all(not event["type"].startswith("response.") for event in talk.events), "a response came unasked")
@@ -182,11 +195,11 @@ async def a_second_response_beside_an_active_one_is_refused(endpoint: Endpoint) 
 
 async def items_are_kept_under_the_clients_id(endpoint: Endpoint) -> None:
     async with conversation(endpoint) as talk:
-        first = {"id": "item_first", "type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}
+        first = {"id": "item_first", **_message("user", "input_text", "hi")}
         await talk.send({"type": "conversation.item.create", "item": first, "previous_item_id": "root"})
         added = await talk.until("conversation.item.added")
         require(added["item"]["id"] == "item_first", f"the item got the id {added['item']['id']!r}")
-        reply = {"id": "item_reply", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hello"}]}
+        reply = {"id": "item_reply", **_message("assistant", "output_text", "hello")}
         await talk.send({"type": "conversation.item.create", "item": reply, "previous_item_id": "item_first"})
         added = await talk.until("conversation.item.added")
         require(added["previous_item_id"] == "item_first", f"placed after {added['previous_item_id']!r}")
@@ -258,9 +271,12 @@ async def _require_refusal(
 
 
 async def _type_wish(talk: Conversation) -> None:
-    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": WISH}]}
-    await talk.send({"type": "conversation.item.create", "item": item})
+    await talk.send({"type": "conversation.item.create", "item": _message("user", "input_text", WISH)})
     await talk.until("conversation.item.done")
+
+
+def _message(role: str, part_type: str, text: str) -> dict[str, Any]:
+    return {"type": "message", "role": role, "content": [{"type": part_type, "text": text}]}
 
 
 async def _reply_done(talk: Conversation) -> dict[str, Any]:
@@ -293,6 +309,7 @@ if __name__ == "__main__":
         [
             a_session_names_the_agent_and_speaks_24_khz,
             a_spoken_wish_is_heard_and_answered_aloud,
+            the_next_turn_goes_on_from_the_first,
             a_typed_wish_is_answered_aloud,
             nobody_speaks_before_the_client_asks,
             a_response_in_progress_can_be_cancelled_once,

@@ -48,7 +48,10 @@ def _run(name: str, endpoint: list[str]) -> tuple[int, int]:
     if status != 0 and not failed:
         failed.append(f"FAILED {name} " + ("is stuck" if status is None else f"ended with status {status}"))
     verdict = "ok" if not failed else "FAILED"
-    print(f"{verdict:6} {name}: {len(passed)} of {len(passed) + len(failed)} facts in {time.monotonic() - started:.0f} s", flush=True)
+    print(
+        f"{verdict:6} {name}: {len(passed)} of {len(passed) + len(failed)} facts in {time.monotonic() - started:.0f} s",
+        flush=True,
+    )
     for line in failed:
         print(f"       {line}")
     if failed:
