@@ -46,7 +46,8 @@ pub use self::openai::OpenaiSettings;
 pub use self::prices::{ModelPrices, Prices};
 pub use self::speech::SpeechSettings;
 pub use self::twilio::TwilioSettings;
-pub use self::types::{BaseUrl, Network, PhoneNumber, Secret};
+pub use self::types::{BaseUrl, Network, Secret};
+pub use switchboard_store::PhoneNumber;
 
 /// Everything an operator can set, one field per section of the settings file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -95,3 +96,6 @@ impl Settings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ pub mod routes;
 mod server;
 
 pub use self::address::{AddressBlock, ClientAddress};
-pub use self::api_key::{ApiKey, ApiKeyHash};
+pub use self::api_key::ApiKey;
 pub use self::auth::{KeyIdentity, KeyVerifier, Verification, VerifierUnavailable, bearer_key};
 pub use self::connection::{PeerStream, take_upgraded};
 pub use self::connection_limit::ConnectionPermit;
@@ -28,7 +28,5 @@ pub use self::drain::{Drain, DrainTrigger};
 pub use self::guard::RequestId;
 pub use self::problem::Problem;
 pub use self::router::{HttpContext, RouteGroups, router};
-pub use self::server::{BindError, Server};
+pub use self::server::{BindError, OpenConnections, Server};
 
-#[cfg(test)]
-mod tests;

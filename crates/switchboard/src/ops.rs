@@ -1,7 +1,10 @@
-//! What operators see: logs, measures, health. Nothing in here can hold personal data, and no call waits for it.
+//! What operators see and keep: logs, measures, health, and the key that seals secrets at rest.
+//!
+//! Logs, measures and health cannot hold personal data, and no call waits for them.
 
 pub mod health;
 mod log_queue;
 pub mod logging;
 pub mod metrics;
 pub mod panics;
+pub mod seal;

@@ -6,10 +6,10 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use switchboard_store::PhoneNumber;
 
 use super::error::{Place, SettingsError};
 use super::load::{Document, extract_document};
-use super::types::PhoneNumber;
 
 mod check;
 mod demo;

@@ -1,8 +1,10 @@
 //! Section `[database]`.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
+use switchboard_store::StoreSettings;
 
 use super::types::blank_is_none;
 
@@ -21,6 +23,9 @@ pub struct DatabaseSettings {
     pub acquire_ms_max: u64,
     /// `data/spool`. Directory where events wait while the database does not answer.
     pub spool_directory: String,
+    /// `data/sealing.key`. File with the key that seals secrets of tenants at rest. Made when it is missing; without it
+    /// sealed secrets are lost, so keep a copy apart from the database.
+    pub sealing_key_file: String,
     /// 67108864 bytes of spooled events; past it the oldest technical events go first and are counted.
     pub spool_bytes_max: u64,
     /// 200 ms. How often waiting events are written in one group; at most this much is lost by a power cut.
@@ -35,6 +40,7 @@ impl Default for DatabaseSettings {
             connections_max: 8,
             acquire_ms_max: 5_000,
             spool_directory: "data/spool".to_owned(),
+            sealing_key_file: "data/sealing.key".to_owned(),
             spool_bytes_max: 64 * 1024 * 1024,
             flush_ms: 200,
         }
@@ -45,6 +51,17 @@ impl DatabaseSettings {
     /// The login that may change the schema: `migrate_url`, or `url` when that is blank.
     pub fn migrate_url(&self) -> &DatabaseUrl {
         self.migrate_url.as_ref().unwrap_or(&self.url)
+    }
+
+    /// The same, as the store takes it.
+    pub fn store_settings(&self) -> StoreSettings {
+        let migrate_url = self.migrate_url.as_ref().map(|url| url.expose().into());
+        StoreSettings {
+            migrate_url,
+            connections_max: self.connections_max,
+            connect_timeout: Duration::from_millis(self.acquire_ms_max),
+            ..StoreSettings::new(self.url.expose())
+        }
     }
 }
 

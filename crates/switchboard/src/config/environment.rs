@@ -70,6 +70,22 @@ impl Environment {
             .map(|it| it.name.as_str())
     }
 
+    /// A variable of `all` that looks like one of ours but has a single underscore between section and key.
+    pub(super) fn misspelt(&self, all: &BTreeMap<String, String>) -> Option<(String, String)> {
+        let misspelt = |name: &String| {
+            let rest = name
+                .strip_prefix(PREFIX)
+                .filter(|rest| !rest.contains(SEPARATOR))?;
+            let (section, key) = rest.split_once('_')?;
+            let section = section.to_lowercase();
+            self.defaults
+                .contains_key(&section)
+                .then(|| format!("{section}.{}", key.to_lowercase()))
+        };
+        all.keys()
+            .find_map(|name| Some((name.clone(), misspelt(name)?)))
+    }
+
     fn value_of(&self, variable: &Variable) -> Value {
         let default = self
             .defaults

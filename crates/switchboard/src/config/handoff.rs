@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::types::{PhoneNumber, blank_is_none};
+use switchboard_store::PhoneNumber;
+
+use super::types::blank_is_none;
 
 /// Who takes over when the agent cannot go on. An agent's `[handoff]` comes first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

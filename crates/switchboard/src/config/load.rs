@@ -49,6 +49,14 @@ pub(super) fn extract(source: &SettingsSource) -> Result<Settings, SettingsError
     let defaults = defaults()?;
     let file = source.file.as_deref().map(Document::read).transpose()?;
     let environment = Environment::new(&source.environment, defaults.clone());
+    if let Some((name, key)) = environment.misspelt(&source.environment) {
+        let nearest = nearest_whole_key(&key, &key, &known_keys(&defaults));
+        return Err(SettingsError::UnknownKey {
+            key,
+            nearest,
+            place: Place::Environment(name),
+        });
+    }
     let mut layers = Figment::from(Serialized::defaults(Settings::default()));
     if let Some(file) = &file {
         layers = layers.merge(Serialized::defaults(&file.table));
@@ -180,6 +188,12 @@ fn explain(error: &Error, known: &[String], locate: impl Fn(&str) -> Place) -> S
     let parent = error.path.join(".");
     match &error.kind {
         Kind::UnknownField(found, expected) => {
+            // The reader counts the unknown key itself as part of the path, the missing one not.
+            let parent = error
+                .path
+                .split_last()
+                .map(|(_, parents)| parents.join("."));
+            let parent = parent.unwrap_or_default();
             let key = under(&parent, found);
             let in_section =
                 nearest(found, expected.iter().copied()).map(|near| under(&parent, near));

@@ -7,8 +7,8 @@ use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use http::request::Parts;
+use switchboard_store::{ApiKeyId, Lookup, TenantId};
 use thiserror::Error;
-use uuid::Uuid;
 
 use super::api_key::ApiKey;
 use super::problem::Problem;
@@ -20,9 +20,9 @@ const SUBPROTOCOL_KEY_PREFIX: &str = "openai-insecure-api-key.";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyIdentity {
     /// The only tenant whose data the request may touch.
-    pub tenant_id: Uuid,
+    pub tenant_id: TenantId,
     /// The key, for audit entries and limits.
-    pub key_id: Uuid,
+    pub key_id: ApiKeyId,
     /// The key's name, given by the operator.
     pub name: String,
 }
@@ -40,6 +40,22 @@ pub type Verification<'a> =
 pub trait KeyVerifier: Send + Sync {
     /// Finds the owner of `key`.
     fn verify<'a>(&'a self, key: &'a ApiKey) -> Verification<'a>;
+}
+
+impl KeyVerifier for Lookup {
+    fn verify<'a>(&'a self, key: &'a ApiKey) -> Verification<'a> {
+        Box::pin(async {
+            let found = self.api_key(key.expose()).await.map_err(|error| {
+                tracing::warn!(%error, "keys cannot be checked");
+                VerifierUnavailable
+            })?;
+            Ok(found.map(|it| KeyIdentity {
+                tenant_id: it.tenant_id,
+                key_id: it.key_id,
+                name: it.name,
+            }))
+        })
+    }
 }
 
 /// The key a request brought as `Authorization: Bearer`, or in the WebSocket's subprotocols. `None` covers a missing

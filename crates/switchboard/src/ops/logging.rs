@@ -172,12 +172,12 @@ mod tests {
     #[test]
     fn d5_no_canary_reaches_a_log_line_even_through_a_panic() {
         let text = logged(&LogSettings::default(), || {
-            let secret = Secret::new("canary-key");
-            let database = DatabaseUrl::new("postgres://canary:canary@db/voice");
+            let secret = Secret::new("marker-key");
+            let database = DatabaseUrl::new("postgres://marker:marker@db/voice");
             tracing::error!(?secret, ?database, "wrapped values");
             let hook = std::panic::take_hook();
             crate::ops::panics::install_hook();
-            let outcome = std::panic::catch_unwind(|| panic!("canary words of a caller"));
+            let outcome = std::panic::catch_unwind(|| panic!("marker words of a caller"));
             std::panic::set_hook(hook);
             assert!(outcome.is_err());
         });
@@ -185,6 +185,6 @@ mod tests {
             text.contains("panic ended one task") && text.contains("logging.rs"),
             "{text}"
         );
-        assert!(!text.contains("canary"), "{text}");
+        assert!(!text.contains("marker"), "{text}");
     }
 }

@@ -1,0 +1,290 @@
+//! Everything that can be typed, as types.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Answers the telephone, the browser and the WebSocket with an AI agent that books and hands over to people.
+#[derive(Debug, Parser)]
+#[command(
+    name = "switchboard",
+    version,
+    about,
+    disable_help_subcommand = true,
+    arg_required_else_help = false
+)]
+pub struct CommandLine {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: GlobalOptions,
+    /// What to do; nothing prints an overview.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Default, Args)]
+pub struct GlobalOptions {
+    /// Settings file; SWITCHBOARD_CONFIG names it too, and switchboard.toml is read when it exists
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print data as one JSON document, errors as JSON on stderr
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: ColorChoice,
+    /// Say more about errors
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On terminals, unless NO_COLOR is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Answer calls until Ctrl-C
+    Serve(ServeOptions),
+    /// Bring the database to this version, or show where it stands
+    #[command(subcommand)]
+    Migrate(MigrateCommand),
+    /// Place a simulated call and print the conversation
+    Call(CallArguments),
+    /// Print what is stored about a tenant, newest first
+    List(ListArguments),
+    /// Show agents
+    #[command(subcommand)]
+    Agent(AgentCommand),
+    /// Create and list tenants, their numbers and Twilio accounts
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// Create API keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+/// How to serve.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct ServeOptions {
+    /// Load the five reference agents, one tenant each, and print how to reach them
+    #[arg(long)]
+    pub demo: bool,
+    /// Add weeks of marked demo data
+    #[arg(long, requires = "demo")]
+    pub with_history: bool,
+}
+
+/// What to do with the schema.
+#[derive(Debug, Subcommand)]
+pub enum MigrateCommand {
+    /// Apply what is pending
+    Up {
+        /// Only show what would be applied
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Show which migrations are applied and which are pending
+    Status,
+    /// Name every migration this version knows
+    List,
+}
+
+/// A simulated call.
+#[derive(Clone, Debug, Args)]
+pub struct CallArguments {
+    /// Agent to call
+    #[arg(long, value_name = "NAME")]
+    pub agent: String,
+    /// Tenant of the agent; the agent's own name when left out, as in the demo
+    #[arg(long, value_name = "NAME")]
+    pub tenant: Option<String>,
+    /// What the caller says, spoken aloud; repeat it for more sentences
+    #[arg(long, value_name = "TEXT")]
+    pub say: Vec<String>,
+    /// How the call comes in
+    #[arg(long, value_enum, default_value_t)]
+    pub over: Channel,
+    /// Calls at once
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub count: u32,
+    /// A server that runs already; otherwise one is started for the call
+    #[arg(long, value_name = "URL")]
+    pub server: Option<crate::config::BaseUrl>,
+    /// File with an API key for that server; SWITCHBOARD_API_KEY is read too, else one is made in the database
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+}
+
+/// How a simulated call comes in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Channel {
+    /// The realtime endpoint, wide-band audio
+    #[default]
+    Websocket,
+    /// A carrier with webhooks and a media stream, telephone audio
+    Twilio,
+}
+
+/// What to list.
+#[derive(Clone, Debug, Args)]
+pub struct ListArguments {
+    /// The kind of rows
+    #[arg(value_enum)]
+    pub noun: Noun,
+    /// Whose rows: a name or an id
+    #[arg(long, value_name = "NAME|ID")]
+    pub tenant: String,
+    /// At most this many rows; all when left out
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u32>,
+    /// Rows of this call only
+    #[arg(long, value_name = "ID")]
+    pub call: Option<switchboard_store::CallId>,
+}
+
+/// Kinds of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Noun {
+    /// Calls
+    Calls,
+    /// Conversations with contacts, over all channels
+    Conversations,
+    /// Who said what, and what of it was heard
+    Turns,
+    /// Tools the agents ran
+    ToolCalls,
+    /// People known to the tenant
+    Contacts,
+    /// Booked appointments
+    Appointments,
+    /// What callers agreed to
+    Consents,
+    /// How fast models were ready, and who went to a person instead
+    Handshakes,
+    /// The events of calls
+    Events,
+    /// What was used and what it cost
+    Usage,
+}
+
+/// What to do with agents.
+#[derive(Debug, Subcommand)]
+pub enum AgentCommand {
+    /// List agents of a tenant; without one, the agent files
+    List {
+        /// Whose agents: a name or an id
+        #[arg(long, value_name = "NAME|ID")]
+        tenant: Option<String>,
+    },
+    /// Print one agent's definition
+    Show {
+        /// The agent
+        name: String,
+        /// Whose agent: a name or an id; without one, the agent files
+        #[arg(long, value_name = "NAME|ID")]
+        tenant: Option<String>,
+    },
+    /// Publish an agent file for a tenant
+    Import {
+        /// The agent file
+        file: PathBuf,
+        /// Whose agent: a name or an id
+        #[arg(long, value_name = "NAME|ID")]
+        tenant: String,
+    },
+}
+
+/// What to do with tenants.
+#[derive(Debug, Subcommand)]
+pub enum TenantCommand {
+    /// List tenants
+    List,
+    /// Create a tenant
+    Create {
+        /// Its name, unique in the installation
+        name: String,
+        /// The business's name as callers know it; the name when left out
+        #[arg(long, value_name = "NAME")]
+        display_name: Option<String>,
+        /// Its zone
+        #[arg(long, default_value = "UTC", value_name = "ZONE")]
+        time_zone: switchboard_store::Zone,
+        /// The currency of its prices and bills
+        #[arg(long, default_value = "USD", value_name = "CODE")]
+        currency: switchboard_store::Currency,
+    },
+    /// Telephone numbers that lead to a tenant's agents
+    #[command(subcommand)]
+    Number(NumberCommand),
+    /// The tenant's own Twilio account
+    #[command(subcommand)]
+    Twilio(TwilioCommand),
+}
+
+/// What to do with telephone numbers.
+#[derive(Debug, Subcommand)]
+pub enum NumberCommand {
+    /// List a tenant's numbers
+    List {
+        /// Whose numbers: a name or an id
+        #[arg(long, value_name = "NAME|ID")]
+        tenant: String,
+    },
+    /// Lead a number to an agent
+    Set {
+        /// Whose number: a name or an id
+        #[arg(long, value_name = "NAME|ID")]
+        tenant: String,
+        /// The number callers dial, +12025550103
+        #[arg(long, value_name = "NUMBER")]
+        number: switchboard_store::PhoneNumber,
+        /// The agent that answers
+        #[arg(long, value_name = "NAME")]
+        agent: String,
+        /// The person's number for handoffs; the agent's own when left out
+        #[arg(long, value_name = "NUMBER")]
+        human: Option<switchboard_store::PhoneNumber>,
+    },
+}
+
+/// What to do with a Twilio account.
+#[derive(Debug, Subcommand)]
+pub enum TwilioCommand {
+    /// Set the account and seal its auth token
+    Set {
+        /// Whose account: a name or an id
+        #[arg(long, value_name = "NAME|ID")]
+        tenant: String,
+        /// AC and 32 hexadecimal digits
+        #[arg(long, value_name = "AC…")]
+        account_sid: String,
+        /// File with the primary auth token; - reads it from stdin
+        #[arg(long, value_name = "FILE")]
+        auth_token_file: PathBuf,
+    },
+}
+
+/// What to do with API keys.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Create a key and print it, this once
+    Create {
+        /// Whose agents it reaches: a name or an id
+        #[arg(long, value_name = "NAME|ID")]
+        tenant: String,
+        /// What it is for
+        #[arg(long, value_name = "NAME")]
+        name: String,
+    },
+}

@@ -1,0 +1,144 @@
+//! `list`: what is stored about a tenant, newest first. Reads the database directly and never migrates.
+
+use anyhow::Result;
+use switchboard_store::{Actor, ListFilter, Purpose, Store};
+
+use super::arguments::{ListArguments, Noun};
+use super::output::Output;
+use super::tenant::scope_of;
+use crate::config::Settings;
+
+pub(super) async fn list(
+    settings: &Settings,
+    arguments: &ListArguments,
+    output: &Output,
+) -> Result<()> {
+    let store = Store::open_read_only(&settings.database.store_settings()).await?;
+    let purpose = match arguments.noun {
+        Noun::Turns | Noun::ToolCalls | Noun::Conversations => Purpose::ReadTranscript,
+        _ => Purpose::List,
+    };
+    let scope = scope_of(&store, &arguments.tenant, Actor::Operator, purpose).await?;
+    let tenant = store.tenant(scope);
+    let filter = ListFilter {
+        limit: arguments.limit,
+        call: arguments.call,
+        contact: None,
+    };
+    match arguments.noun {
+        Noun::Calls => output.rows(
+            "calls",
+            &[
+                "id",
+                "agent",
+                "channel",
+                "status",
+                "offered_at",
+                "answered_at",
+                "ended_at",
+                "end_reason",
+                "end_class",
+            ],
+            &tenant.list_calls(&filter).await?,
+        ),
+        Noun::Conversations => output.rows(
+            "conversations",
+            &[
+                "id",
+                "contact",
+                "channel",
+                "status",
+                "calls",
+                "messages",
+                "outcome",
+                "updated_at",
+            ],
+            &tenant.list_conversations(&filter).await?,
+        ),
+        Noun::Turns => output.rows(
+            "turns",
+            &[
+                "call_id",
+                "seq",
+                "speaker",
+                "heard_text",
+                "language",
+                "interrupted",
+                "response_ms",
+                "heard_ms",
+            ],
+            &tenant.list_turns(&filter).await?,
+        ),
+        Noun::ToolCalls => output.rows(
+            "tool calls",
+            &[
+                "call_id",
+                "seq",
+                "tool",
+                "status",
+                "arguments",
+                "result",
+                "duration_ms",
+                "started_at",
+            ],
+            &tenant.list_tool_calls(&filter).await?,
+        ),
+        Noun::Contacts => output.rows(
+            "contacts",
+            &["id", "name", "phone", "email", "language", "created_at"],
+            &tenant.list_contacts(&filter).await?,
+        ),
+        Noun::Appointments => output.rows(
+            "appointments",
+            &[
+                "id",
+                "service",
+                "practitioner",
+                "contact",
+                "starts_at",
+                "ends_at",
+                "status",
+                "created_at",
+            ],
+            &tenant.list_appointments(&filter).await?,
+        ),
+        Noun::Consents => output.rows(
+            "consents",
+            &[
+                "id",
+                "call_id",
+                "purpose",
+                "answer",
+                "language",
+                "heard_ms",
+                "disclosed_at",
+            ],
+            &tenant.list_consents(&filter).await?,
+        ),
+        Noun::Handshakes => output.rows(
+            "handshakes",
+            &["call_id", "started_at", "elapsed_ms", "fell_back", "reason"],
+            &tenant.list_handshakes(&filter).await?,
+        ),
+        Noun::Events => output.rows(
+            "events",
+            &["call_id", "seq", "at", "name", "technical"],
+            &tenant.list_call_events(&filter).await?,
+        ),
+        Noun::Usage => output.rows(
+            "usage entries",
+            &[
+                "call_id",
+                "component",
+                "provider",
+                "model",
+                "unit",
+                "quantity",
+                "cost_micros",
+                "currency",
+                "at",
+            ],
+            &tenant.list_usage(&filter).await?,
+        ),
+    }
+}

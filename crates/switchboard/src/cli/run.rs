@@ -1,0 +1,81 @@
+//! From a command to the code that does it.
+
+use anyhow::{Context, Result};
+use tokio::runtime::{Builder, Runtime};
+
+use super::arguments::{Command, CommandLine, ServeOptions};
+use super::failure::{Exit, Failure};
+use super::output::Output;
+use super::{agent, list, migrate, tenant};
+use crate::config::{Settings, SettingsSource};
+
+/// What `switchboard` alone prints.
+const OVERVIEW: &str = "\
+Switchboard answers the telephone, the browser and the WebSocket with an AI agent, and never loses the caller.
+
+Run       serve      answer calls until Ctrl-C          migrate    bring the database to this version
+Try       call       place a simulated call
+Look      list       what is stored about a tenant
+Set up    tenant     tenants, numbers, Twilio accounts  agent      show and import agents
+          key        create API keys
+
+Examples
+  switchboard serve --demo
+  switchboard call --agent medspa --say \"I would like to book a facial\"
+  switchboard list appointments --tenant medspa
+
+`switchboard <command> --help` explains each one.
+";
+
+pub(super) fn run(command_line: CommandLine, output: &Output) -> Result<()> {
+    let Some(command) = command_line.command else {
+        return output.line(OVERVIEW.trim_end());
+    };
+    if let Command::Serve(options) = &command {
+        refuse_history(options)?;
+    }
+    let settings = Settings::load(&SettingsSource::from_process(command_line.global.config))?;
+    match command {
+        Command::Serve(options) => on_every_core()?.block_on(crate::app::serve(settings, options)),
+        Command::Call(arguments) => {
+            on_every_core()?.block_on(crate::app::call(settings, arguments, *output))
+        }
+        Command::Migrate(command) => {
+            on_one_core()?.block_on(migrate::migrate(&settings, &command, output))
+        }
+        Command::List(arguments) => {
+            on_one_core()?.block_on(list::list(&settings, &arguments, output))
+        }
+        Command::Agent(command) => {
+            on_one_core()?.block_on(agent::agent(&settings, &command, output))
+        }
+        Command::Tenant(command) => {
+            on_one_core()?.block_on(tenant::tenant(&settings, &command, output))
+        }
+        Command::Key(command) => on_one_core()?.block_on(tenant::key(&settings, &command, output)),
+    }
+}
+
+fn refuse_history(options: &ServeOptions) -> Result<()> {
+    if !options.with_history {
+        return Ok(());
+    }
+    let failure = Failure::new(Exit::WrongUse, "`--with-history` is not there yet")
+        .because("weeks of demo data come with the dashboard that shows them")
+        .with_help("leave it out: `switchboard serve --demo`");
+    Err(failure.into())
+}
+
+fn on_every_core() -> Result<Runtime> {
+    Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
+
+fn on_one_core() -> Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
