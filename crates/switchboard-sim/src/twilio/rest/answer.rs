@@ -1,0 +1,127 @@
+//! The JSON Twilio answers with.
+
+use super::super::Exchange;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Response;
+use serde_json::{Value, json};
+use switchboard_wire::twilio::CallSid;
+
+/// A refusal with Twilio's own error body.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: u16,
+    code: u32,
+    message: String,
+}
+
+impl Refusal {
+    pub(super) fn new(status: u16, code: u32, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn into_response(self) -> Response<Full<Bytes>> {
+        let body = json!({
+            "code": self.code,
+            "message": self.message,
+            "more_info": format!("https://www.twilio.com/docs/errors/{}", self.code),
+            "status": self.status,
+        });
+        json_response(self.status, &body)
+    }
+}
+
+pub(super) fn json_response(status: u16, body: &Value) -> Response<Full<Bytes>> {
+    Response::builder()
+        .status(status)
+        .header("Content-Type", "application/json")
+        .body(Full::new(Bytes::from(body.to_string())))
+        .expect("a status and a constant header")
+}
+
+/// The call resource; `None` for a call this account never had.
+pub(super) fn call_json(
+    exchange: &Exchange,
+    sid: &CallSid,
+    status: u16,
+) -> Option<Response<Full<Bytes>>> {
+    let calls = exchange.calls();
+    let call = calls.get(sid)?;
+    let account_sid = &exchange.settings.account_sid;
+    let call_status = call.record.status();
+    let duration = call_status
+        .is_final()
+        .then(|| call.record.duration_s().to_string());
+    let uri = format!("/2010-04-01/Accounts/{account_sid}/Calls/{sid}.json");
+    let body = json!({
+        "sid": sid.as_str(),
+        "account_sid": account_sid.as_str(),
+        "api_version": "2010-04-01",
+        "status": call_status.as_str(),
+        "direction": call.details.direction,
+        "from": call.details.from,
+        "to": call.details.to,
+        "from_formatted": call.details.from,
+        "to_formatted": call.details.to,
+        "forwarded_from": call.details.forwarded_from,
+        "answered_by": null,
+        "caller_name": null,
+        "parent_call_sid": null,
+        "phone_number_sid": null,
+        "group_sid": null,
+        "trunk_sid": null,
+        "annotation": null,
+        "queue_time": "0",
+        "duration": duration,
+        "price": null,
+        "price_unit": "USD",
+        "date_created": super::super::date::now(),
+        "date_updated": super::super::date::now(),
+        "start_time": null,
+        "end_time": null,
+        "uri": uri,
+        "subresource_uris": {},
+    });
+    Some(json_response(status, &body))
+}
+
+/// The first and only page of the account's numbers.
+pub(super) fn numbers_json(exchange: &Exchange) -> Value {
+    let account_sid = exchange.settings.account_sid.as_str();
+    let numbers: Vec<Value> = exchange
+        .settings
+        .numbers
+        .iter()
+        .enumerate()
+        .map(|(position, number)| {
+            json!({
+                "sid": format!("PN{position:032x}"),
+                "account_sid": account_sid,
+                "phone_number": number.number,
+                "friendly_name": number.number,
+                "voice_url": number.voice_url,
+                "voice_method": "POST",
+                "voice_fallback_url": number.voice_fallback_url,
+                "voice_fallback_method": "POST",
+                "status_callback": number.status_callback,
+                "status_callback_method": "POST",
+                "capabilities": {"voice": true, "sms": true, "mms": false, "fax": false},
+            })
+        })
+        .collect();
+    json!({
+        "incoming_phone_numbers": numbers,
+        "page": 0,
+        "page_size": 50,
+        "start": 0,
+        "end": exchange.settings.numbers.len().saturating_sub(1),
+        "first_page_uri": format!("/2010-04-01/Accounts/{account_sid}/IncomingPhoneNumbers.json?PageSize=50&Page=0"),
+        "next_page_uri": null,
+        "previous_page_uri": null,
+        "uri": format!("/2010-04-01/Accounts/{account_sid}/IncomingPhoneNumbers.json?PageSize=50&Page=0"),
+    })
+}
