@@ -84,6 +84,13 @@ pub(crate) enum Sight<'a> {
     Installation,
 }
 
+sql! {
+    // `true` as third argument makes each of these transaction-local.
+    SET_TENANT = "select set_config('app.tenant_id', $1, true)";
+    SET_LOOKUP = "select set_config('app.lookup', $1, true)";
+    SET_INSTALLATION = "select set_config('app.installation', $1, true)";
+}
+
 impl Db {
     pub(crate) async fn read(&self, sight: Sight<'_>) -> Result<Tx, StoreError> {
         let mut tx = match self {
@@ -119,7 +126,7 @@ impl Tx {
             Sight::Key(key) => (SET_LOOKUP, key.to_owned()),
             Sight::Installation => (SET_INSTALLATION, "on".to_owned()),
         };
-        sqlx::query(statement)
+        sqlx::query(statement.text)
             .bind(value)
             .execute(&mut **tx)
             .await?;
@@ -143,7 +150,3 @@ impl Tx {
     }
 }
 
-// `true` as third argument makes each of these transaction-local.
-const SET_TENANT: &str = "select set_config('app.tenant_id', $1, true)";
-const SET_LOOKUP: &str = "select set_config('app.lookup', $1, true)";
-const SET_INSTALLATION: &str = "select set_config('app.installation', $1, true)";

@@ -22,6 +22,7 @@ pub fn statements() -> Vec<Statement> {
         crate::contacts::STATEMENTS,
         crate::conversations::STATEMENTS,
         crate::counts::STATEMENTS,
+        crate::db::STATEMENTS,
         crate::handshakes::STATEMENTS,
         crate::installation::STATEMENTS,
         crate::logins::STATEMENTS,

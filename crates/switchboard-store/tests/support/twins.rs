@@ -1,0 +1,441 @@
+//! Two tenants that store the same things under the same names, numbers and, where the writer makes them, ids.
+
+use serde_json::json;
+use switchboard_store::*;
+
+use super::{TestStore, at};
+
+/// The ids of one twin's rows that the store made.
+pub struct Twin {
+    pub store: TenantStore,
+    pub id: TenantId,
+    /// A word that every text of this twin contains, where its text is free.
+    pub canary: &'static str,
+    pub staff: StaffId,
+    pub login: LoginId,
+    pub api_key: ApiKeyId,
+    pub account: TwilioAccountId,
+    pub number: NumberId,
+    pub agent: AgentId,
+    pub contact: ContactId,
+    pub memory: MemoryId,
+    pub conversation: ConversationId,
+    pub message: MessageId,
+    pub service: ServiceId,
+    pub practitioner: PractitionerId,
+    pub appointment: AppointmentId,
+    pub waitlist: WaitlistId,
+    /// A call that only this twin has.
+    pub own_call: CallId,
+}
+
+/// Ids that writers make. Both twins use the same ones.
+#[derive(Clone, Copy)]
+pub struct SharedIds {
+    pub call: CallId,
+    pub consent: ConsentId,
+    pub usage: UsageId,
+}
+
+pub const PHONE: &str = "+12025550142";
+pub const EMAIL: &str = "ama@example.org";
+pub const NAME: &str = "Ama Osei";
+pub const NUMBER: &str = "+12025550103";
+pub const CARRIER_CALL: &str = "CA00000000000000000000000000000001";
+pub const ACCOUNT: &str = "AC00000000000000000000000000000001";
+pub const VENDOR_MESSAGE: &str = "SM00000000000000000000000000000001";
+pub const BOOKING_KEY: &str = "booking-1";
+
+impl SharedIds {
+    pub fn new() -> Self {
+        Self {
+            call: CallId::new(),
+            consent: ConsentId::new(),
+            usage: UsageId::new(),
+        }
+    }
+}
+
+impl Twin {
+    pub async fn seed(
+        test: &TestStore,
+        name: &str,
+        canary: &'static str,
+        shared: SharedIds,
+    ) -> Self {
+        let tenant = test.tenant(name).await;
+        let store = test.scoped(tenant.id);
+        let own_call = CallId::new();
+        let staff = store.create_staff(&person(canary)).await.unwrap();
+        let contact = store.create_contact(&contact()).await.unwrap().id;
+        let conversation = store
+            .open_conversation(Some(contact), Channel::Phone, at(0))
+            .await
+            .unwrap();
+        let service = store.put_service(&service(canary)).await.unwrap();
+        let practitioner = store
+            .put_practitioner(&practitioner(canary, vec![service]))
+            .await
+            .unwrap();
+        let hours = [OpeningHours {
+            practitioner_id: None,
+            weekday: 1,
+            opens_minute: 540,
+            closes_minute: 1020,
+        }];
+        store.replace_opening_hours(None, &hours).await.unwrap();
+        store
+            .replace_opening_hours(Some(practitioner), &hours)
+            .await
+            .unwrap();
+        store.remember(&memory(contact, canary)).await.unwrap();
+        store
+            .put_setting(&Word::new("streaming"), &json!({ "note": canary }))
+            .await
+            .unwrap();
+        store
+            .receive_webhook(&Word::new("twilio.voice"), CARRIER_CALL, at(0))
+            .await
+            .unwrap();
+        store
+            .apply(&call_writes(
+                shared,
+                canary,
+                Some(contact),
+                Some(conversation),
+            ))
+            .await
+            .unwrap();
+        let own = NewCall {
+            id: own_call,
+            carrier_call_id: Some(format!("CA-{canary}")),
+            ..call(shared.call, canary)
+        };
+        store.offer_call(&own).await.unwrap();
+        store
+            .mint_stream_token(shared.call, CARRIER_CALL, ACCOUNT, at(15))
+            .await
+            .unwrap()
+            .unwrap();
+        Self {
+            id: tenant.id,
+            canary,
+            staff,
+            login: store.create_login(staff, at(3600)).await.unwrap().id,
+            api_key: store.create_api_key(canary).await.unwrap().id,
+            account: store
+                .put_twilio_account(ACCOUNT, &sealed(canary))
+                .await
+                .unwrap(),
+            number: store.put_number(&number(canary)).await.unwrap(),
+            agent: store
+                .publish_agent("medspa", &json!({ "note": canary }), canary)
+                .await
+                .unwrap()
+                .id,
+            contact,
+            memory: store.memories(contact, at(0)).await.unwrap()[0].id,
+            conversation,
+            message: store
+                .add_message(&message(conversation, canary))
+                .await
+                .unwrap()
+                .unwrap(),
+            service,
+            practitioner,
+            appointment: store
+                .book(&appointment(contact, practitioner, service, canary))
+                .await
+                .unwrap()
+                .id,
+            waitlist: store
+                .join_waitlist(&wish(contact, service, canary))
+                .await
+                .unwrap(),
+            own_call,
+            store,
+        }
+    }
+
+    /// Texts that only this twin's rows contain.
+    pub fn marks(&self) -> Vec<String> {
+        let ids = [
+            self.id.uuid(),
+            self.staff.uuid(),
+            self.login.uuid(),
+            self.api_key.uuid(),
+            self.account.uuid(),
+            self.number.uuid(),
+            self.agent.uuid(),
+            self.contact.uuid(),
+            self.memory.uuid(),
+            self.conversation.uuid(),
+            self.message.uuid(),
+            self.service.uuid(),
+            self.practitioner.uuid(),
+            self.appointment.uuid(),
+            self.waitlist.uuid(),
+            self.own_call.uuid(),
+        ];
+        ids.iter()
+            .map(ToString::to_string)
+            .chain([self.canary.to_owned()])
+            .collect()
+    }
+}
+
+pub fn phone(text: &str) -> PhoneNumber {
+    PhoneNumber::parse(text).unwrap()
+}
+
+pub fn sealed(canary: &str) -> Private<Vec<u8>> {
+    canary.as_bytes().to_vec().into()
+}
+
+pub fn person(canary: &str) -> NewStaff {
+    NewStaff {
+        name: canary.into(),
+        email: "kofi@example.org".into(),
+        role: StaffRole::Owner,
+        password_hash: None,
+        location: Some(canary.to_owned()),
+    }
+}
+
+pub fn contact() -> NewContact {
+    NewContact {
+        name: Some(NAME.into()),
+        phone: Some(phone(PHONE)),
+        email: Some(EMAIL.into()),
+        postal: Some("1 Long Street".into()),
+        ..NewContact::default()
+    }
+}
+
+pub fn memory(contact: ContactId, canary: &str) -> NewMemory {
+    NewMemory {
+        contact_id: contact,
+        topic: Word::new("preferred_time"),
+        fact: canary.into(),
+        source: Word::new("call"),
+        confidence: Some(0.5),
+        expires_at: None,
+    }
+}
+
+pub fn message(conversation: ConversationId, canary: &str) -> NewMessage {
+    NewMessage {
+        conversation_id: conversation,
+        channel: Channel::Sms,
+        speaker: Speaker::Caller,
+        vendor_id: Some(VENDOR_MESSAGE.to_owned()),
+        body: canary.into(),
+        at: at(1),
+    }
+}
+
+pub fn number(canary: &str) -> NewNumber {
+    NewNumber {
+        number: phone(NUMBER),
+        agent_name: "medspa".to_owned(),
+        human_number: Some(phone("+12025550199")),
+        twilio_account: None,
+        location: Some(canary.to_owned()),
+    }
+}
+
+pub fn service(canary: &str) -> NewService {
+    NewService {
+        name: "Facial".to_owned(),
+        description: Some(canary.to_owned()),
+        duration_minutes: 60,
+        price: Money {
+            micros: Micros(120_000_000),
+            currency: Currency::USD,
+        },
+        synonyms: vec!["hydrafacial".to_owned()],
+        location: None,
+    }
+}
+
+pub fn practitioner(canary: &str, services: Vec<ServiceId>) -> NewPractitioner {
+    NewPractitioner {
+        name: "Dr. Lee".to_owned(),
+        location: Some(canary.to_owned()),
+        services,
+    }
+}
+
+pub fn appointment(
+    contact: ContactId,
+    practitioner: PractitionerId,
+    service: ServiceId,
+    canary: &str,
+) -> NewAppointment {
+    NewAppointment {
+        contact_id: contact,
+        practitioner_id: practitioner,
+        service_id: service,
+        call_id: None,
+        starts_at: at(3600),
+        ends_at: at(7200),
+        note: Some(canary.into()),
+        idempotency_key: BOOKING_KEY.to_owned(),
+    }
+}
+
+pub fn wish(contact: ContactId, service: ServiceId, canary: &str) -> NewWaitlistEntry {
+    NewWaitlistEntry {
+        contact_id: contact,
+        service_id: service,
+        practitioner_id: None,
+        earliest_at: at(0),
+        latest_at: at(7200),
+        note: Some(canary.into()),
+    }
+}
+
+pub fn call(id: CallId, canary: &str) -> NewCall {
+    NewCall {
+        id,
+        carrier_call_id: Some(CARRIER_CALL.to_owned()),
+        agent_name: "medspa".to_owned(),
+        agent_version: Some(1),
+        channel: Channel::Phone,
+        direction: Direction::Inbound,
+        number: Some(phone(NUMBER)),
+        caller_number: Some(phone(PHONE)),
+        contact_id: None,
+        conversation_id: None,
+        location: Some(canary.to_owned()),
+        offered_at: at(0),
+    }
+}
+
+/// One write of every kind about one call.
+pub fn call_writes(
+    shared: SharedIds,
+    canary: &str,
+    contact: Option<ContactId>,
+    conversation: Option<ConversationId>,
+) -> Vec<JournalWrite> {
+    let call_id = shared.call;
+    let private = || Some(Private::new(json!({ "text": canary })));
+    vec![
+        JournalWrite::CallOffered(call(call_id, canary)),
+        JournalWrite::CallProgressed(CallProgress {
+            call_id,
+            status: CallStatus::Answered,
+            carrier_status: Some(Word::new("in-progress")),
+            at: at(1),
+        }),
+        JournalWrite::CallMatched {
+            call_id,
+            contact_id: contact,
+            conversation_id: conversation,
+        },
+        JournalWrite::CallLanguage {
+            call_id,
+            language: canary.to_owned(),
+        },
+        JournalWrite::Event(CallEventWrite {
+            call_id,
+            seq: 1,
+            at: at(2),
+            name: Word::new("call_answered"),
+            technical: json!({ "note": canary }),
+            private: private(),
+        }),
+        JournalWrite::Inputs(CallInputBatch {
+            call_id,
+            batch: 0,
+            first_input: 1,
+            input_count: 2,
+            encoding: Word::new("v1"),
+            payload: canary.as_bytes().to_vec().into(),
+        }),
+        JournalWrite::Turn(turn(call_id, canary)),
+        JournalWrite::ToolCall(ToolCallWrite {
+            call_id,
+            seq: 1,
+            tool: Word::new("find_contact"),
+            server: Word::new("desk"),
+            vendor_id: None,
+            idempotency_key: None,
+            status: ToolCallStatus::Succeeded,
+            arguments: Private::new(json!({ "name": canary })),
+            result: private(),
+            started_at: at(3),
+            finished_at: Some(at(4)),
+            duration_ms: Some(1000),
+        }),
+        JournalWrite::Consent(NewConsent {
+            id: shared.consent,
+            contact_id: contact,
+            call_id: Some(call_id),
+            purpose: Word::new("recording"),
+            wording: canary.to_owned(),
+            language: "en".to_owned(),
+            answer: ConsentAnswer::Granted,
+            answer_text: Some(canary.into()),
+            heard_ms: Some(2000),
+            disclosed_at: at(2),
+            answered_at: Some(at(3)),
+        }),
+        JournalWrite::Usage(UsageWrite {
+            id: shared.usage,
+            call_id: Some(call_id),
+            component: "model".to_owned(),
+            provider: "openai".to_owned(),
+            model: canary.to_owned(),
+            unit: "audio_input_tokens".to_owned(),
+            quantity: 100,
+            cost_micros: Micros(3200),
+            currency: Currency::USD,
+            at: at(5),
+        }),
+        JournalWrite::Handshake(HandshakeWrite {
+            call_id,
+            started_at: at(0),
+            elapsed_ms: 420,
+            fell_back: false,
+            reason: None,
+        }),
+        JournalWrite::ModelSession(ModelSessionWrite {
+            call_id,
+            ordinal: 1,
+            provider: "openai".to_owned(),
+            model: canary.to_owned(),
+            voice: Some("marin".to_owned()),
+            input_format: "audio/pcmu".to_owned(),
+            output_format: "audio/pcmu".to_owned(),
+            turn_detection: Some(json!({ "type": "server_vad" })),
+            tools: None,
+            limits: None,
+            instructions_version: Some("1".to_owned()),
+            vendor_session_id: Some("sess_1".to_owned()),
+            opened_at: at(0),
+            ready_at: Some(at(1)),
+            closed_at: None,
+            close_reason: None,
+        }),
+    ]
+}
+
+pub fn turn(call_id: CallId, canary: &str) -> TurnWrite {
+    TurnWrite {
+        call_id,
+        seq: 1,
+        speaker: Speaker::Agent,
+        generated_text: Some(canary.into()),
+        sent_text: Some(canary.into()),
+        heard_text: None,
+        language: Some("en".to_owned()),
+        confidence: None,
+        interrupted: false,
+        response_ms: Some(640),
+        heard_ms: None,
+        started_at: at(2),
+        ended_at: None,
+    }
+}
