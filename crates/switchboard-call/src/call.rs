@@ -126,6 +126,7 @@ impl Call {
             FromLeg::Ready => self.on_leg_ready(now),
             FromLeg::Digit(digit) => self.on_digit(now, digit),
             FromLeg::Text(words) => self.on_text(now, words),
+            FromLeg::Remember(turn) => self.ask_model(ToModel::Remember(turn)),
             FromLeg::ReplyRequested { instructions } => self.request_reply(now, instructions),
             FromLeg::ReplyCancelled => self.on_reply_cancelled(now),
             FromLeg::TurnCommitted => self.command(Command::Model(ToModel::CommitTurn)),

@@ -2,6 +2,7 @@
 
 use crate::handoff::{HandoffReason, TransferOutcome};
 use crate::ids::{AudioId, ItemId, MarkId, ReplyId, ToolCallId};
+use crate::output::HistoryTurn;
 use crate::time::Span;
 use crate::words::{Language, Words};
 
@@ -37,6 +38,8 @@ pub enum FromLeg {
     Played { item: ItemId, position: Span },
     /// The caller typed instead of speaking.
     Text(Words),
+    /// The client adds what was said before this call (front endpoint only). It gets no reply.
+    Remember(HistoryTurn),
     /// The client asks for a reply (front endpoint only), with instructions for this reply if any.
     ReplyRequested { instructions: Option<Words> },
     /// The client asks to stop the present reply (front endpoint only).

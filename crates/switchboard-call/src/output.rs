@@ -85,6 +85,8 @@ pub enum ToModel {
     Silence(Span),
     /// The caller's words, typed.
     Text(Words),
+    /// Something said before this call, as part of the conversation. It is not answered.
+    Remember(HistoryTurn),
     /// A key press, for models that take them (the offline model's keypad dialogue).
     Digit(char),
     /// The caller's turn is over by the client's word, not by a detector.

@@ -204,6 +204,14 @@ impl Playback {
         self.ended_at
     }
 
+    /// From sent to heard, as learned from marks; None where the leg does not tell.
+    pub(crate) fn delay(&self) -> Option<Span> {
+        match self.report {
+            PlaybackReport::Marks => self.latency,
+            PlaybackReport::Clock | PlaybackReport::Player => None,
+        }
+    }
+
     /// Audio whose samples are no longer needed.
     pub(crate) fn take_released(&mut self) -> Vec<AudioId> {
         std::mem::take(&mut self.released)

@@ -336,7 +336,10 @@ impl Call {
         for item in self.turns.agent_items() {
             self.turns.agent_heard(item, self.playback.heard(now, item));
         }
-        let Some(record) = self.turns.agent_record(now, interrupted) else {
+        let Some(record) = self
+            .turns
+            .agent_record(now, interrupted, self.playback.delay())
+        else {
             return;
         };
         self.event(

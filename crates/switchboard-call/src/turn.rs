@@ -53,6 +53,8 @@ pub struct TurnRecord {
     pub interrupted: bool,
     /// Agent: from the end of the caller's turn to the first audio sent.
     pub response: Option<Span>,
+    /// Agent: from the end of the caller's turn to the first audio heard, where the leg's delay is known.
+    pub heard_latency: Option<Span>,
     /// Agent: how much audio was heard.
     pub heard_audio: Span,
     pub started: Moment,
@@ -134,6 +136,7 @@ impl TurnLog {
             confidence_percent: said.confidence_percent,
             interrupted: false,
             response: None,
+            heard_latency: None,
             heard_audio: Span::ZERO,
             started: turn.started,
             ended: turn.ended,
@@ -274,8 +277,13 @@ impl TurnLog {
         self.agent.is_some()
     }
 
-    /// The agent's turn as it stands.
-    pub(crate) fn agent_record(&mut self, now: Moment, interrupted: bool) -> Option<TurnRecord> {
+    /// The agent's turn as it stands. `delay` is the leg's own, from sent to heard.
+    pub(crate) fn agent_record(
+        &mut self,
+        now: Moment,
+        interrupted: bool,
+        delay: Option<Span>,
+    ) -> Option<TurnRecord> {
         let turn = self.agent.as_mut()?;
         turn.interrupted |= interrupted;
         let pace = self.ms_per_syllable;
@@ -289,6 +297,10 @@ impl TurnLog {
             confidence_percent: None,
             interrupted: turn.interrupted,
             response: turn.response,
+            heard_latency: turn
+                .response
+                .zip(delay)
+                .map(|(response, delay)| response + delay),
             heard_audio: turn
                 .items
                 .iter()
