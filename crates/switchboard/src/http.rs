@@ -30,3 +30,5 @@ pub use self::problem::Problem;
 pub use self::router::{HttpContext, RouteGroups, router};
 pub use self::server::{BindError, OpenConnections, Server};
 
+#[cfg(test)]
+mod tests;

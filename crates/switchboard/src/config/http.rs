@@ -30,9 +30,9 @@ pub struct HttpSettings {
     pub idle_ms_max: u64,
     /// 1048576 bytes. Largest request body; a larger one gets 413.
     pub body_bytes_max: usize,
-    /// 16384. Open connections in total, sockets of live calls included; past it new ones are closed at once.
+    /// 16384 open connections in total, sockets of live calls included; past it new ones are closed at once.
     pub connections_max: usize,
-    /// 4096. Open connections per address (IPv6: per /64), trusted proxies excepted. High, because a carrier's calls
+    /// 4096 open connections per address (IPv6: per /64), trusted proxies excepted. High, because the calls of a carrier
     /// come from few addresses.
     pub connections_per_address_max: usize,
     /// 50 requests per second and address, on average. Carrier webhooks are excepted: they are signed.

@@ -11,6 +11,7 @@ use http::HeaderName;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
 use uuid::Uuid;
 
+use super::body::Lateness;
 use super::problem::Problem;
 use crate::ops::metrics::names;
 
@@ -28,11 +29,13 @@ pub(super) async fn guard(mut request: Request, next: Next) -> Response {
     let id = Uuid::now_v7();
     request.extensions_mut().insert(RequestId(id));
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let lateness = request.extensions().get::<Lateness>().cloned();
     let method = request.method().clone();
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| Problem::internal().into_response());
     let id_text = id.hyphenated().to_string();
-    if let Some(problem) = problem_of(&response) {
+    let is_late = lateness.is_some_and(|it| it.is_late());
+    if let Some(problem) = problem_of(&response, is_late) {
         let allow = response.headers_mut().remove(ALLOW);
         response = problem.render(Some(&id_text));
         if let Some(allow) = allow {
@@ -56,7 +59,7 @@ pub(super) async fn guard(mut request: Request, next: Next) -> Response {
 }
 
 /// The problem a route returned, or the one a library meant by a bare status and a line of text.
-fn problem_of(response: &Response) -> Option<Problem> {
+fn problem_of(response: &Response, is_late: bool) -> Option<Problem> {
     if let Some(problem) = response.extensions().get::<Problem>() {
         return Some(problem.clone());
     }
@@ -67,5 +70,12 @@ fn problem_of(response: &Response) -> Option<Problem> {
         .get(CONTENT_TYPE)
         .and_then(|it| it.to_str().ok());
     let is_plain = content_type.is_none_or(|it| it.starts_with("text/plain"));
-    (is_error && is_plain).then(|| Problem::of_status(status))
+    let meant = || {
+        if is_late {
+            Problem::too_slow()
+        } else {
+            Problem::of_status(status)
+        }
+    };
+    (is_error && is_plain).then(meant)
 }

@@ -220,7 +220,7 @@ impl Connection {
             &self.shared.trusted_proxies,
         );
         let (time_max, bytes_max) = (self.shared.body_time_max, self.shared.body_bytes_max);
-        let mut request = request.map(|incoming| body::limited(incoming, time_max, bytes_max));
+        let mut request = body::limit(request, time_max, bytes_max);
         request.extensions_mut().insert(client);
         let phase = self.phase.clone();
         async move {
