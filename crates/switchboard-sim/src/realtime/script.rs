@@ -94,7 +94,7 @@ impl Pacing {
 /// How the server hears that the caller speaks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum VoiceDetection {
-    /// A speech model: speech counts, tones and noise do not.
+    /// A speech model, as in production. It is made for voices; it may take a steady tone for one.
     Speech,
     /// Loudness: everything above this level counts, tones too. Costs almost nothing.
     Level {
@@ -248,6 +248,34 @@ impl RealtimeScript {
     #[must_use]
     pub fn faults_on(mut self, connection: usize, faults: Faults) -> Self {
         self.faults.push((Some(connection), faults));
+        self
+    }
+
+    /// Accepts this key, and no others but those named.
+    #[must_use]
+    pub fn api_key(mut self, key: &str) -> Self {
+        self.api_keys.push(key.to_owned());
+        self
+    }
+
+    /// Has this model, and no others but those named.
+    #[must_use]
+    pub fn model(mut self, model: &str) -> Self {
+        self.models.push(model.to_owned());
+        self
+    }
+
+    /// Another time between pings.
+    #[must_use]
+    pub fn pinging_every(mut self, interval: Duration) -> Self {
+        self.ping_every = interval;
+        self
+    }
+
+    /// Keeps no record but the count of connections, for long load runs.
+    #[must_use]
+    pub fn forgetful(mut self) -> Self {
+        self.keep_log = false;
         self
     }
 
