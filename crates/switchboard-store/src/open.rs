@@ -1,23 +1,20 @@
 //! Opening a store: on which database, for whom, and the refusals a person can act on.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::fs::File;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqlitePool};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::db::Db;
 use crate::error::{OpenError, StoreError};
 use crate::installation::Installation;
 use crate::lookup::Lookup;
 use crate::migrate::{self, MigrationStatus};
-use crate::roles::{self, APP_ROLE};
 use crate::scope::{TenantScope, TenantStore};
 use crate::settings::StoreSettings;
+use crate::{postgres, sqlite};
 
 /// An open database. Cheap to clone; clones share the connections.
 #[derive(Debug, Clone)]
@@ -52,7 +49,9 @@ impl Store {
     /// `migrate_url`, and opens for reading and writing.
     pub async fn open_exclusive(settings: &StoreSettings) -> Result<Self, OpenError> {
         let serving = match target(settings.url.expose())? {
-            Target::Sqlite(options) => Some(Arc::new(lock_for_serving(options.get_filename())?)),
+            Target::Sqlite(options) => {
+                Some(Arc::new(sqlite::lock_for_serving(options.get_filename())?))
+            }
             Target::Postgres(_) => None,
         };
         Self::migrate(settings).await?;
@@ -150,8 +149,9 @@ impl Db {
     }
 }
 
+/// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
+pub(crate) enum Mode {
     ReadWrite,
     ReadOnly,
     /// As the owner of the tables, creating the file where there is none.
@@ -163,6 +163,17 @@ enum Mode {
 enum Target {
     Sqlite(SqliteConnectOptions),
     Postgres(PgConnectOptions),
+}
+
+impl Mode {
+    pub(crate) const fn is_read_only(self) -> bool {
+        matches!(self, Self::ReadOnly | Self::Inspect)
+    }
+
+    /// Whether it acts as the application and not as the owner of the tables.
+    pub(crate) const fn serves(self) -> bool {
+        matches!(self, Self::ReadWrite | Self::ReadOnly)
+    }
 }
 
 fn target(url: &str) -> Result<Target, OpenError> {
@@ -192,224 +203,7 @@ async fn connect(settings: &StoreSettings, mode: Mode) -> Result<Db, OpenError> 
         Mode::ReadWrite | Mode::ReadOnly => settings.url.expose(),
     };
     match target(url)? {
-        Target::Sqlite(options) => connect_sqlite(settings, options, mode).await,
-        Target::Postgres(options) => connect_postgres(settings, options, mode).await,
-    }
-}
-
-async fn connect_sqlite(
-    settings: &StoreSettings,
-    options: SqliteConnectOptions,
-    mode: Mode,
-) -> Result<Db, OpenError> {
-    let path = options.get_filename().to_owned();
-    match mode {
-        Mode::Migrate => create_private_file(&path)?,
-        _ if !path.exists() => return Err(OpenError::Missing { path }),
-        Mode::ReadWrite => create_private_file(&path)?,
-        Mode::ReadOnly | Mode::Inspect => {}
-    }
-    let read_only = matches!(mode, Mode::ReadOnly | Mode::Inspect);
-    let options = options
-        .create_if_missing(false)
-        .foreign_keys(true)
-        .busy_timeout(settings.busy_timeout)
-        .read_only(read_only)
-        .disable_statement_logging();
-    let options = if read_only {
-        options
-    } else {
-        // With WAL, `normal` loses no consistency on a power cut, only the last commits.
-        options
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
-    };
-    let explain = |error| explain_sqlite(error, &path);
-    let pool = |connections| {
-        SqlitePoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(settings.busy_timeout * 2)
-    };
-    let writer = if read_only {
-        None
-    } else {
-        let writer: SqlitePool = pool(1)
-            .connect_with(options.clone())
-            .await
-            .map_err(explain)?;
-        // Finds a lock of another program now instead of at the first call.
-        writer
-            .begin_with("begin immediate")
-            .await
-            .map_err(explain)?
-            .rollback()
-            .await
-            .map_err(explain)?;
-        Some(writer)
-    };
-    let reader = pool(settings.connections_max)
-        .connect_with(options)
-        .await
-        .map_err(explain)?;
-    sqlx::query("select count(*) from sqlite_schema")
-        .execute(&reader)
-        .await
-        .map_err(explain)?;
-    Ok(Db::Sqlite { reader, writer })
-}
-
-async fn connect_postgres(
-    settings: &StoreSettings,
-    options: PgConnectOptions,
-    mode: Mode,
-) -> Result<Db, OpenError> {
-    let options = options
-        .application_name("switchboard")
-        .disable_statement_logging();
-    // The pool would go on trying a refused connection until its timeout and then forget why.
-    let first = tokio::time::timeout(settings.connect_timeout, options.connect()).await;
-    let unanswered = || OpenError::Unreachable {
-        host: options.get_host().to_owned(),
-        reason: "timed out".to_owned(),
-    };
-    let mut first = first
-        .map_err(|_| unanswered())?
-        .map_err(|error| explain_postgres(error, &options))?;
-    let serves = matches!(mode, Mode::ReadWrite | Mode::ReadOnly);
-    if serves {
-        sqlx::query(roles::ACT_AS_APP)
-            .execute(&mut first)
-            .await
-            .map_err(|error| explain_role(&error))?;
-    }
-    first.close().await.map_err(StoreError::from)?;
-    let read_only = matches!(mode, Mode::ReadOnly | Mode::Inspect);
-    let pool = PgPoolOptions::new()
-        .max_connections(settings.connections_max)
-        .acquire_timeout(settings.connect_timeout)
-        .after_connect(move |connection, _| {
-            Box::pin(async move {
-                if serves {
-                    sqlx::query(roles::ACT_AS_APP)
-                        .execute(&mut *connection)
-                        .await?;
-                }
-                if read_only {
-                    sqlx::query(roles::READ_ONLY)
-                        .execute(&mut *connection)
-                        .await?;
-                }
-                Ok(())
-            })
-        })
-        .connect_with(options)
-        .await
-        .map_err(StoreError::from)?;
-    Ok(Db::Postgres(pool))
-}
-
-/// Creates the file for its owner only, and takes rights of others away from one that exists.
-/// SQLite gives its side files the rights of the main file.
-fn create_private_file(path: &Path) -> Result<(), OpenError> {
-    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-
-    let create = || -> io::Result<()> {
-        if let Some(directory) = path
-            .parent()
-            .filter(|directory| !directory.as_os_str().is_empty())
-        {
-            std::fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(directory)?;
-        }
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(path)?;
-        file.set_permissions(std::fs::Permissions::from_mode(0o600))
-    };
-    create().map_err(|error| OpenError::Unwritable {
-        path: path.to_owned(),
-        reason: error.kind().to_string(),
-    })
-}
-
-/// Takes the lock that says "a server uses this file". It stands beside the database, because locking the file
-/// itself would also shut out `list`.
-fn lock_for_serving(path: &Path) -> Result<File, OpenError> {
-    let mut lock_path = path.as_os_str().to_owned();
-    lock_path.push(".lock");
-    let lock_path = PathBuf::from(lock_path);
-    create_private_file(&lock_path)?;
-    let unwritable = |error: io::Error| OpenError::Unwritable {
-        path: lock_path.clone(),
-        reason: error.kind().to_string(),
-    };
-    let file = File::open(&lock_path).map_err(unwritable)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::AlreadyServed {
-            path: path.to_owned(),
-        }),
-        Err(TryLockError::Error(error)) => Err(unwritable(error)),
-    }
-}
-
-fn explain_sqlite(error: sqlx::Error, path: &Path) -> OpenError {
-    let code = match &error {
-        sqlx::Error::Database(refusal) => refusal.code().unwrap_or_default().into_owned(),
-        _ => String::new(),
-    };
-    let path = path.to_owned();
-    match (code.as_str(), StoreError::from(error)) {
-        (_, StoreError::Busy) => OpenError::Locked { path },
-        ("26" | "11", _) => OpenError::NotADatabase { path },
-        ("14", _) => OpenError::Unwritable {
-            path,
-            reason: "the file cannot be opened".to_owned(),
-        },
-        (_, StoreError::ReadOnly) => OpenError::Unwritable {
-            path,
-            reason: "the file is read-only".to_owned(),
-        },
-        (_, other) => OpenError::Store(other),
-    }
-}
-
-fn explain_postgres(error: sqlx::Error, options: &PgConnectOptions) -> OpenError {
-    let host = options.get_host().to_owned();
-    match &error {
-        sqlx::Error::Io(io) => OpenError::Unreachable {
-            host,
-            reason: io.kind().to_string(),
-        },
-        sqlx::Error::Tls(_) => OpenError::Unreachable {
-            host,
-            reason: "TLS failed".to_owned(),
-        },
-        sqlx::Error::Database(refusal) => match refusal.code().unwrap_or_default().as_ref() {
-            "28P01" | "28000" => OpenError::WrongPassword {
-                user: options.get_username().to_owned(),
-            },
-            "3D000" => OpenError::NoSuchDatabase {
-                name: options.get_database().unwrap_or_default().to_owned(),
-            },
-            _ => OpenError::Store(error.into()),
-        },
-        _ => OpenError::Store(error.into()),
-    }
-}
-
-fn explain_role(error: &sqlx::Error) -> OpenError {
-    match error
-        .as_database_error()
-        .and_then(|refusal| refusal.code())
-        .as_deref()
-    {
-        Some("42501") => OpenError::RoleRefused { role: APP_ROLE },
-        // "invalid_parameter_value" and "undefined_object": there is no such role.
-        _ => OpenError::RoleMissing { role: APP_ROLE },
+        Target::Sqlite(options) => sqlite::connect(settings, options, mode).await,
+        Target::Postgres(options) => postgres::connect(settings, options, mode).await,
     }
 }

@@ -5,7 +5,7 @@ mod support;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use support::raw::Raw;
 use support::twins::{SharedIds, Twin};
-use switchboard_store::{StoreKind, statements};
+use switchboard_store::{StoreError, StoreKind, statements};
 
 /// Indexes for look-ups that come before a tenant is known. They are not unique, so they tell nobody anything.
 const LOOKUP_INDEXES: &[&str] = &[
@@ -221,6 +221,29 @@ async fn i4_the_roles_own_nothing_and_may_do_little() {
     assert!(
         views.is_empty() && functions.is_empty(),
         "no views and no functions stand in the way: {views:?} {functions:?}"
+    );
+}
+
+/// The test's login is a superuser, whom row security would not hold.
+#[tokio::test]
+async fn i4_every_pooled_connection_acts_as_the_application_role() {
+    let test = support::postgres().await;
+    let store = test.fresh_tenant().await;
+    store.list_services().await.expect("the role may read");
+    let mut raw = Raw::connect(&test).await;
+    raw.execute("revoke select on services from switchboard_app")
+        .await;
+    let outcomes = support::all_at_once(20, |_| {
+        let store = store.clone();
+        async move { store.list_services().await }
+    })
+    .await;
+    let refused = Err(StoreError::Refused {
+        code: "42501".to_owned(),
+    });
+    assert!(
+        outcomes.iter().all(|outcome| *outcome == refused),
+        "{outcomes:?}"
     );
 }
 

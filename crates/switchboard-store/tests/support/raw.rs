@@ -14,10 +14,15 @@ pub enum Raw {
 
 impl Raw {
     pub async fn connect(test: &TestStore) -> Self {
-        let url = test.settings.url.expose();
-        match test.store.kind() {
+        Self::connect_to(test.settings.url.expose(), test.store.kind()).await
+    }
+
+    /// The same for a database that no store has opened.
+    pub async fn connect_to(url: &str, kind: StoreKind) -> Self {
+        match kind {
             StoreKind::Sqlite => {
-                let options: SqliteConnectOptions = url.parse().expect("the store opened it");
+                let options: SqliteConnectOptions = url.parse().expect("it is an SQLite URL");
+                let options = options.create_if_missing(true);
                 Self::Sqlite(
                     SqliteConnection::connect_with(&options)
                         .await
