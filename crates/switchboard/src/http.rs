@@ -27,7 +27,7 @@ pub use self::connection_limit::ConnectionPermit;
 pub use self::drain::{Drain, DrainTrigger};
 pub use self::guard::RequestId;
 pub use self::problem::Problem;
-pub use self::router::{HttpContext, RouteGroups, router};
+pub use self::router::{HttpContext, RouteGroups, keyed, router};
 pub use self::server::{BindError, OpenConnections, Server};
 
 #[cfg(test)]

@@ -55,13 +55,23 @@ pub enum ColorChoice {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Answer calls until Ctrl-C
+    #[command(
+        after_long_help = "Examples:\n  switchboard serve --demo\n  switchboard serve --config /etc/switchboard.toml"
+    )]
     Serve(ServeOptions),
     /// Bring the database to this version, or show where it stands
     #[command(subcommand)]
     Migrate(MigrateCommand),
     /// Place a simulated call and print the conversation
+    #[cfg(feature = "rehearse")]
+    #[command(
+        after_long_help = "Examples:\n  switchboard call --agent medspa --say \"I would like to book a facial\"\n  switchboard call --agent trades --over twilio --say \"My boiler leaks\" --count 3"
+    )]
     Call(CallArguments),
     /// Print what is stored about a tenant, newest first
+    #[command(
+        after_long_help = "Examples:\n  switchboard list calls --tenant medspa --limit 10\n  switchboard list turns --tenant medspa --json"
+    )]
     List(ListArguments),
     /// Show agents
     #[command(subcommand)]

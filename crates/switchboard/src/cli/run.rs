@@ -37,8 +37,9 @@ pub(super) fn run(command_line: CommandLine, output: &Output) -> Result<()> {
     let settings = Settings::load(&SettingsSource::from_process(command_line.global.config))?;
     match command {
         Command::Serve(options) => on_every_core()?.block_on(crate::app::serve(settings, options)),
+        #[cfg(feature = "rehearse")]
         Command::Call(arguments) => {
-            on_every_core()?.block_on(crate::app::call(settings, arguments, *output))
+            on_every_core()?.block_on(crate::rehearsal::call(settings, arguments, *output))
         }
         Command::Migrate(command) => {
             on_one_core()?.block_on(migrate::migrate(&settings, &command, output))

@@ -106,7 +106,7 @@ pub(super) async fn tenant(
         }) => {
             check_sid(account_sid)?;
             let token = read_token(auth_token_file)?;
-            let key = SealingKey::load_or_create(Path::new(&settings.database.sealing_key_file))?;
+            let key = SealingKey::load_or_create(&settings.database.sealing_key_file())?;
             let store = Store::open(&store_settings).await?;
             let scope = scope_of(&store, tenant, Actor::Operator, Purpose::Configure).await?;
             let sealed = key.seal(&token, &twilio_context(scope.tenant, account_sid))?;

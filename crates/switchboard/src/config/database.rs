@@ -1,6 +1,7 @@
 //! Section `[database]`.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -53,7 +54,12 @@ impl DatabaseSettings {
         self.migrate_url.as_ref().unwrap_or(&self.url)
     }
 
-    /// The same, as the store takes it.
+    /// The file of the key that seals secrets.
+    pub fn sealing_key_file(&self) -> PathBuf {
+        PathBuf::from(&self.sealing_key_file)
+    }
+
+    /// How the store is to be opened.
     pub fn store_settings(&self) -> StoreSettings {
         let migrate_url = self.migrate_url.as_ref().map(|url| url.expose().into());
         StoreSettings {

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use http::header::{CONTENT_LENGTH, HeaderValue};
 
-use super::auth::KeyVerifier;
+use super::auth::{KeyIdentity, KeyVerifier};
 use super::guard::guard;
 use super::headers::protect;
 use super::problem::Problem;
@@ -22,10 +22,10 @@ use crate::ops::metrics::MetricsHandle;
 /// Routes by what protects them. A route is in exactly one group.
 #[derive(Clone, Debug, Default)]
 pub struct RouteGroups {
-    /// Signed by a carrier or provider: no limit per address, because the signature is checked instead.
+    /// Signed by a carrier or provider, checked by the route itself over the raw body. No limit per address.
     pub signed: Router,
-    /// Everything else: limited per address; each route authenticates by an extractor such as
-    /// [`KeyIdentity`](super::KeyIdentity).
+    /// Everything else, limited per address: routes behind [`keyed`], and routes with a check of their own such as the
+    /// realtime socket's, which must answer 101 to a wrong key.
     pub limited: Router,
 }
 
@@ -110,6 +110,17 @@ pub fn router(groups: RouteGroups, context: &HttpContext) -> Router {
         .layer(from_fn_with_state(context.clone(), refuse_large))
         .layer(from_fn(guard))
         .layer(from_fn_with_state(context.clone(), protect))
+}
+
+/// Closes `routes` to everybody without a good API key, before a route is asked, so that none is open because it forgot
+/// to ask (threat H7). Routes find a [`KeyIdentity`](super::KeyIdentity) by extractor.
+pub fn keyed(routes: Router) -> Router {
+    routes.layer(from_fn(require_key))
+}
+
+async fn require_key(identity: KeyIdentity, mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(identity);
+    next.run(request).await
 }
 
 /// Answers 413 by the declared length, before a byte of the body is read; undeclared bodies are cut by their reader.

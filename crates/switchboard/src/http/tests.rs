@@ -168,15 +168,20 @@ async fn read_to_end(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// One limited and one signed route of each kind the tests need.
+/// Routes of each group that the tests need.
 fn routes() -> RouteGroups {
     let limited = Router::new()
         .route("/hello", get(async || "hello"))
         .route("/echo", post(async |body: Bytes| body))
-        .route("/who", get(async |identity: KeyIdentity| identity.name))
         .route("/panic", get(panics));
+    let closed = Router::new()
+        .route("/who", get(async |identity: KeyIdentity| identity.name))
+        .route("/careless", get(async || "a route that forgot to ask"));
     let signed = Router::new().route("/signed", post(async || "taken"));
-    RouteGroups { signed, limited }
+    RouteGroups {
+        signed,
+        limited: limited.merge(keyed(closed)),
+    }
 }
 
 async fn panics() -> &'static str {

@@ -135,6 +135,18 @@ async fn a_good_key_opens_a_wrong_one_does_not_and_an_outage_is_no_refusal() {
     }
 }
 
+#[tokio::test]
+async fn h7_a_route_that_forgets_to_ask_for_a_key_is_closed_all_the_same() {
+    let server = TestServer::start(|_| (), routes()).await;
+    let answer = server.ask("GET /careless HTTP/1.1", "").await;
+    assert_eq!(
+        (answer.status, answer.body.contains("forgot")),
+        (401, false)
+    );
+    let keyed = format!("GET /careless HTTP/1.1\r\nauthorization: bearer {GOOD_KEY}");
+    assert_eq!(server.ask(&keyed, "").await.status, 200);
+}
+
 #[test]
 fn s6_a_key_is_found_in_the_subprotocols_of_a_browser() {
     let mut headers = http::HeaderMap::new();
