@@ -7,7 +7,7 @@ use bytes::{Buf, BytesMut};
 use std::io;
 use std::time::Duration;
 use switchboard_wire::websocket::{
-    self as ws, Decoder, HEAD_BYTES_MAX, HandshakeError, Head, Limits, MaskKey, Message,
+    self as ws, Decoder, HandshakeError, Head, Limits, MaskKey, Message,
     ProtocolError, RequestLine, Role, StatusLine,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -359,18 +359,21 @@ async fn handshake_as_client(
     Ok(Socket::new(stream, Role::Client, buffer))
 }
 
+/// One of the two head parsers of the codec.
+type ParseHead<L> = fn(&[u8]) -> Result<Option<Head<L>>, HandshakeError>;
+
 /// Reads until the head is whole; what follows it stays in the buffer.
 async fn read_head<L>(
     stream: &mut TcpStream,
     buffer: &mut BytesMut,
-    parse: fn(&[u8]) -> Result<Option<Head<L>>, HandshakeError>,
+    parse: ParseHead<L>,
 ) -> Result<Head<L>, SocketError> {
     loop {
         if let Some(head) = parse(buffer)? {
             buffer.advance(head.head_bytes);
             return Ok(head);
         }
-        buffer.reserve(HEAD_BYTES_MAX.min(READ_BYTES));
+        buffer.reserve(READ_BYTES);
         if stream.read_buf(buffer).await? == 0 {
             return Err(SocketError::HandshakeClosed);
         }

@@ -144,7 +144,7 @@ struct Element {
     name: String,
     attributes: BTreeMap<String, String>,
     text: String,
-    children: Vec<Element>,
+    children: Vec<Self>,
 }
 
 impl Element {

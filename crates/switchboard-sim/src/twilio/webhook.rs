@@ -61,11 +61,10 @@ impl Exchange {
     }
 
     async fn try_post(&self, url: &str, form: &Form, is_signed: bool) -> reqwest::Result<Answer> {
-        // The fragment holds connection overrides for Twilio itself and is not sent.
-        let sent = url.split('#').next().unwrap_or_default();
+        let sent = as_sent(url);
         let mut request = self
             .http
-            .post(self.reachable(sent))
+            .post(self.reachable(&sent))
             .header(
                 "Content-Type",
                 "application/x-www-form-urlencoded; charset=UTF-8",
@@ -77,7 +76,7 @@ impl Exchange {
             .body(form.encode());
         if is_signed {
             let signature =
-                signature::sign(sent, SignedBody::Form(form), &self.settings.auth_token);
+                signature::sign(&sent, SignedBody::Form(form), &self.settings.auth_token);
             request = request.header("X-Twilio-Signature", signature);
         }
         let response = request.send().await?;
@@ -121,6 +120,26 @@ impl Exchange {
     }
 }
 
+/// The URL as it goes over the wire, which is what is signed: without the fragment, which holds connection overrides
+/// for Twilio itself, and with path and query escaped as our HTTP client escapes them.
+fn as_sent(url: &str) -> String {
+    let without_fragment = url.split('#').next().unwrap_or_default();
+    let Ok(parsed) = reqwest::Url::parse(without_fragment) else {
+        return without_fragment.to_owned();
+    };
+    let authority_begin = without_fragment
+        .find("://")
+        .map_or(0, |position| position + 3);
+    let path_begin = without_fragment[authority_begin..]
+        .find(['/', '?'])
+        .map_or(without_fragment.len(), |position| {
+            authority_begin + position
+        });
+    let query = parsed.query().map(|query| format!("?{query}"));
+    let origin = &without_fragment[..path_begin];
+    format!("{origin}{}{}", parsed.path(), query.unwrap_or_default())
+}
+
 /// Joins a URL of a document with the URL the document came from.
 pub(super) fn resolve(base: Option<&str>, url: &str) -> Option<String> {
     if url.contains("://") {
@@ -144,7 +163,22 @@ pub(super) fn resolve(base: Option<&str>, url: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::resolve;
+    use super::{as_sent, resolve};
+
+    #[test]
+    fn what_is_signed_is_what_is_sent() {
+        let cases = [
+            (
+                "http://h:80/a%20b?x='1'#rc=2",
+                "http://h:80/a%20b?x=%271%27",
+            ),
+            ("https://h?a=b", "https://h/?a=b"),
+            ("https://H.example/", "https://H.example/"),
+        ];
+        for (written, sent) in cases {
+            assert_eq!(as_sent(written), sent);
+        }
+    }
 
     #[test]
     fn relative_urls_resolve_against_the_document() {
