@@ -86,6 +86,15 @@ impl Call {
     }
 
     async fn run_dial(&mut self, dial: &Dial) -> Result<Outcome, Flow> {
+        if !self.may_show(dial.caller_id.as_deref()) {
+            self.record
+                .warn(13214, "the caller id is neither ours nor the caller's");
+            return Ok(Outcome {
+                status: DialStatus::Failed,
+                is_bridged: false,
+                talk_ms: 0,
+            });
+        }
         for number in &dial.targets {
             self.record.log(CarrierEvent::Dialled {
                 number: number.clone(),
@@ -107,6 +116,16 @@ impl Call {
                 })
             }
         }
+    }
+
+    /// A dialled human sees a number of the account or the number of the inbound caller, nothing else.
+    fn may_show(&self, caller_id: Option<&str>) -> bool {
+        let Some(caller_id) = caller_id else {
+            return true;
+        };
+        let numbers = &self.exchange.settings.numbers;
+        let is_ours = numbers.iter().any(|ours| ours.number == caller_id);
+        is_ours || caller_id == self.details.from || caller_id == self.details.to
     }
 
     /// All lines ring at once; the first who answers wins.
@@ -158,6 +177,7 @@ impl Call {
         let mut talk_ms = 0;
         while talk_ms < limit_ms {
             let mouth = self.beat(&sound).await?;
+            self.record.tell_human(&mouth.sound);
             let human_mouth = human.tick(&mouth.sound);
             sound = human_mouth.sound;
             talk_ms += FRAME_MS;

@@ -73,6 +73,7 @@ pub struct Gather {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dial {
     pub action: Option<String>,
+    pub caller_id: Option<String>,
     pub timeout_s: u64,
     pub time_limit_s: u64,
     pub targets: Vec<String>,
@@ -355,6 +356,7 @@ fn dial(element: &Element) -> Result<Dial, DocumentError> {
     }
     Ok(Dial {
         action: element.attribute("action"),
+        caller_id: element.attribute("callerId"),
         timeout_s: element.number("timeout", 30)?,
         time_limit_s: element.number("timeLimit", 14_400)?,
         targets,

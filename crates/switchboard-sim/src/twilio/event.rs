@@ -37,8 +37,10 @@ pub enum CarrierEvent {
     Said {
         text: String,
     },
+    /// Parameters as written in the document, before any fault changes them: a test may steal a token here.
     StreamConnecting {
         url: String,
+        parameters: Vec<(String, String)>,
     },
     /// Upgrade answered with 101 and `start` sent.
     StreamStarted {
@@ -181,6 +183,7 @@ struct Sound {
     ear: Vec<u8>,
     mouth: Vec<u8>,
     recorded: Vec<u8>,
+    human_ear: Vec<u8>,
 }
 
 impl Record {
@@ -232,6 +235,12 @@ impl Record {
 
     pub(super) fn keep_recording(&self, sound: &[u8]) {
         self.state().sound.recorded.extend_from_slice(sound);
+    }
+
+    pub(super) fn tell_human(&self, sound: &[u8]) {
+        if self.keeps_sound {
+            self.state().sound.human_ear.extend_from_slice(sound);
+        }
     }
 
     pub(super) fn set_status(&self, status: CallStatus) {
@@ -303,6 +312,11 @@ impl CallHandle {
     /// What `<Record>` kept, all recordings one after the other.
     pub fn recorded(&self) -> Vec<u8> {
         self.record.state().sound.recorded.clone()
+    }
+
+    /// What dialled humans heard of the caller while joined.
+    pub fn human_ear(&self) -> Vec<u8> {
+        self.record.state().sound.human_ear.clone()
     }
 
     /// Length of ear and mouth so far; counts also when no sound is kept.

@@ -64,7 +64,7 @@ pub struct FakeTwilioSettings {
     pub humans: HashMap<String, HumanLine>,
     /// Who picks up calls created by REST; others stay silent and hang up after ten seconds.
     pub callees: HashMap<String, CallerScript>,
-    /// Numbers of the account, for the list of numbers.
+    /// Numbers of the account. Where any are given, outgoing calls must come from one of them.
     pub numbers: Vec<AccountNumber>,
 }
 

@@ -129,6 +129,14 @@ fn create_call(exchange: &Arc<Exchange>, form: &Form) -> Result<Response<Full<By
     let from = form
         .text("From")
         .ok_or_else(|| Refusal::new(400, 21213, "No 'From' number is specified"))?;
+    let numbers = &exchange.settings.numbers;
+    if !numbers.is_empty() && !numbers.iter().any(|ours| ours.number == from) {
+        return Err(Refusal::new(
+            400,
+            21210,
+            "The source phone number is not yet verified for your account",
+        ));
+    }
     // On creation a Url wins over a Twiml, which is then ignored.
     let first = match (form.text("Url"), form.text("Twiml")) {
         (Some(url), _) => Instructions::Url(checked_url(url)?),

@@ -70,6 +70,7 @@ impl Call {
         }
         self.record.log(CarrierEvent::StreamConnecting {
             url: stream.url.clone(),
+            parameters: stream.parameters.clone(),
         });
         let address = self.exchange.settings.connect_to;
         if let Err((code, text)) = check_url(url, address.is_some()) {

@@ -113,6 +113,7 @@ async fn a_transfer_by_rest_ends_the_stream_and_joins_a_human() {
     assert!(said(&call, "goodbye"));
     assert!(!said(&call, "unheard") && !said(&call, "fallback"));
     let sound = stretches_of_sound(&call.ear());
+    assert!(call.human_ear().len() >= 8_000, "the human heard the line");
     let is_hello = |(begin, end): &(u64, u64)| end - begin >= 1_000;
     assert!(
         sound.iter().any(is_hello),
@@ -512,4 +513,37 @@ async fn a_caller_may_hang_up_while_it_still_rings() {
         .expect("an end without an answer");
     assert_eq!(call.status(), CallStatus::Canceled);
     assert!(call.ear().is_empty());
+}
+
+#[tokio::test]
+async fn a_human_may_not_be_shown_a_foreign_number() {
+    let twilio = twilio().await;
+    let document =
+        format!("<Dial callerId=\"+15550000000\">{HUMAN}</Dial><Say>leave a message</Say>");
+    let app = app(&twilio, &[("/voice", &document)]).await;
+    let call = run(&twilio, place(&app, CallerScript::new())).await;
+    assert_eq!(warnings(&call), [13214]);
+    assert_eq!(dial_end(&call), Some((DialStatus::Failed, false)));
+    assert!(!call.has(|event| matches!(event, CarrierEvent::Dialled { .. })));
+    assert!(said(&call, "leave a message"));
+}
+
+#[tokio::test]
+async fn a_time_limit_ends_the_call_and_a_url_redirects_it() {
+    let twilio = twilio().await;
+    let app = app(
+        &twilio,
+        &[("/voice", CONNECT), ("/next", "<Pause length=\"20\"/>")],
+    )
+    .await;
+    let call = streaming(&twilio, &app).await;
+    let path = format!("Calls/{}.json", call.sid());
+    let (status, _) = rest(&twilio, &path, &[("TimeLimit", "1")]).await;
+    assert_eq!(status, 200);
+    let (status, _) = rest(&twilio, &path, &[("Url", &app.url("/next"))]).await;
+    assert_eq!(status, 200);
+    call.wait_for_end(BOUND).await.expect("the limit");
+    assert_eq!(ended_by(&call), EndedBy::TimeLimit);
+    assert_eq!(app.hooks_at("/next").len(), 1);
+    assert!(!said(&call, "fallback"));
 }

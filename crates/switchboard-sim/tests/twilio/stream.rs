@@ -427,3 +427,73 @@ async fn marks_can_lie_by_script() {
     let call = run(&twilio, place).await;
     assert!(said(&call));
 }
+
+#[tokio::test]
+async fn a_broken_stream_does_not_take_the_call_along() {
+    let twilio = twilio().await;
+    let document = falls_through();
+    let app = App::start(&twilio, &[("/voice", &document)], |stream| async move {
+        stream.drain().await;
+    })
+    .await;
+    let faults = [
+        StreamFault::NeverStarts,
+        StreamFault::FrozenAfter { ms: 40 },
+        StreamFault::DeafAfter { ms: 40 },
+        StreamFault::MuteAfter { ms: 40 },
+        StreamFault::Bunched { frames: 5 },
+    ];
+    for fault in faults {
+        let mut place = place(&app, CallerScript::new().wait(200).hang_up());
+        place.stream_faults = vec![fault.clone()];
+        let call = run(&twilio, place).await;
+        assert_eq!(stream_end(&call), StreamEnd::CallerHungUp, "{fault:?}");
+        assert!(
+            call.ear_ms() >= 200,
+            "the caller's clock went on: {fault:?}"
+        );
+        let is_started = call.has(|event| matches!(event, CarrierEvent::StreamStarted { .. }));
+        assert_eq!(is_started, fault != StreamFault::NeverStarts);
+    }
+}
+
+#[tokio::test]
+async fn a_forged_parameter_reaches_the_application_and_the_true_one_the_log() {
+    let twilio = twilio().await;
+    let document = falls_through();
+    let app = App::start(&twilio, &[("/voice", &document)], |mut stream| async move {
+        let start = stream.start().await;
+        assert_eq!(start["start"]["customParameters"]["t"], "stolen");
+        stream.close().await;
+    })
+    .await;
+    let mut place = place(&app, CallerScript::new());
+    place.stream_faults = vec![StreamFault::ForgedParameter {
+        name: "t".to_owned(),
+        value: "stolen".to_owned(),
+    }];
+    let call = run(&twilio, place).await;
+    let is_true = |event: &CarrierEvent| matches!(event, CarrierEvent::StreamConnecting { parameters, .. } if parameters[0].1 == "s3cret & more");
+    assert!(call.has(is_true));
+}
+
+#[tokio::test]
+async fn an_upgrade_can_come_unsigned_or_wrongly_signed() {
+    let twilio = twilio().await;
+    let document = falls_through();
+    let app = App::start(&twilio, &[("/voice", &document)], |mut stream| async move {
+        stream.start().await;
+        stream.close().await;
+    })
+    .await;
+    for fault in [
+        StreamFault::Unsigned,
+        StreamFault::WronglySigned,
+        StreamFault::None,
+    ] {
+        let mut place = place(&app, CallerScript::new());
+        place.stream_faults = vec![fault];
+        run(&twilio, place).await;
+    }
+    assert_eq!(app.is_upgrade_signed(), [false, false, true]);
+}
