@@ -58,6 +58,29 @@ macro_rules! execute {
     };
 }
 
+/// Runs a statement that takes the values of several rows, one row after the other.
+macro_rules! execute_rows {
+    ($tx:expr, $sql:expr, $rows:expr, $row:ident => $($value:expr),+ $(,)?) => {
+        match $tx {
+            $crate::db::Tx::Sqlite(tx) => {
+                let mut query = sqlx::query($sql.text);
+                for $row in $rows {
+                    query = query$(.bind($value))+;
+                }
+                query.execute(&mut **tx).await.map(|done| done.rows_affected())
+            }
+            $crate::db::Tx::Postgres(tx) => {
+                let mut query = sqlx::query($sql.text);
+                for $row in $rows {
+                    query = query$(.bind($value))+;
+                }
+                query.execute(&mut **tx).await.map(|done| done.rows_affected())
+            }
+        }
+        .map_err($crate::error::StoreError::from)
+    };
+}
+
 /// Reads rows in a transaction: `fetch!(tx, all Row, SQL, values…)`, with `one`, `optional` or `all`.
 macro_rules! fetch {
     ($tx:expr, all $row:ty, $sql:expr $(, $value:expr)* $(,)?) => { fetch!(@ $tx, fetch_all, $row, $sql $(, $value)*) };

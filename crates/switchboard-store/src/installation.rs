@@ -8,6 +8,7 @@ use crate::error::StoreError;
 use crate::ids::TenantId;
 use crate::keys::name_key;
 use crate::money::Currency;
+use crate::scope::TenantStore;
 use crate::time::{Timestamp, Zone, now};
 
 sql! {
@@ -123,5 +124,13 @@ impl Installation {
     pub async fn list_tenants(&self) -> Result<Vec<Tenant>, StoreError> {
         let mut tx = self.db.read(Sight::Installation).await?;
         fetch!(&mut tx, all Tenant, LIST)
+    }
+}
+
+impl TenantStore {
+    /// The tenant itself: its names, its zone, its currency. `None` when the scope names a tenant that is gone.
+    pub async fn tenant_profile(&self) -> Result<Option<Tenant>, StoreError> {
+        let mut tx = self.read().await?;
+        fetch!(&mut tx, optional Tenant, BY_ID, self.tenant())
     }
 }

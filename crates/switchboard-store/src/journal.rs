@@ -52,9 +52,15 @@ impl TenantStore {
             return Ok(());
         }
         let mut tx = self.write().await?;
+        let mut events = Vec::new();
         for write in writes {
-            write.apply(&mut tx, self.tenant()).await?;
+            match write {
+                // Nothing refers to an event, so events may come last, many in one statement.
+                JournalWrite::Event(event) => events.push(event),
+                other => other.apply(&mut tx, self.tenant()).await?,
+            }
         }
+        call_events::append_all(&mut tx, self.tenant(), &events).await?;
         tx.commit().await
     }
 }
@@ -73,7 +79,7 @@ impl JournalWrite {
                 calls::speak(tx, tenant, *call_id, language).await
             }
             Self::CallEnded(end) => calls::finish(tx, tenant, end).await.map(drop),
-            Self::Event(event) => call_events::append(tx, tenant, event).await,
+            Self::Event(event) => call_events::append_all(tx, tenant, &[event]).await,
             Self::Inputs(inputs) => call_inputs::append(tx, tenant, inputs).await,
             Self::Turn(turn) => turns::put(tx, tenant, turn).await,
             Self::ToolCall(call) => tool_calls::put(tx, tenant, call).await,

@@ -179,6 +179,28 @@ on_both! {
         assert_eq!(raw.rows_of(store.scope().tenant).await, before);
     }
 
+    events_are_stored_once_and_in_order_however_many_come_together(test) {
+        let (store, call_id) = offered(&test).await;
+        let event = |seq| JournalWrite::Event(CallEventWrite {
+            call_id,
+            seq,
+            at: at(seq),
+            name: Word::new("turn_ended"),
+            technical: serde_json::json!({ "seq": seq }),
+            private: (seq % 2 == 0).then(|| Private::new(serde_json::json!("said"))),
+        });
+        for last in [1, 8, 9, 35] {
+            let events: Vec<_> = (1..=last).map(event).collect();
+            store.apply(&events).await.unwrap();
+        }
+        let listed = store.list_call_events(&ListFilter::of_call(call_id)).await.unwrap();
+        assert_eq!(listed.iter().rev().map(|event| event.seq).collect::<Vec<_>>(), (1..=35).collect::<Vec<_>>());
+        for event in listed {
+            assert_eq!((event.technical["seq"].as_i64(), event.at), (Some(event.seq), at(event.seq)));
+            assert_eq!(event.private.is_some(), event.seq % 2 == 0);
+        }
+    }
+
     a_later_write_of_a_turn_adds_what_it_knows(test) {
         let (store, call_id) = offered(&test).await;
         let first = twins::turn(call_id, "said");

@@ -247,6 +247,9 @@ async fn reads_find_only_their_own(watch: &mut Watch, a: &Twin, b: &Twin, shared
         )
         .await;
     assert_eq!(store.service(b.service).await.unwrap(), None);
+    let profile = store.tenant_profile().await.unwrap().unwrap();
+    assert_eq!((profile.id, profile.name.as_str()), (a.id, "alpha"));
+    watch.ran("tenant_profile", shown(&profile)).await;
     let counts = store.counts().await.unwrap();
     assert_eq!(
         (
