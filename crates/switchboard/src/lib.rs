@@ -1,5 +1,29 @@
-//! switchboard
+//! The voice-agent server: sockets, HTTP, models, tools and the command line around the sans-IO call.
+//!
+//! Inside, the way runs one way: cli → app → http → channels → reception → drive → leg, model, tools, journal. No
+//! decision about a conversation is taken here; [`switchboard_call::Call`] takes them all.
 
+pub mod admission;
+pub mod app;
+pub mod calls_live;
+pub mod channels;
+pub mod cli;
 pub mod config;
+pub mod demo;
+pub mod desk;
+pub mod drive;
 pub mod http;
+pub mod journal;
+pub mod leg;
+pub mod model;
+pub mod models;
 pub mod ops;
+pub mod phrases;
+pub mod reception;
+#[cfg(feature = "rehearse")]
+pub mod rehearsal;
+pub mod socket;
+pub mod tls;
+pub mod tool_runner;
+pub mod tools;
+pub mod upgrade;

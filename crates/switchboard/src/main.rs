@@ -1,1 +1,10 @@
-fn main() {}
+//! The binary `switchboard`.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    switchboard::cli::main()
+}

@@ -2,6 +2,7 @@
 //!
 //! Logs, measures and health cannot hold personal data, and no call waits for them.
 
+pub mod call_metrics;
 pub mod health;
 mod log_queue;
 pub mod logging;

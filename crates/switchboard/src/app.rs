@@ -1,0 +1,208 @@
+//! The server of one process, from settings to the last flushed event.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::Router;
+use switchboard_call::input::Control;
+use switchboard_store::{Store, StoreSettings};
+
+use crate::admission::Admission;
+use crate::calls_live::LiveCalls;
+use crate::channels::twilio::{self, TwilioChannel};
+use crate::channels::websocket;
+use crate::cli::ServeOptions;
+use crate::config::Settings;
+use crate::demo;
+use crate::http::{
+    ApiKey, Drain, DrainTrigger, HttpContext, KeyIdentity, KeyVerifier, RouteGroups, Server, Verification,
+    VerifierUnavailable, router,
+};
+use crate::journal::Journal;
+use crate::ops::health::{Component, ComponentState, Health};
+use crate::ops::seal::SealingKey;
+use crate::ops::{logging, metrics, panics};
+use crate::phrases::PhraseCache;
+use crate::reception::Reception;
+
+/// Live calls may go on this long after a stop was asked for; then they go to a human.
+const DRAIN_CALLS_MAX: Duration = Duration::from_secs(30);
+/// How long the last events may take to be stored.
+const FLUSH_MAX: Duration = Duration::from_secs(5);
+/// How long calls may take to end after they were handed over.
+const HANDED_OVER_MAX: Duration = Duration::from_secs(5);
+
+/// A server that listens. Its parts are shared with whoever started it.
+pub struct App {
+    /// Where it listens, with the real port.
+    pub address: SocketAddr,
+    /// The front door, for those who look inside.
+    pub reception: Reception,
+    server: Server,
+    routes: Router,
+    drain: Drain,
+    trigger: DrainTrigger,
+    metrics: metrics::MetricsHandle,
+    health: Health,
+}
+
+/// Knows API keys by the store.
+struct StoredKeys(Store);
+
+impl KeyVerifier for StoredKeys {
+    fn verify<'a>(&'a self, key: &'a ApiKey) -> Verification<'a> {
+        Box::pin(async move {
+            let found = self.0.lookup().api_key(key.expose()).await;
+            let found = found.map_err(|_| VerifierUnavailable)?;
+            Ok(found.map(|key| KeyIdentity {
+                tenant_id: key.tenant_id,
+                key_id: key.key_id,
+                name: key.name,
+            }))
+        })
+    }
+}
+
+/// Serves until Ctrl-C or SIGTERM, then drains.
+///
+/// # Errors
+/// Everything that keeps a server from starting, with what mends it.
+pub async fn serve(mut settings: Settings, options: ServeOptions) -> Result<()> {
+    let _logs = logging::start(&settings.log);
+    panics::install_hook();
+    if options.demo {
+        demo::check_programs(&settings)?;
+        demo::mint_twilio_token(&mut settings)?;
+    }
+    let app = App::start(settings, options.demo).await?;
+    app.announce(options.demo).await?;
+    app.run(stop_asked_for()).await;
+    Ok(())
+}
+
+/// The settings of the store in the words of the store.
+pub fn store_settings(settings: &Settings) -> StoreSettings {
+    let mut store = StoreSettings::new(settings.database.url.expose());
+    store.migrate_url = Some(settings.database.migrate_url().expose().to_owned().into());
+    store.connections_max = settings.database.connections_max;
+    store.connect_timeout = Duration::from_millis(settings.database.acquire_ms_max);
+    store
+}
+
+impl App {
+    /// Opens database and port and prepares everything a call needs. Nothing is answered before [`App::run`].
+    ///
+    /// # Errors
+    /// The database cannot be opened, the port is taken, the sealing key cannot be read.
+    pub async fn start(settings: Settings, is_demo: bool) -> Result<Self> {
+        crate::tls::install_provider();
+        let metrics = metrics::install();
+        let store = Store::open_exclusive(&store_settings(&settings)).await.context("cannot open the database")?;
+        if is_demo {
+            demo::load(&store).await.context("cannot load the demo")?;
+        }
+        let sealing = Arc::new(SealingKey::load_or_create(Path::new(&settings.database.sealing_key_file))?);
+        let server = Server::bind(&settings.http).await?;
+        let address = server.local_address()?;
+        let mut settings = settings;
+        settings.http.listen = address;
+        let (trigger, drain) = Drain::new();
+        let health = Health::default();
+        let reception = Reception {
+            journal: Journal::start(store.clone()),
+            admission: Admission::default(),
+            live: LiveCalls::default(),
+            phrases: Arc::new(PhraseCache::default()),
+            settings: Arc::new(settings),
+            store,
+        };
+        let routes = routes(&reception, sealing, &health, &metrics)?;
+        report_health(&reception.settings, &health);
+        Ok(Self { address, reception, server, routes, drain, trigger, metrics, health })
+    }
+
+    /// Tells whoever started it where it is and what will answer, the things that will hurt callers first.
+    async fn announce(&self, is_demo: bool) -> Result<()> {
+        demo::announce(&self.reception, self.address, is_demo).await
+    }
+
+    /// Answers until `stop` resolves, then drains: no new calls, live ones end within a limit or go to a human, the
+    /// journal is flushed.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        tokio::spawn(self.metrics.keep_up(self.drain.clone()));
+        let serving = tokio::spawn(self.server.serve(self.routes, self.drain));
+        stop.await;
+        self.health.start_draining();
+        self.trigger.begin();
+        let live = &self.reception.live;
+        if !wait_until(DRAIN_CALLS_MAX, || live.count() == 0).await {
+            live.control_all(&Control::Drain);
+            wait_until(HANDED_OVER_MAX, || live.count() == 0).await;
+        }
+        if !self.reception.journal.flushed(FLUSH_MAX).await {
+            tracing::error!(waiting = self.reception.journal.waiting(), "events could not be stored before the stop");
+        }
+        // Requests in progress have a limit of their own inside the server.
+        let _ = serving.await;
+    }
+}
+
+async fn wait_until(limit: Duration, is_done: impl Fn() -> bool) -> bool {
+    let waited = async {
+        while !is_done() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(limit, waited).await.is_ok()
+}
+
+fn routes(
+    reception: &Reception,
+    sealing: Arc<SealingKey>,
+    health: &Health,
+    metrics: &metrics::MetricsHandle,
+) -> Result<Router> {
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .context("cannot prepare requests to the carrier")?;
+    let channel = Arc::new(TwilioChannel::new(reception.clone(), client, sealing));
+    let verifier: Arc<dyn KeyVerifier> = Arc::new(StoredKeys(reception.store.clone()));
+    let context = HttpContext::new(&reception.settings, health.clone(), metrics.clone(), verifier);
+    let groups = RouteGroups { signed: twilio::routes(channel), limited: websocket::routes(reception.clone()) };
+    Ok(router(groups, &context))
+}
+
+fn report_health(settings: &Settings, health: &Health) {
+    health.set(Component::Foundation("database"), ComponentState::ACTIVE);
+    health.set(Component::Channel("websocket"), ComponentState::ACTIVE);
+    let twilio = match &settings.twilio.auth_token {
+        Some(_) => ComponentState::ACTIVE,
+        None => ComponentState::pending("no account in the settings; tenants may have their own"),
+    };
+    health.set(Component::Channel("twilio"), twilio);
+    let openai = match &settings.openai.api_key {
+        Some(_) => ComponentState::ACTIVE,
+        None => ComponentState::off("openai.api_key is not set"),
+    };
+    health.set(Component::Provider("openai"), openai);
+}
+
+async fn stop_asked_for() {
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}

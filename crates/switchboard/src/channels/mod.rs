@@ -1,0 +1,4 @@
+//! Ways callers reach us. Each channel translates its carrier's names and yields a leg.
+
+pub mod twilio;
+pub mod websocket;

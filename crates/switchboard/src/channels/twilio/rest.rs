@@ -1,0 +1,108 @@
+//! Twilio's REST API, as far as a live call needs it: move the caller, end the call.
+
+use std::time::Duration;
+
+use switchboard_call::handoff::TransferOutcome;
+use switchboard_wire::twilio::twiml::Document;
+use switchboard_wire::twilio::rest::{Instructions, RestError, UpdateCall, call_path};
+use switchboard_wire::twilio::{AccountSid, CallSid};
+
+use crate::config::{BaseUrl, Secret};
+
+/// One request; a transfer is given up by the core after a second, a hang-up is tried again.
+const REQUEST_TIME_MAX: Duration = Duration::from_secs(5);
+/// First wait before a hang-up is tried again; it doubles up to [`RETRY_WAIT_MAX`].
+const RETRY_WAIT: Duration = Duration::from_millis(250);
+const RETRY_WAIT_MAX: Duration = Duration::from_secs(8);
+
+/// The account of one call.
+#[derive(Debug)]
+pub struct TwilioRest {
+    client: reqwest::Client,
+    base_url: BaseUrl,
+    account_sid: AccountSid,
+    auth_token: Secret,
+    hang_up_time_max: Duration,
+}
+
+/// What became of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Done,
+    /// The call is not there any more, or in no state for this.
+    Gone,
+    /// The same request may succeed later.
+    TryAgain,
+    Refused,
+}
+
+impl TwilioRest {
+    /// A client for one account. `client` is shared by all, so that connections are.
+    pub fn new(
+        client: reqwest::Client,
+        base_url: BaseUrl,
+        account_sid: AccountSid,
+        auth_token: Secret,
+        hang_up_time_max: Duration,
+    ) -> Self {
+        Self { client, base_url, account_sid, auth_token, hang_up_time_max }
+    }
+
+    /// Replaces the call's running document: this is a transfer.
+    pub async fn transfer(&self, call: &CallSid, document: Document) -> TransferOutcome {
+        let update = UpdateCall::Instructions(Instructions::Document(document));
+        match self.update(call, &update).await {
+            Answer::Done => TransferOutcome::Accepted,
+            Answer::Gone | Answer::TryAgain | Answer::Refused => TransferOutcome::Failed,
+        }
+    }
+
+    /// Ends the call, trying again while that may help, at most for the configured time.
+    pub async fn hang_up_until_done(&self, call: &CallSid) {
+        let attempts = async {
+            let mut wait = RETRY_WAIT;
+            while self.update(call, &UpdateCall::HangUp).await == Answer::TryAgain {
+                metrics::counter!("switchboard_carrier_retries_total", "request" => "hang_up").increment(1);
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(RETRY_WAIT_MAX);
+            }
+        };
+        if tokio::time::timeout(self.hang_up_time_max, attempts).await.is_err() {
+            tracing::error!("could not end a call at the carrier; its document goes on");
+        }
+    }
+
+    async fn update(&self, call: &CallSid, update: &UpdateCall) -> Answer {
+        let Ok(form) = update.to_form() else {
+            tracing::error!("a document for the carrier is too long");
+            return Answer::Refused;
+        };
+        let url = self.base_url.join(&call_path(&self.account_sid, call));
+        let request = self
+            .client
+            .post(url)
+            .basic_auth(self.account_sid.as_str(), Some(self.auth_token.expose()))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .timeout(REQUEST_TIME_MAX)
+            .body(form.encode());
+        match request.send().await {
+            Ok(response) if response.status().is_success() => Answer::Done,
+            Ok(response) => refusal(response).await,
+            Err(error) => {
+                tracing::warn!(timed_out = error.is_timeout(), "cannot reach the carrier's API");
+                Answer::TryAgain
+            }
+        }
+    }
+}
+
+async fn refusal(response: reqwest::Response) -> Answer {
+    let status = response.status().as_u16();
+    let body = response.bytes().await.unwrap_or_default();
+    let error = RestError::from_body(status, &body);
+    if error.is_gone() || error.is_wrong_state() {
+        return Answer::Gone;
+    }
+    tracing::warn!(status, code = error.code, "the carrier's API refused a request");
+    if error.is_worth_retrying() { Answer::TryAgain } else { Answer::Refused }
+}

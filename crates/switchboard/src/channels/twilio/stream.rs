@@ -1,0 +1,117 @@
+//! The media stream's socket: who it is must be proven before anything of the call moves.
+//!
+//! Order: upgrade, `connected`, `start` within [5 s], then the single-use token, then the upgrade's signature with the
+//! secret of the call's account. Only a stream that passed all of it reaches its call; any other is closed and the
+//! call it names never hears of it (S1).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{OriginalUri, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode};
+use switchboard_store::StreamTokenClaim;
+use switchboard_wire::twilio::stream::{FromTwilio, Start, parse};
+use switchboard_wire::websocket::{Message, close_code};
+
+use super::{AttachedStream, TwilioChannel};
+use crate::drive::DriveInput;
+use crate::socket::{SocketLimits, WebSocket};
+use crate::upgrade;
+
+/// Why a stream was closed before it reached a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    NoStart,
+    Format,
+    Token,
+    Signature,
+    NoCall,
+}
+
+impl Refusal {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoStart => "no_start",
+            Self::Format => "format",
+            Self::Token => "token",
+            Self::Signature => "signature",
+            Self::NoCall => "no_call",
+        }
+    }
+}
+
+pub(super) async fn open(
+    State(channel): State<Arc<TwilioChannel>>,
+    OriginalUri(uri): OriginalUri,
+    request: Request,
+) -> Response {
+    if uri.query().is_some() {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let headers = request.headers().clone();
+    let answer = upgrade::accept(request, None, SocketLimits::CARRIER, move |socket| async move {
+        channel.greet(socket, &headers).await;
+    });
+    answer.unwrap_or_else(IntoResponse::into_response)
+}
+
+impl TwilioChannel {
+    async fn greet(&self, mut socket: WebSocket, headers: &HeaderMap) {
+        let limit = Duration::from_millis(self.reception.settings.limits.stream_start_ms_max);
+        let start = tokio::time::timeout(limit, read_start(&mut socket)).await;
+        let admitted = match start {
+            Ok(Some(start)) => self.admit(&start, headers).await.map(|handle| (start, handle)),
+            Ok(None) | Err(_) => Err(Refusal::NoStart),
+        };
+        match admitted {
+            Ok((start, handle)) => {
+                self.pass_ringing(start.call_sid.as_str());
+                let stream = AttachedStream { socket, sid: start.stream_sid, sequence: start.sequence };
+                handle.send(DriveInput::Attach(stream));
+            }
+            Err(refusal) => {
+                tracing::warn!(reason = refusal.as_str(), "closed a media stream");
+                metrics::counter!("switchboard_streams_refused_total", "reason" => refusal.as_str()).increment(1);
+                socket.close(close_code::POLICY, "").await;
+            }
+        }
+    }
+
+    async fn admit(&self, start: &Start, headers: &HeaderMap) -> Result<crate::drive::DriveHandle, Refusal> {
+        if !start.format.is_ulaw_8k() {
+            return Err(Refusal::Format);
+        }
+        let token = start.parameters.value("t").ok_or(Refusal::Token)?;
+        let known = self.known(start.call_sid.as_str());
+        // The signature is the second factor. It is checked first, because it costs no token.
+        if let Some(known) = &known {
+            let settings = &self.reception.settings;
+            let url = settings.public_url().as_websocket().join("/twilio/stream");
+            known.account.check_upgrade(settings, &url, headers).map_err(|_| Refusal::Signature)?;
+        }
+        let claim = StreamTokenClaim {
+            token,
+            carrier_call_id: start.call_sid.as_str(),
+            carrier_account_id: start.account_sid.as_str(),
+            now: chrono::Utc::now(),
+        };
+        self.reception.store.lookup().use_stream_token(&claim).await.map_err(|_| Refusal::Token)?;
+        known.and_then(|known| known.handle).ok_or(Refusal::NoCall)
+    }
+}
+
+/// The first two messages of a stream. Anything else in their place is nobody we invited.
+async fn read_start(socket: &mut WebSocket) -> Option<Start> {
+    let mut connected = false;
+    loop {
+        let Message::Text(text) = socket.next().await.ok()? else {
+            return None;
+        };
+        match parse(text.as_bytes()).ok()? {
+            FromTwilio::Connected if !connected => connected = true,
+            FromTwilio::Start(start) if connected => return Some(start),
+            _ => return None,
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! Twilio's webhooks: a call comes in, its status changed, a dialled human is done. Each may come twice, late or out of
+//! order, and is checked before anything of it is believed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{OriginalUri, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode, Uri};
+use switchboard_call::input::{FromLeg, Input, LegClosed};
+use switchboard_store::{
+    CallEnd, CallId, CallProgress, CallStatus, Channel, EndClass, JournalWrite, NumberRoute, PhoneNumber, TenantId, Word,
+};
+use switchboard_wire::twilio::Form;
+use switchboard_wire::twilio::requests::{DialEnded, StatusRequest, VoiceRequest};
+use switchboard_wire::twilio::status::CallStatus as CarrierStatus;
+
+use super::documents::{self, HandoffWords};
+use super::transfer::CallTransfer;
+use super::{Account, AccountError, KnownCall, TwilioChannel, TwilioLeg};
+use crate::config::PhoneNumber as ConfiguredNumber;
+use crate::drive::DriveInput;
+use crate::http::Problem;
+use crate::leg::Leg;
+use crate::ops::metrics::names;
+use crate::reception::{LegKind, Offer, ReadyAgent, Reception};
+
+type Channels = State<Arc<TwilioChannel>>;
+
+fn xml(document: String) -> Response {
+    ([(CONTENT_TYPE, "text/xml; charset=utf-8")], document).into_response()
+}
+
+fn refuse(error: AccountError) -> Response {
+    let reason = match error {
+        AccountError::NoAccount => "no_account",
+        AccountError::Sealed => "sealed",
+        AccountError::Foreign => "foreign_account",
+        AccountError::Signature => "signature",
+    };
+    metrics::counter!(names::WEBHOOKS_REFUSED_TOTAL, "reason" => reason).increment(1);
+    tracing::warn!(reason, "refused a webhook");
+    Problem::new(StatusCode::FORBIDDEN, "webhook_refused", "The webhook is not signed by the account of this number.")
+        .into_response()
+}
+
+/// A checked webhook and where its number leads.
+struct Checked {
+    account: Account,
+    route: Option<NumberRoute>,
+}
+
+impl TwilioChannel {
+    fn public_url(&self, uri: &Uri) -> String {
+        let target = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        self.reception.settings.public_url().as_http().join(target)
+    }
+
+    /// Finds the account that owns the called number and checks the signature with its secret, before anything else
+    /// of the form is read (H1).
+    async fn check(&self, uri: &Uri, headers: &HeaderMap, form: &Form) -> Result<Checked, Response> {
+        let settings = &self.reception.settings;
+        let numbers = ["To", "Called", "From"].into_iter().filter_map(|name| form.text(name));
+        let mut route = None;
+        for number in numbers.filter_map(|number| PhoneNumber::parse(number).ok()) {
+            route = self.reception.store.lookup().number(&number).await.map_err(|error| unavailable(&error))?;
+            if route.is_some() {
+                break;
+            }
+        }
+        let account = match &route {
+            Some(route) => Account::of_route(settings, &self.sealing, route),
+            None => Account::of_installation(settings),
+        };
+        let account = account.map_err(refuse)?;
+        account.check_webhook(settings, &self.public_url(uri), headers, form).map_err(refuse)?;
+        Ok(Checked { account, route })
+    }
+}
+
+fn unavailable(error: &switchboard_store::StoreError) -> Response {
+    tracing::error!(%error, "the database cannot be asked about a number");
+    // The number's fallback document at the carrier dials the human.
+    Problem::unavailable().into_response()
+}
+
+/// A call comes in.
+pub(super) async fn voice(
+    State(channel): Channels,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let Ok(form) = Form::parse(&body) else {
+        return Problem::bad_request().into_response();
+    };
+    let checked = match channel.check(&uri, &headers, &form).await {
+        Ok(checked) => checked,
+        Err(response) => return response,
+    };
+    let Ok(request) = VoiceRequest::from_form(&form) else {
+        return Problem::bad_request().into_response();
+    };
+    let voice = &channel.reception.settings.speech.carrier_voice;
+    let Some(route) = checked.route else {
+        tracing::warn!("a call to a number that leads nowhere was declined");
+        return xml(documents::unknown_number(voice));
+    };
+    if let Some(known) = channel.known(request.call_sid.as_str()) {
+        return xml(if known.is_past_ringing { documents::nothing() } else { known.document });
+    }
+    let incoming = Incoming { channel: &channel, account: checked.account, route, request };
+    match incoming.answer().await {
+        Ok(document) => xml(document),
+        Err(error) => {
+            tracing::error!(%error, "a call could not be answered by its agent");
+            xml(documents::apology(voice))
+        }
+    }
+}
+
+/// One call at the door.
+struct Incoming<'a> {
+    channel: &'a Arc<TwilioChannel>,
+    account: Account,
+    route: NumberRoute,
+    request: VoiceRequest,
+}
+
+impl Incoming<'_> {
+    fn reception(&self) -> &Reception {
+        &self.channel.reception
+    }
+
+    async fn answer(self) -> anyhow::Result<String> {
+        let agent = self.reception().agent(self.route.tenant_id, &self.route.agent_name).await?;
+        let call = CallId::new();
+        let offered_at = chrono::Utc::now();
+        let mut row = Reception::offered_row(&agent, call, Channel::Phone, offered_at);
+        row.carrier_call_id = Some(self.request.call_sid.as_str().to_owned());
+        row.number = Some(self.route.number.clone());
+        row.caller_number = PhoneNumber::parse(self.request.from.expose()).ok();
+        row.location.clone_from(&self.route.location);
+        let caller = row.caller_number.clone();
+        let offered = self.reception().rows(self.route.tenant_id).offer_call(&row).await?;
+        if !offered.is_new {
+            // Another process, or this one before a restart, has answered it.
+            return Ok(documents::nothing());
+        }
+        let words = self.words(&agent)?;
+        match self.reception().admit(&agent) {
+            Some(permit) => self.connect(agent, call, offered_at, caller, words, permit).await,
+            None => self.to_human(call, words),
+        }
+    }
+
+    fn words(&self, agent: &ReadyAgent) -> anyhow::Result<HandoffWords> {
+        let human = self.route.human_number.as_ref().map(|number| number.expose().parse::<ConfiguredNumber>());
+        let human = human.transpose().map_err(anyhow::Error::msg)?;
+        Ok(HandoffWords::of(&self.reception().settings, &agent.definition, human))
+    }
+
+    fn dial_ended_url(&self) -> String {
+        self.reception().settings.public_url().as_http().join("/twilio/dial-ended")
+    }
+
+    /// At the limit the caller goes to a human at once; no stream is tried.
+    fn to_human(&self, call: CallId, words: HandoffWords) -> anyhow::Result<String> {
+        let reason = switchboard_call::handoff::HandoffReason::ConcurrencyLimit;
+        metrics::counter!(names::FALLBACKS_TOTAL, "reason" => reason.as_str()).increment(1);
+        metrics::counter!(names::HANDOFFS_TOTAL, "reason" => reason.as_str()).increment(1);
+        self.reception().journal.write(
+            self.route.tenant_id,
+            JournalWrite::CallEnded(CallEnd {
+                call_id: call,
+                reason: Word::new(reason.as_str()),
+                class: EndClass::Us,
+                at: chrono::Utc::now(),
+            }),
+        );
+        let document = words.human(self.dial_ended_url())?;
+        self.remember(document.clone(), None);
+        Ok(document)
+    }
+
+    async fn connect(
+        &self,
+        agent: ReadyAgent,
+        call: CallId,
+        offered_at: chrono::DateTime<chrono::Utc>,
+        caller: Option<PhoneNumber>,
+        words: HandoffWords,
+        permit: crate::admission::Permit,
+    ) -> anyhow::Result<String> {
+        let settings = &self.reception().settings;
+        let call_sid = &self.request.call_sid;
+        let life = Duration::from_secs(settings.limits.stream_token_s);
+        let minted = self
+            .reception()
+            .rows(self.route.tenant_id)
+            .mint_stream_token(call, call_sid.as_str(), self.request.account_sid.as_str(), offered_at + life)
+            .await?;
+        let Some(minted) = minted else {
+            return Ok(documents::nothing());
+        };
+        let rest = self.account.rest(settings, self.channel.client.clone(), &self.request.account_sid);
+        let leg = TwilioLeg::new(call_sid.clone(), Arc::clone(&rest));
+        let document = words.connect(&self.stream_url(), minted.token.expose())?;
+        let transferrer = CallTransfer { rest, call_sid: call_sid.clone(), words, dial_ended_url: self.dial_ended_url() };
+        let handle = self.reception().start(Offer {
+            agent,
+            call,
+            offered_at,
+            leg: Leg::Twilio(Box::new(leg)),
+            kind: LegKind::Carrier,
+            caller,
+            transferrer: Arc::new(transferrer),
+            permit,
+        });
+        self.remember(document.clone(), Some(handle));
+        Ok(document)
+    }
+
+    /// An `http` public URL is possible on loopback only and gives `ws`. A stream URL has no query: Twilio strips it.
+    fn stream_url(&self) -> String {
+        self.reception().settings.public_url().as_websocket().join("/twilio/stream")
+    }
+
+    fn remember(&self, document: String, handle: Option<crate::drive::DriveHandle>) {
+        let is_past_ringing = false;
+        let account = self.account.clone();
+        let call = KnownCall { document, account, handle, is_past_ringing, since: Instant::now() };
+        self.channel.remember(self.request.call_sid.as_str(), call);
+    }
+}
+
+/// The status of a call changed at the carrier.
+pub(super) async fn status(
+    State(channel): Channels,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let Ok(form) = Form::parse(&body) else {
+        return Problem::bad_request().into_response();
+    };
+    if let Err(response) = channel.check(&uri, &headers, &form).await {
+        return response;
+    }
+    let Ok(request) = StatusRequest::from_form(&form) else {
+        return Problem::bad_request().into_response();
+    };
+    let found = channel.reception.store.lookup().call(request.call_sid.as_str()).await;
+    let identity = match found {
+        Ok(Some(identity)) => identity,
+        Ok(None) => return StatusCode::NO_CONTENT.into_response(),
+        Err(error) => return unavailable(&error),
+    };
+    channel.on_status(identity.tenant_id, identity.call_id, &request);
+    StatusCode::NO_CONTENT.into_response()
+}
+
+impl TwilioChannel {
+    /// A status never moves a call backwards; a final one ends a drive that does not know yet.
+    fn on_status(&self, tenant: TenantId, call: CallId, request: &StatusRequest) {
+        let status = match request.status {
+            CarrierStatus::InProgress => CallStatus::Answered,
+            status if status.is_final() => CallStatus::Ended,
+            _ => CallStatus::Ringing,
+        };
+        if status != CallStatus::Ended {
+            self.reception.journal.write(
+                tenant,
+                JournalWrite::CallProgressed(CallProgress {
+                    call_id: call,
+                    status,
+                    carrier_status: Word::parse(request.status.as_str()).ok(),
+                    at: chrono::Utc::now(),
+                }),
+            );
+            return;
+        }
+        self.pass_ringing(request.call_sid.as_str());
+        let handle = self.known(request.call_sid.as_str()).and_then(|known| known.handle);
+        let closed = DriveInput::Core(Input::Leg(FromLeg::Closed(LegClosed::HungUp)));
+        if !handle.is_some_and(|handle| handle.send(closed)) {
+            // Nobody drives it any more: the end is known already, or this process has never seen the call.
+            let (reason, class) = (Word::new("caller_hung_up"), EndClass::Caller);
+            let end = CallEnd { call_id: call, reason, class, at: chrono::Utc::now() };
+            self.reception.journal.write(tenant, JournalWrite::CallEnded(end));
+        }
+    }
+}
+
+/// A dialled human is done: helped, or nobody took the call.
+pub(super) async fn dial_ended(
+    State(channel): Channels,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let Ok(form) = Form::parse(&body) else {
+        return Problem::bad_request().into_response();
+    };
+    let checked = match channel.check(&uri, &headers, &form).await {
+        Ok(checked) => checked,
+        Err(response) => return response,
+    };
+    let Ok(request) = DialEnded::from_form(&form) else {
+        return Problem::bad_request().into_response();
+    };
+    let reached = request.is_human_reached();
+    metrics::counter!("switchboard_transfers_total", "reached" => if reached { "yes" } else { "no" }).increment(1);
+    if reached {
+        return xml(documents::hang_up());
+    }
+    let voice = &channel.reception.settings.speech.carrier_voice;
+    let Some(route) = checked.route else {
+        return xml(documents::apology(voice));
+    };
+    let document = match channel.reception.agent(route.tenant_id, &route.agent_name).await {
+        Ok(agent) => HandoffWords::of(&channel.reception.settings, &agent.definition, None).voicemail().ok(),
+        Err(_) => None,
+    };
+    xml(document.unwrap_or_else(|| documents::apology(voice)))
+}

@@ -1,0 +1,370 @@
+//! The one task that owns a live call: drain what it asks for, wait for one thing to happen, feed exactly that.
+//!
+//! It contains the wait and the drain and nothing else. No lock, no spawn, no queue hop, log line or database work
+//! per frame: the task that reads the carrier's socket writes the model's.
+
+mod audio_shelf;
+mod meter;
+mod voice_tap;
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use switchboard_call::input::{
+    AgentAudio, CallerAudio, FromLeg, FromModel, FromTool, Input, ModelFailure,
+};
+use switchboard_call::output::{Command, Output, ToLeg, ToModel};
+use switchboard_call::{Call, CallSettings, Moment};
+use tokio::sync::mpsc;
+use tokio::time::Sleep;
+
+use crate::admission::Permit;
+use crate::journal::CallJournal;
+use crate::leg::{Leg, LegEvent, PhraseAudio};
+use crate::model::{Model, ModelAudio, ModelEvent, Payload};
+use crate::ops::call_metrics;
+use crate::tool_runner::ToolRunner;
+use audio_shelf::AudioShelf;
+use meter::AudioMeter;
+use voice_tap::VoiceTap;
+
+/// What reaches a call beside leg and model. Few and never dropped.
+pub enum DriveInput {
+    /// The carrier opened the stream of this call, and its token was good.
+    Attach(crate::channels::twilio::AttachedStream),
+    /// A tool's answer, a transfer's outcome, somebody's control.
+    Core(Input),
+}
+
+/// The way to a live call for everybody who does not own it.
+#[derive(Clone, Debug)]
+pub struct DriveHandle(mpsc::UnboundedSender<DriveInput>);
+
+impl DriveHandle {
+    /// Hands in one thing. False when the call is over.
+    pub fn send(&self, input: DriveInput) -> bool {
+        self.0.send(input).is_ok()
+    }
+}
+
+impl std::fmt::Debug for DriveInput {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Attach(_) => "Attach",
+            Self::Core(_) => "Core",
+        })
+    }
+}
+
+/// Opens the voice models of one agent.
+pub trait ModelOpener: Send + Sync {
+    /// The `choice`th configured model, as the call's `session`th session. Never waits: the result may be on its way.
+    fn open(&self, choice: u32, session: u32, history: Vec<switchboard_call::output::HistoryTurn>) -> Model;
+}
+
+/// Carries out a handoff at the carrier.
+pub trait Transferrer: Send + Sync {
+    /// Starts the transfer. Its outcome comes back through `answer`.
+    fn transfer(&self, handoff: switchboard_call::handoff::Handoff, answer: DriveHandle);
+}
+
+/// Everything a call is driven with.
+pub struct DriveSetup {
+    /// What decisions depend on.
+    pub settings: CallSettings,
+    /// The caller's leg, with or without its socket.
+    pub leg: Leg,
+    /// Opens the agent's models.
+    pub models: Arc<dyn ModelOpener>,
+    /// Moves the caller to a human.
+    pub transferrer: Arc<dyn Transferrer>,
+    /// Runs tools beside the call.
+    pub tools: ToolRunner,
+    /// Where events and records go.
+    pub journal: CallJournal,
+    /// Phrases of ours.
+    pub phrases: PhraseAudio,
+    /// The right to hold this call.
+    pub permit: Permit,
+}
+
+/// What woke the call.
+enum Woken {
+    Leg(LegEvent),
+    Model(ModelEvent),
+    Beside(DriveInput),
+    Time,
+}
+
+/// A live call and what it owns.
+pub struct Drive {
+    call: Call,
+    started: Instant,
+    leg: Leg,
+    model: Model,
+    models: Arc<dyn ModelOpener>,
+    sessions: u32,
+    transferrer: Arc<dyn Transferrer>,
+    tools: ToolRunner,
+    journal: CallJournal,
+    phrases: PhraseAudio,
+    audio: AudioShelf,
+    meter: AudioMeter,
+    tap: VoiceTap,
+    beside: mpsc::UnboundedReceiver<DriveInput>,
+    handle: DriveHandle,
+    timer: Pin<Box<Sleep>>,
+    /// When the timer fires; it is re-armed only for an earlier moment.
+    armed: Option<Instant>,
+    model_first: bool,
+    ended: bool,
+    scratch: Vec<u8>,
+    _live: call_metrics::LiveCall,
+    _permit: Permit,
+}
+
+impl Drive {
+    /// A call that was offered at this moment. Nothing happens before [`Drive::run`].
+    pub fn new(setup: DriveSetup) -> (Self, DriveHandle) {
+        let (sender, beside) = mpsc::unbounded_channel();
+        let handle = DriveHandle(sender);
+        let drive = Self {
+            call: Call::new(setup.settings),
+            started: Instant::now(),
+            meter: AudioMeter::default(),
+            tap: VoiceTap::new(setup.leg.format()),
+            leg: setup.leg,
+            model: Model::Closed,
+            models: setup.models,
+            sessions: 0,
+            transferrer: setup.transferrer,
+            tools: setup.tools,
+            journal: setup.journal,
+            phrases: setup.phrases,
+            audio: AudioShelf::default(),
+            beside,
+            handle: handle.clone(),
+            timer: Box::pin(tokio::time::sleep(Duration::from_secs(3600))),
+            armed: None,
+            model_first: false,
+            ended: false,
+            scratch: Vec::new(),
+            _live: call_metrics::LiveCall::begin(),
+            _permit: setup.permit,
+        };
+        (drive, handle)
+    }
+
+    /// Drives the call to its end.
+    pub async fn run(mut self) {
+        loop {
+            let wake = self.drain();
+            if self.ended {
+                self.leg.flush().await;
+                self.model.flush().await;
+                return;
+            }
+            if !self.leg.has_buffered() {
+                self.leg.flush().await;
+                self.model.flush().await;
+            }
+            self.arm(wake);
+            let woken = poll_fn(|context| self.poll_woken(context)).await;
+            self.feed(woken);
+        }
+    }
+
+    fn now(&self) -> Moment {
+        let micros = self.started.elapsed().as_micros();
+        Moment::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+
+    /// Carries out everything the call asks for, until it names its wake time.
+    fn drain(&mut self) -> Option<Moment> {
+        loop {
+            match self.call.poll() {
+                Output::Wait(wake) => return wake,
+                Output::Command(command) => self.carry_out(command),
+                Output::Event(event) => {
+                    call_metrics::on_event(&event);
+                    self.tap.on_event(&event.kind);
+                    self.leg.observe_event(&event);
+                    self.journal.event(&event);
+                }
+                Output::Record(record) => {
+                    self.leg.observe_record(&record);
+                    self.journal.record(record);
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Model(ToModel::Audio(audio)) => {
+                if let Some(payload) = self.audio.take_caller(audio) {
+                    self.model.send_audio(&payload, &mut self.scratch);
+                }
+            }
+            Command::Leg(command) => self.to_leg(&command),
+            Command::Drop(audio) => self.audio.release(audio),
+            Command::Model(ToModel::Open { choice, history }) => {
+                self.model = self.models.open(choice, self.sessions, history);
+                self.journal.model_opened(self.sessions, choice);
+                self.sessions += 1;
+            }
+            Command::Model(ToModel::Close) => {
+                self.model.send(ToModel::Close);
+                self.close_model();
+            }
+            Command::Model(command) => self.model.send(command),
+            Command::RunTool(run) => self.tools.run(run, self.handle.clone()),
+            Command::GiveUpTool(call) => self.tools.give_up(call),
+            Command::Transfer(handoff) => self.transferrer.transfer(handoff, self.handle.clone()),
+            Command::End(end) => {
+                self.journal.ended(self.now(), end, self.call.spent_micros());
+                self.ended = true;
+            }
+        }
+    }
+
+    fn to_leg(&mut self, command: &ToLeg) {
+        match command {
+            ToLeg::Play { audio, .. } => {
+                if let Some(payload) = self.audio.agent(*audio) {
+                    self.leg.play(command, payload);
+                }
+            }
+            ToLeg::PlayPhrase { phrase, .. } => {
+                if let Some(payload) = self.phrases.of(*phrase) {
+                    self.leg.play(command, payload);
+                }
+            }
+            _ => self.leg.send(command),
+        }
+    }
+
+    /// Lets a model say its close beside the call, so that nobody waits for it.
+    fn close_model(&mut self) {
+        let mut model = std::mem::replace(&mut self.model, Model::Closed);
+        if let Model::OpenAi(_) = model {
+            tokio::spawn(async move { model.flush().await });
+        }
+    }
+
+    fn arm(&mut self, wake: Option<Moment>) {
+        let wake = wake.map(|wake| self.started + Duration::from_micros(wake.micros()));
+        let sockets = [self.leg.deadline(), self.model.deadline()];
+        let Some(next) = sockets.into_iter().flatten().chain(wake).min() else {
+            return;
+        };
+        if self.armed.is_none_or(|armed| next < armed) {
+            self.timer.as_mut().reset(next.into());
+            self.armed = Some(next);
+        }
+    }
+
+    /// Polls everything that can wake the call: the closed list.
+    fn poll_woken(&mut self, context: &mut Context<'_>) -> Poll<Woken> {
+        if let Poll::Ready(Some(input)) = self.beside.poll_recv(context) {
+            return Poll::Ready(Woken::Beside(input));
+        }
+        // Turn about, so that a flood from one side cannot starve the other.
+        self.model_first = !self.model_first;
+        let mut model = |model: &mut Model| model.poll_next(context).map(Woken::Model);
+        if self.model_first
+            && let Poll::Ready(woken) = model(&mut self.model)
+        {
+            return Poll::Ready(woken);
+        }
+        if let Poll::Ready(event) = self.leg.poll_next(context) {
+            return Poll::Ready(Woken::Leg(event));
+        }
+        if !self.model_first
+            && let Poll::Ready(event) = self.model.poll_next(context)
+        {
+            return Poll::Ready(Woken::Model(event));
+        }
+        if self.armed.is_some() && self.timer.as_mut().poll(context).is_ready() {
+            self.armed = None;
+            return Poll::Ready(Woken::Time);
+        }
+        Poll::Pending
+    }
+
+    fn feed(&mut self, woken: Woken) {
+        let now = self.now();
+        let input = match woken {
+            Woken::Leg(LegEvent::Audio(payload)) => return self.on_caller_audio(now, payload),
+            Woken::Model(ModelEvent::Audio(audio)) => return self.on_agent_audio(now, audio),
+            Woken::Model(ModelEvent::Usage(usage)) => return self.journal.usage(now, usage),
+            Woken::Leg(LegEvent::Event(event)) => Input::Leg(event),
+            Woken::Model(ModelEvent::Event(event)) => {
+                if let FromModel::Failed(_) = event {
+                    self.close_model();
+                }
+                self.leg.observe_model(&event);
+                Input::Model(event)
+            }
+            Woken::Beside(DriveInput::Attach(stream)) => {
+                stream.attach_to(&mut self.leg);
+                self.journal.answered();
+                return;
+            }
+            Woken::Beside(DriveInput::Core(input)) => input,
+            Woken::Time => Input::Wake,
+        };
+        self.call.handle(now, input);
+    }
+
+    fn on_caller_audio(&mut self, now: Moment, payload: Payload) {
+        let format = self.leg.format();
+        let length = payload.length(format);
+        // Models bill audio seconds: nobody may send faster than the meter allows (S5).
+        if !self.meter.admits(now, length) {
+            metrics::counter!("switchboard_audio_dropped_total", "reason" => "faster_than_real_time").increment(1);
+            return;
+        }
+        let Some(bytes) = payload.bytes(&mut self.scratch) else {
+            return;
+        };
+        let level_dbfs = format.level_dbfs(bytes).round() as i8;
+        let voice_percent = self.tap.voice_percent(bytes);
+        let audio = self.audio.keep_caller(payload);
+        let frame = CallerAudio { audio, length, level_dbfs, voice_percent };
+        self.call.handle(now, Input::Leg(FromLeg::Audio(frame)));
+    }
+
+    fn on_agent_audio(&mut self, now: Moment, agent: ModelAudio) {
+        let format = self.leg.format();
+        let Some(bytes) = agent.payload.bytes(&mut self.scratch) else {
+            return self.call.handle(now, Input::Model(FromModel::Failed(ModelFailure::Protocol)));
+        };
+        let slot = format.bytes_of(20).max(1);
+        let levels_dbfs = bytes.chunks(slot).map(|slot| format.level_dbfs(slot).round() as i8).collect();
+        let length = agent.payload.length(format);
+        let audio = self.audio.keep_agent(agent.payload);
+        let said = AgentAudio { reply: agent.reply, item: agent.item, audio, length, levels_dbfs };
+        let said = FromModel::Audio(said);
+        self.leg.observe_model(&said);
+        self.call.handle(now, Input::Model(said));
+    }
+}
+
+impl Drop for Drive {
+    /// A task that panics or is dropped closes its sockets here, which hands the caller on by the carrier's own
+    /// document, and leaves one end behind.
+    fn drop(&mut self) {
+        if !self.ended {
+            self.journal.lost();
+        }
+    }
+}
+
+/// A tool's answer on its way into a call.
+pub fn tool_answer(answer: FromTool) -> DriveInput {
+    DriveInput::Core(Input::Tool(answer))
+}

@@ -1,0 +1,151 @@
+//! The journal: everything a call emits, on its way to the database. No call ever waits for it.
+//!
+//! One task writes for all calls, in batches of one transaction per tenant. When the database is away it keeps what
+//! it has, in order, and tries again; every write may be repeated without harm.
+
+mod call_journal;
+mod encode;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use switchboard_store::{Actor, JournalWrite, Purpose, Store, StoreError, TenantId, TenantScope};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::ops::metrics::names;
+pub use call_journal::{CallJournal, ModelDescription};
+
+/// Writes gathered into one transaction at most.
+const BATCH_MAX: usize = 512;
+/// How long writes are gathered: short enough for a dashboard, long enough to save transactions.
+const GATHER: Duration = Duration::from_millis(50);
+/// Writes kept while the database is away; some 64 MiB. Past it new ones are dropped and counted.
+const WAITING_MAX: usize = 200_000;
+/// First wait before a failed transaction is tried again; it doubles up to [`RETRY_MAX`].
+const RETRY: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+
+enum Entry {
+    Write(TenantId, Box<JournalWrite>),
+    /// Answered when everything before it is stored.
+    Barrier(oneshot::Sender<()>),
+}
+
+/// The way into the journal.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    sender: mpsc::UnboundedSender<Entry>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Journal {
+    /// Starts the writing task.
+    pub fn start(store: Store) -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        tokio::spawn(write_all(store, receiver, Arc::clone(&waiting)));
+        Self { sender, waiting }
+    }
+
+    /// Hands in one write. Never waits.
+    pub fn write(&self, tenant: TenantId, write: JournalWrite) {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            metrics::counter!(names::JOURNAL_EVENTS_DROPPED_TOTAL).increment(1);
+            return;
+        }
+        // The task lives as long as any sender, so a failure means that the process is ending.
+        let _ = self.sender.send(Entry::Write(tenant, Box::new(write)));
+    }
+
+    /// Waits until everything handed in before is stored. False when it was not within `limit`.
+    pub async fn flushed(&self, limit: Duration) -> bool {
+        let (sender, receiver) = oneshot::channel();
+        let sent = self.sender.send(Entry::Barrier(sender)).is_ok();
+        sent && matches!(tokio::time::timeout(limit, receiver).await, Ok(Ok(())))
+    }
+
+    /// Writes that are not stored yet.
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+}
+
+async fn write_all(store: Store, mut receiver: mpsc::UnboundedReceiver<Entry>, waiting: Arc<AtomicUsize>) {
+    let mut batch = Vec::with_capacity(BATCH_MAX);
+    while let Some(first) = receiver.recv().await {
+        batch.push(first);
+        if !matches!(batch[0], Entry::Barrier(_)) {
+            let _ = tokio::time::timeout(GATHER, gather(&mut receiver, &mut batch)).await;
+        }
+        store_batch(&store, &mut batch, &waiting).await;
+        metrics::gauge!(names::JOURNAL_EVENTS_WAITING).set(waiting.load(Ordering::Relaxed) as f64);
+    }
+}
+
+/// Takes what arrives until the batch is full or somebody waits for it.
+async fn gather(receiver: &mut mpsc::UnboundedReceiver<Entry>, batch: &mut Vec<Entry>) {
+    while batch.len() < BATCH_MAX && !matches!(batch.last(), Some(Entry::Barrier(_))) {
+        match receiver.recv().await {
+            Some(entry) => batch.push(entry),
+            None => return,
+        }
+    }
+}
+
+async fn store_batch(store: &Store, batch: &mut Vec<Entry>, waiting: &AtomicUsize) {
+    let mut tenants: HashMap<TenantId, Vec<JournalWrite>> = HashMap::new();
+    let mut barriers = Vec::new();
+    for entry in batch.drain(..) {
+        match entry {
+            Entry::Write(tenant, write) => tenants.entry(tenant).or_default().push(*write),
+            Entry::Barrier(sender) => barriers.push(sender),
+        }
+    }
+    for (tenant, writes) in tenants {
+        store_writes(store, tenant, &writes).await;
+        waiting.fetch_sub(writes.len(), Ordering::Relaxed);
+    }
+    for barrier in barriers {
+        let _ = barrier.send(());
+    }
+}
+
+async fn store_writes(store: &Store, tenant: TenantId, writes: &[JournalWrite]) {
+    let rows = store.tenant(TenantScope::new(tenant, Actor::System, Purpose::Call));
+    let mut wait = RETRY;
+    loop {
+        match rows.apply(writes).await {
+            Ok(()) => return,
+            Err(error) if may_pass(&error) => {
+                tracing::warn!(%error, writes = writes.len(), "the journal waits for the database");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(RETRY_MAX);
+            }
+            Err(_) => return store_one_by_one(&rows, writes).await,
+        }
+    }
+}
+
+/// A write that can never succeed must not take its neighbours with it.
+async fn store_one_by_one(rows: &switchboard_store::TenantStore, writes: &[JournalWrite]) {
+    for write in writes {
+        let mut wait = RETRY;
+        while let Err(error) = rows.apply(std::slice::from_ref(write)).await {
+            if !may_pass(&error) {
+                tracing::error!(%error, "a journal entry cannot be stored");
+                metrics::counter!(names::JOURNAL_EVENTS_DROPPED_TOTAL).increment(1);
+                break;
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(RETRY_MAX);
+        }
+    }
+}
+
+/// Whether the same write may succeed later.
+fn may_pass(error: &StoreError) -> bool {
+    matches!(error, StoreError::Unavailable { .. } | StoreError::Busy | StoreError::ReadOnly)
+}

@@ -1,0 +1,245 @@
+//! One call's way into the journal.
+
+use switchboard_call::Moment;
+use switchboard_call::end::End;
+use switchboard_call::event::{CallEvent, EventKind};
+use switchboard_call::output::{Record, ToolRecord};
+use switchboard_call::turn::TurnRecord;
+use switchboard_store::{
+    CallEnd, CallId, CallProgress, CallStatus, ConsentAnswer, ConsentId, Currency, EndClass, HandshakeWrite,
+    JournalWrite, Micros, ModelSessionWrite, NewConsent, Private, TenantId, Timestamp, ToolCallWrite, TurnWrite,
+    UsageId, UsageWrite, Word,
+};
+
+use super::{Journal, encode};
+use crate::model::ModelUsage;
+
+/// What the ledger and the list of sessions call a model.
+#[derive(Debug, Clone)]
+pub struct ModelDescription {
+    /// `openai` or `local`.
+    pub provider: String,
+    /// Its model id.
+    pub model: String,
+    /// The voice it speaks with.
+    pub voice: String,
+    /// Audio format both ways.
+    pub format: String,
+}
+
+/// The journal of one call. Cheap: everything is handed to the writing task.
+#[derive(Debug)]
+pub struct CallJournal {
+    journal: Journal,
+    tenant: TenantId,
+    call: CallId,
+    offered_at: Timestamp,
+    models: Vec<ModelDescription>,
+    session: Option<ModelSessionWrite>,
+}
+
+impl CallJournal {
+    /// The journal of a call whose row is stored or on its way. `models` are the agent's choices in order.
+    pub fn new(journal: Journal, tenant: TenantId, call: CallId, offered_at: Timestamp, models: Vec<ModelDescription>) -> Self {
+        Self { journal, tenant, call, offered_at, models, session: None }
+    }
+
+    /// The call this is.
+    pub fn call(&self) -> CallId {
+        self.call
+    }
+
+    fn write(&self, write: JournalWrite) {
+        self.journal.write(self.tenant, write);
+    }
+
+    fn at(&self, moment: Moment) -> Timestamp {
+        self.offered_at + chrono::Duration::microseconds(i64::try_from(moment.micros()).unwrap_or(i64::MAX / 2))
+    }
+
+    /// The leg is there: the carrier answered.
+    pub fn answered(&self) {
+        self.write(JournalWrite::CallProgressed(CallProgress {
+            call_id: self.call,
+            status: CallStatus::Answered,
+            carrier_status: None,
+            at: chrono::Utc::now(),
+        }));
+    }
+
+    /// A model session was asked for: the `session`th of this call, counted from 0.
+    pub fn model_opened(&mut self, session: u32, choice: u32) {
+        self.close_session(chrono::Utc::now(), None);
+        let Some(model) = usize::try_from(choice).ok().and_then(|choice| self.models.get(choice)) else {
+            return;
+        };
+        let write = ModelSessionWrite {
+            call_id: self.call,
+            ordinal: i64::from(session) + 1,
+            provider: model.provider.clone(),
+            model: model.model.clone(),
+            voice: Some(model.voice.clone()),
+            input_format: model.format.clone(),
+            output_format: model.format.clone(),
+            turn_detection: None,
+            tools: None,
+            limits: None,
+            instructions_version: None,
+            vendor_session_id: None,
+            opened_at: chrono::Utc::now(),
+            ready_at: None,
+            closed_at: None,
+            close_reason: None,
+        };
+        self.write(JournalWrite::ModelSession(write.clone()));
+        self.session = Some(write);
+    }
+
+    fn close_session(&mut self, at: Timestamp, reason: Option<Word>) {
+        if let Some(mut session) = self.session.take() {
+            session.closed_at = Some(at);
+            session.close_reason = reason;
+            self.write(JournalWrite::ModelSession(session));
+        }
+    }
+
+    /// A technical event, and the rows that follow from it.
+    pub fn event(&mut self, event: &CallEvent) {
+        let at = self.at(event.at);
+        self.write(JournalWrite::Event(encode::event(self.call, event, at)));
+        match &event.kind {
+            EventKind::ModelReadied { .. } | EventKind::ModelReopened { .. } => {
+                if let Some(session) = &mut self.session {
+                    session.ready_at = Some(at);
+                    let session = session.clone();
+                    self.write(JournalWrite::ModelSession(session));
+                }
+            }
+            EventKind::ModelFailed { failure, .. } => {
+                self.close_session(at, Some(Word::new(encode::failure(*failure))));
+            }
+            EventKind::HandshakeFinished { elapsed, fell_back } => {
+                self.write(JournalWrite::Handshake(HandshakeWrite {
+                    call_id: self.call,
+                    started_at: self.offered_at,
+                    elapsed_ms: encode::ms(*elapsed),
+                    fell_back: fell_back.is_some_and(switchboard_call::handoff::HandoffReason::is_fallback),
+                    reason: fell_back.map(|reason| Word::new(reason.as_str())),
+                }));
+            }
+            _ => {}
+        }
+    }
+
+    /// Personal content the core allowed to keep.
+    pub fn record(&self, record: Record) {
+        match record {
+            Record::Turn(turn) => self.write(JournalWrite::Turn(self.turn(&turn))),
+            Record::Tool(tool) => self.write(JournalWrite::ToolCall(self.tool(&tool))),
+            Record::DisclosureHeard { wording, language } => {
+                let now = chrono::Utc::now();
+                self.write(JournalWrite::Consent(NewConsent {
+                    id: ConsentId::new(),
+                    contact_id: None,
+                    call_id: Some(self.call),
+                    purpose: Word::new("transcript"),
+                    wording: wording.expose().to_owned(),
+                    language: language.as_str().to_owned(),
+                    answer: ConsentAnswer::Implied,
+                    answer_text: None,
+                    heard_ms: None,
+                    disclosed_at: now,
+                    answered_at: Some(now),
+                }));
+            }
+        }
+    }
+
+    fn turn(&self, turn: &TurnRecord) -> TurnWrite {
+        let words = |words: &switchboard_call::Words| Some(Private::new(words.expose().to_owned()));
+        TurnWrite {
+            call_id: self.call,
+            seq: i64::from(turn.seq),
+            speaker: encode::speaker(turn.speaker),
+            generated_text: words(&turn.generated),
+            sent_text: words(&turn.sent),
+            heard_text: words(&turn.heard),
+            language: turn.language.map(|language| language.as_str().to_owned()),
+            confidence: turn.confidence_percent.map(|percent| f64::from(percent) / 100.0),
+            interrupted: turn.interrupted,
+            response_ms: turn.response.map(encode::ms),
+            heard_ms: turn.heard_latency.map(encode::ms),
+            started_at: self.at(turn.started),
+            ended_at: Some(self.at(turn.ended)),
+        }
+    }
+
+    fn tool(&self, tool: &ToolRecord) -> ToolCallWrite {
+        let now = chrono::Utc::now();
+        let duration_ms = tool.took.map(encode::ms);
+        let started_at = now - chrono::Duration::milliseconds(duration_ms.unwrap_or_default());
+        ToolCallWrite {
+            call_id: self.call,
+            seq: i64::from(tool.call.0) + 1,
+            tool: Word::parse(&tool.name).unwrap_or(Word::new("unknown")),
+            server: Word::new("switchboard"),
+            vendor_id: None,
+            idempotency_key: None,
+            status: encode::tool_status(tool.status),
+            arguments: Private::new(encode::json(&tool.arguments)),
+            result: tool.result.as_ref().map(|result| Private::new(encode::json(result))),
+            started_at,
+            finished_at: Some(now),
+            duration_ms,
+        }
+    }
+
+    /// A line of the ledger: one row with the price, and one per raw unit.
+    pub fn usage(&self, moment: Moment, usage: ModelUsage) {
+        let at = self.at(moment);
+        let provider = self.session.as_ref().map_or("unknown", |session| session.provider.as_str()).to_owned();
+        let row = |unit: &str, quantity: u64, cost_micros: u64| {
+            JournalWrite::Usage(UsageWrite {
+                id: UsageId::new(),
+                call_id: Some(self.call),
+                component: usage.component.to_owned(),
+                provider: provider.clone(),
+                model: usage.model.clone(),
+                unit: unit.to_owned(),
+                quantity: i64::try_from(quantity).unwrap_or(i64::MAX),
+                cost_micros: Micros(i64::try_from(cost_micros).unwrap_or(i64::MAX)),
+                currency: Currency::USD,
+                at,
+            })
+        };
+        self.write(row(usage.component, 1, usage.cost_micros));
+        for (unit, quantity) in usage.quantities.iter().filter(|(_, quantity)| *quantity > 0) {
+            self.write(row(unit, *quantity, 0));
+        }
+    }
+
+    /// The one end.
+    pub fn ended(&mut self, moment: Moment, end: End, cost_micros: u64) {
+        let at = self.at(moment);
+        self.close_session(at, None);
+        self.write(JournalWrite::CallEnded(CallEnd {
+            call_id: self.call,
+            reason: Word::new(end.reason.as_str()),
+            class: encode::end_class(end.class),
+            at,
+        }));
+        metrics::counter!(crate::ops::metrics::names::CALL_COST_MICROS_TOTAL).increment(cost_micros);
+    }
+
+    /// The task of the call is gone without an end: a panic, or a process that stops.
+    pub fn lost(&mut self) {
+        let at = chrono::Utc::now();
+        self.close_session(at, None);
+        self.write(JournalWrite::CallEnded(CallEnd {
+            call_id: self.call,
+            reason: Word::new("process_lost"),
+            class: EndClass::Us,
+            at,
+        }));
+    }
+}

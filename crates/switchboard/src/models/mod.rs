@@ -1,0 +1,4 @@
+//! Voice models behind the one contract of [`crate::model`].
+
+pub mod local;
+pub mod openai_realtime;

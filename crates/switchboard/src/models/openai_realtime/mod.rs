@@ -1,0 +1,247 @@
+//! OpenAI Realtime, GA protocol, as one voice model.
+//!
+//! The vendor's verdicts are proposals here: the session is configured with `create_response` and
+//! `interrupt_response` off, so the vendor never answers or stops by itself (conversation.md). It never decides
+//! anything about the conversation; it only translates.
+
+mod names;
+mod session;
+mod translate;
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use switchboard_call::input::{FromModel, ModelFailure};
+use switchboard_call::output::{HistoryTurn, ToModel};
+use switchboard_call::turn::Speaker;
+use switchboard_wire::openai::{
+    APPEND_PREFIX, APPEND_SUFFIX, ClientEvent, ClientMessage, HandshakeRefusal, Item, ResponseConfig, Role,
+    ToolChoice, ToolMode,
+};
+use switchboard_wire::websocket::Message;
+
+use crate::model::{ModelEvent, ModelFormats};
+use crate::socket::{SocketError, SocketLimits, WebSocket, dial};
+use names::Names;
+pub use session::OpenAiSetup;
+
+/// Longest piece of a delta that is played at once: a multiple of 480 bytes of G.711 (640 base64 characters, 60 ms).
+const PIECE_MS: u64 = 240;
+
+/// One open session.
+#[derive(Debug)]
+pub struct OpenAiRealtime {
+    socket: WebSocket,
+    setup: OpenAiSetup,
+    state: State,
+    history: Vec<HistoryTurn>,
+    names: Names,
+    ready: VecDeque<ModelEvent>,
+    replying: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Connected; the vendor has not greeted yet.
+    Connected,
+    /// Our one configuration is on its way. All or nothing.
+    Configuring,
+    Ready,
+    Failed,
+}
+
+impl OpenAiRealtime {
+    /// Connects the call's `session`th model session. Refusals of key and model come later, as events.
+    ///
+    /// # Errors
+    /// No connection, or no upgrade.
+    pub async fn open(setup: OpenAiSetup, history: Vec<HistoryTurn>, session: u32) -> Result<Self, ModelFailure> {
+        let authorization = format!("Bearer {}", setup.api_key.expose());
+        let headers = [("Authorization", authorization.as_str())];
+        let socket = dial(&setup.url, &headers, SocketLimits::MODEL);
+        let socket = match tokio::time::timeout(setup.connect_time_max, socket).await {
+            Ok(Ok(socket)) => socket,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "cannot connect to the voice model");
+                return Err(ModelFailure::Disconnected);
+            }
+            Err(_) => return Err(ModelFailure::Stalled),
+        };
+        Ok(Self {
+            socket,
+            setup,
+            state: State::Connected,
+            history,
+            names: Names::new(session),
+            ready: VecDeque::new(),
+            replying: false,
+        })
+    }
+
+    /// The next event. Cancel-safe.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<ModelEvent> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Poll::Ready(event);
+            }
+            if self.state == State::Failed {
+                return Poll::Pending;
+            }
+            match ready!(self.socket.poll_next(context)) {
+                Ok(Message::Text(text)) => self.on_message(text.into_bytes()),
+                Ok(Message::Close { code, reason }) => self.on_close(code, reason.as_str()),
+                Ok(_) => {}
+                Err(error) => self.on_broken(&error),
+            }
+        }
+    }
+
+    fn on_close(&mut self, code: Option<u16>, reason: &str) {
+        let code = code.unwrap_or(1005);
+        let failure = match (code, HandshakeRefusal::from_close(code, reason)) {
+            (_, Some(_)) => ModelFailure::Refused,
+            (1001, None) => ModelFailure::SessionExpired,
+            (3000..=4999, None) => ModelFailure::Refused,
+            _ => ModelFailure::Disconnected,
+        };
+        tracing::warn!(code, ?failure, "the voice model closed its session");
+        self.fail(failure);
+    }
+
+    fn on_broken(&mut self, error: &SocketError) {
+        tracing::warn!(%error, "lost the voice model");
+        self.fail(match error {
+            SocketError::Protocol(_) => ModelFailure::Protocol,
+            SocketError::Broken(_) => ModelFailure::Disconnected,
+            SocketError::Stuck => ModelFailure::Stalled,
+        });
+    }
+
+    fn fail(&mut self, failure: ModelFailure) {
+        if self.state != State::Failed {
+            self.state = State::Failed;
+            self.emit(FromModel::Failed(failure));
+        }
+    }
+
+    fn emit(&mut self, event: FromModel) {
+        self.ready.push_back(ModelEvent::Event(event));
+    }
+
+    /// What this model is asked to do, in the vendor's words.
+    pub fn send(&mut self, command: ToModel) {
+        match command {
+            ToModel::Open { .. } | ToModel::Audio(_) => {}
+            ToModel::Silence(span) => self.send_silence(span.millis()),
+            ToModel::Text(words) => self.send_words(words.expose()),
+            ToModel::Remember(turn) => self.remember(&turn),
+            ToModel::Digit(digit) => self.send_words(&format!("[The caller pressed {digit} on the keypad.]")),
+            ToModel::CommitTurn => self.send_event(ClientEvent::InputAudioBufferCommit),
+            ToModel::ClearTurn => self.send_event(ClientEvent::InputAudioBufferClear),
+            ToModel::Reply { instructions } => {
+                let instructions = instructions.map(|words| self.setup.with_instructions(words.expose()));
+                self.create_response(ResponseConfig { instructions, ..ResponseConfig::default() });
+            }
+            ToModel::Say { words, language } => {
+                let instructions = Some(self.setup.say_exactly(words.expose(), language.as_str()));
+                let tool_choice = Some(ToolChoice::Mode(ToolMode::None));
+                self.create_response(ResponseConfig { instructions, tool_choice, ..ResponseConfig::default() });
+            }
+            ToModel::CancelReply => self.send_event(ClientEvent::ResponseCancel { response_id: None }),
+            ToModel::Truncate { item, heard } => {
+                if let Some((item_id, audio_end_ms)) = self.names.truncation(item, heard.millis()) {
+                    self.send_event(ClientEvent::ConversationItemTruncate { item_id, content_index: 0, audio_end_ms });
+                }
+            }
+            ToModel::Delete { item } => {
+                if let Some(item_id) = self.names.item_name(item) {
+                    self.send_event(ClientEvent::ConversationItemDelete { item_id });
+                }
+            }
+            ToModel::ToolResult { call, output } => {
+                if let Some(call_id) = self.names.tool_name(call) {
+                    let item = Item::tool_result(call_id, output.expose());
+                    self.send_event(ClientEvent::ConversationItemCreate { item, previous_item_id: None });
+                }
+            }
+            ToModel::Close => self.socket.send_close(1000, ""),
+        }
+    }
+
+    /// One response at a time: the core waits for `response.done`, so a second one here would be our error.
+    fn create_response(&mut self, response: ResponseConfig) {
+        self.replying = true;
+        let is_plain = response == ResponseConfig::default();
+        let response = (!is_plain).then(|| Box::new(response));
+        self.send_event(ClientEvent::ResponseCreate { response });
+    }
+
+    /// The caller's audio as base64 text in the session's input format.
+    pub fn send_audio(&mut self, base64: &[u8]) {
+        if self.state == State::Ready {
+            self.socket.send_parts(&[APPEND_PREFIX, base64, APPEND_SUFFIX]);
+        }
+    }
+
+    fn send_silence(&mut self, ms: u64) {
+        let silence = STANDARD.encode(self.setup.formats.input.silence(ms));
+        self.send_audio(silence.as_bytes());
+    }
+
+    /// Typed words become an item of our own id, so that the core can delete it like a spoken turn.
+    fn send_words(&mut self, words: &str) {
+        let (item_id, item) = self.names.new_typed_item();
+        let mut message = Item::input_text(Role::User, words);
+        message.set_id(item_id);
+        self.send_event(ClientEvent::ConversationItemCreate { item: message, previous_item_id: None });
+        self.emit(FromModel::TurnCommitted { item, typed: true });
+        self.emit(FromModel::CallerWords(switchboard_call::input::CallerWords {
+            item,
+            words: words.into(),
+            is_final: true,
+            language: None,
+            confidence_percent: None,
+        }));
+    }
+
+    fn replay_history(&mut self) {
+        for turn in std::mem::take(&mut self.history) {
+            self.remember(&turn);
+        }
+    }
+
+    fn remember(&mut self, turn: &HistoryTurn) {
+            let item = match turn.speaker {
+                Speaker::Agent => Item::replayed_reply(turn.words.expose()),
+                Speaker::Caller => Item::input_text(Role::User, turn.words.expose()),
+                Speaker::Human | Speaker::System => Item::input_text(Role::System, turn.words.expose()),
+            };
+            self.send_event(ClientEvent::ConversationItemCreate { item, previous_item_id: None });
+    }
+
+    fn send_event(&mut self, event: ClientEvent) {
+        let message = ClientMessage::from(event);
+        debug_assert!(message.check().is_ok(), "we send only what the vendor takes: {:?}", message.check());
+        self.socket.send_text(&message.to_json());
+    }
+
+    /// Pushes out what the vendor takes now.
+    pub async fn flush(&mut self) {
+        if let Err(error) = self.socket.flush().await {
+            self.on_broken(&error);
+        }
+    }
+
+    /// When the vendor must have read something.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.socket.deadline()
+    }
+
+    /// The formats this session was opened with.
+    pub fn formats(&self) -> ModelFormats {
+        self.setup.formats
+    }
+}

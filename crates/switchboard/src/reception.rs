@@ -1,0 +1,205 @@
+//! The front door: which agent answers, whether there is a permit, and the start of the call's drive with its model
+//! opened early. Channels come here with a leg; they leave with a way to the call.
+
+mod agent_models;
+mod business;
+mod call_settings;
+
+use std::sync::Arc;
+
+use switchboard_store::{
+    Actor, CallId, Channel, Direction, JournalWrite, NewCall, PhoneNumber, Purpose, Store, StoreError, TenantId,
+    TenantScope, TenantStore, Timestamp,
+};
+
+use crate::admission::{Admission, Permit};
+use crate::calls_live::LiveCalls;
+use crate::config::{AgentDefinition, Settings};
+use crate::drive::{Drive, DriveHandle, DriveSetup, Transferrer};
+use crate::journal::{CallJournal, Journal};
+use crate::leg::Leg;
+use crate::tool_runner::ToolRunner;
+use crate::desk::{Assurance, Caller, Desk};
+use crate::tools::{Confirmation, ToolContext, Toolbox};
+pub(crate) use agent_models::local_programs;
+pub use business::Business;
+pub use call_settings::LegKind;
+use call_settings::call_settings;
+
+/// What every call needs. Cheap to clone.
+#[derive(Clone)]
+pub struct Reception {
+    /// Settings of the installation.
+    pub settings: Arc<Settings>,
+    /// Where everything is kept.
+    pub store: Store,
+    /// The way into it for live calls.
+    pub journal: Journal,
+    /// Permits.
+    pub admission: Admission,
+    /// Calls of this process.
+    pub live: LiveCalls,
+    /// Phrases of ours, synthesised once.
+    pub phrases: Arc<crate::phrases::PhraseCache>,
+}
+
+/// An agent that can answer: its definition, its business and what the definition's version is.
+#[derive(Clone)]
+pub struct ReadyAgent {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// What it is and does.
+    pub definition: Arc<AgentDefinition>,
+    /// The stored version.
+    pub version: i64,
+    /// What the business sells, and when.
+    pub business: Arc<Business>,
+    /// What it may do.
+    pub toolbox: Arc<Toolbox>,
+}
+
+/// A call about to start.
+pub struct Offer {
+    /// Who answers.
+    pub agent: ReadyAgent,
+    /// Its id: the row may be stored already.
+    pub call: CallId,
+    /// When it was offered.
+    pub offered_at: Timestamp,
+    /// The caller's leg.
+    pub leg: Leg,
+    /// What kind of leg it is.
+    pub kind: LegKind,
+    /// The caller's number, as the carrier says: a hint, not an identity.
+    pub caller: Option<PhoneNumber>,
+    /// Moves the caller to a human.
+    pub transferrer: Arc<dyn Transferrer>,
+    /// The right to hold the call.
+    pub permit: Permit,
+}
+
+/// Why an agent cannot answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceptionError {
+    /// The tenant has no agent of this name.
+    #[error("there is no such agent")]
+    NoAgent,
+    /// What is stored of it cannot be read.
+    #[error("the agent's stored definition cannot be used: {0}")]
+    Unusable(String),
+    /// The database cannot be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ReadyAgent {
+    /// What its tools know of one call. A caller's number is a hint: it gives no assurance beyond itself.
+    fn tool_context(&self, reception: &Reception, call: CallId, caller: Option<PhoneNumber>) -> ToolContext {
+        let rows = reception.store.tenant(TenantScope::new(self.tenant, Actor::Agent(call), Purpose::Call));
+        let caller = Caller { phone: caller, assurance: Assurance::None };
+        let mut context = ToolContext::new(Desk::new(rows, self.definition.time_zone, caller), call);
+        context.confirmation = Confirmation::ByAgent;
+        context
+    }
+}
+
+impl Reception {
+    /// The rows of one tenant, for answering a call.
+    pub fn rows(&self, tenant: TenantId) -> TenantStore {
+        self.store.tenant(TenantScope::new(tenant, Actor::System, Purpose::Call))
+    }
+
+    /// The agent of this name, ready to answer.
+    ///
+    /// # Errors
+    /// No such agent, one that cannot be read, or no database.
+    pub async fn agent(&self, tenant: TenantId, name: &str) -> Result<ReadyAgent, ReceptionError> {
+        let rows = self.rows(tenant);
+        let stored = rows.agent(name).await?.ok_or(ReceptionError::NoAgent)?;
+        let definition: AgentDefinition =
+            serde_json::from_value(stored.definition).map_err(|error| ReceptionError::Unusable(error.to_string()))?;
+        let toolbox = Toolbox::for_agent(&definition.tools).map_err(|error| ReceptionError::Unusable(error.to_string()))?;
+        let business = Business::load(&rows).await?;
+        Ok(ReadyAgent {
+            tenant,
+            definition: Arc::new(definition),
+            version: stored.version,
+            business: Arc::new(business),
+            toolbox: Arc::new(toolbox),
+        })
+    }
+
+    /// A permit for one more call of this agent's tenant, or None at its limit.
+    pub fn admit(&self, agent: &ReadyAgent) -> Option<Permit> {
+        let limits = self.settings.calls.with(&agent.definition.limits);
+        self.admission.admit(agent.tenant, limits.concurrent_max)
+    }
+
+    /// The row of a call that was just offered.
+    pub fn offered_row(agent: &ReadyAgent, call: CallId, channel: Channel, offered_at: Timestamp) -> NewCall {
+        NewCall {
+            id: call,
+            carrier_call_id: None,
+            agent_name: agent.definition.name.clone(),
+            agent_version: Some(agent.version),
+            channel,
+            direction: Direction::Inbound,
+            number: None,
+            caller_number: None,
+            contact_id: None,
+            conversation_id: None,
+            location: None,
+            offered_at,
+        }
+    }
+
+    /// Hands the row of an offered call to the journal.
+    pub fn store_offered(&self, tenant: TenantId, row: NewCall) {
+        self.journal.write(tenant, JournalWrite::CallOffered(row));
+    }
+
+    /// Starts the call: from here its drive owns it, and its model is already being opened.
+    pub fn start(&self, offer: Offer) -> DriveHandle {
+        let format = offer.leg.format();
+        let models = agent_models::choices(&self.settings, &offer.agent, format, offer.kind);
+        let settings = call_settings(&self.settings, &offer.agent, offer.kind, &models, &self.phrases);
+        let journal = CallJournal::new(
+            self.journal.clone(),
+            offer.agent.tenant,
+            offer.call,
+            offer.offered_at,
+            models.descriptions(),
+        );
+        let context = offer.agent.tool_context(self, offer.call, offer.caller);
+        let setup = DriveSetup {
+            settings,
+            leg: offer.leg,
+            models: Arc::new(models),
+            transferrer: offer.transferrer,
+            tools: ToolRunner::new(Arc::clone(&offer.agent.toolbox), context),
+            journal,
+            phrases: self.phrases.of(&offer.agent.definition, format),
+            permit: offer.permit,
+        };
+        let (drive, handle) = Drive::new(setup);
+        self.live.insert(offer.call, handle.clone());
+        let (live, call) = (self.live.clone(), offer.call);
+        tokio::spawn(async move {
+            let _ended = RemoveAtEnd { live, call };
+            drive.run().await;
+        });
+        handle
+    }
+}
+
+/// Takes the call out of the list on every path, a panic included.
+struct RemoveAtEnd {
+    live: LiveCalls,
+    call: CallId,
+}
+
+impl Drop for RemoveAtEnd {
+    fn drop(&mut self) {
+        self.live.remove(self.call);
+    }
+}

@@ -1,0 +1,223 @@
+//! Which voice models an agent has, in order, and how each is opened.
+
+use std::time::Duration;
+
+use switchboard_call::input::ModelFailure;
+use switchboard_call::output::{HistoryTurn, ToModel};
+use switchboard_media::frame::AudioFormat;
+use switchboard_media::speech::SpeechDetectorSettings;
+use switchboard_store::{Practitioner, Service};
+use switchboard_wire::openai::{Target, Tool, realtime_url};
+
+use super::call_settings::core_language;
+use super::{Business, LegKind, ReadyAgent};
+use crate::config::agent::ModelChoice;
+use crate::config::{Secret, Settings};
+use crate::drive::ModelOpener;
+use crate::journal::ModelDescription;
+use crate::model::{Model, ModelFormats};
+use crate::models::local::{
+    LocalAgent, LocalModel, LocalPractitioner, LocalPrograms, LocalService, LocalSetup, RecogniserProgram,
+    SynthesiserProgram,
+};
+use crate::models::openai_realtime::{OpenAiRealtime, OpenAiSetup};
+
+/// The models of one call.
+pub(super) struct AgentModels {
+    choices: Vec<Choice>,
+    format: AudioFormat,
+}
+
+enum Choice {
+    OpenAi(Box<OpenAiSetup>),
+    Local(Box<LocalSetup>),
+    /// Configured, but without a key: opening it fails at once, which is a handoff and not a silence.
+    NoKey,
+}
+
+/// The agent's choices for a leg of this format. There is always at least one.
+pub(super) fn choices(settings: &Settings, agent: &ReadyAgent, format: AudioFormat, kind: LegKind) -> AgentModels {
+    let definition = &agent.definition;
+    let configured = std::iter::once(definition.model).chain(definition.next_models.iter().copied());
+    let choices = configured.map(|choice| resolve(settings, agent, format, kind, choice)).collect();
+    AgentModels { choices, format }
+}
+
+fn resolve(settings: &Settings, agent: &ReadyAgent, format: AudioFormat, kind: LegKind, choice: ModelChoice) -> Choice {
+    let key = settings.openai.api_key.clone();
+    match (choice, key) {
+        (ModelChoice::OpenaiRealtime | ModelChoice::Auto, Some(key)) => {
+            openai(settings, agent, format, key).map_or(Choice::NoKey, |setup| Choice::OpenAi(Box::new(setup)))
+        }
+        (ModelChoice::OpenaiRealtime, None) => Choice::NoKey,
+        (ModelChoice::Local, _) | (ModelChoice::Auto, None) => {
+            Choice::Local(Box::new(local(settings, agent, format, kind)))
+        }
+    }
+}
+
+fn openai(settings: &Settings, agent: &ReadyAgent, format: AudioFormat, api_key: Secret) -> Option<OpenAiSetup> {
+    let definition = &agent.definition;
+    let model = definition.realtime_model.clone().unwrap_or_else(|| settings.openai.realtime_model.clone());
+    let base = settings.openai.base_url.as_str();
+    let url = realtime_url(base, &Target::Model(model.clone())).ok()?;
+    let transcription = settings.openai.transcription_model.clone();
+    let facts = agent.business.facts(definition.time_zone, chrono::Utc::now());
+    let detection = &definition.turn_detection;
+    Some(OpenAiSetup {
+        url,
+        api_key,
+        voice: definition.voice.clone(),
+        instructions: format!("{}\n\n{facts}", definition.instructions),
+        tools: agent.toolbox.definitions().into_iter().map(wire_tool).collect(),
+        formats: ModelFormats { input: format, output: format },
+        languages: definition.languages.iter().map(|language| language.code().to_owned()).collect(),
+        threshold: detection.threshold,
+        prefix_padding_ms: detection.prefix_padding_ms,
+        silence_ms: detection.silence_ms,
+        connect_time_max: Duration::from_millis(settings.openai.connect_ms_max),
+        prices: settings.prices.of(&model),
+        transcription_prices: settings.prices.of(&transcription),
+        transcription_model: Some(transcription).filter(|model| !model.is_empty()),
+        model,
+    })
+}
+
+/// The offline model of a business: what it may say is what the catalogue says.
+fn local(settings: &Settings, agent: &ReadyAgent, format: AudioFormat, kind: LegKind) -> LocalSetup {
+    let definition = &agent.definition;
+    let business = &agent.business;
+    let detection = &definition.turn_detection;
+    LocalSetup {
+        formats: ModelFormats { input: format, output: format },
+        languages: definition.languages.iter().map(|language| core_language(*language)).collect(),
+        agent: LocalAgent {
+            name: definition.persona.clone(),
+            business: definition.display_name.clone(),
+            greeting: definition.greeting.words(definition.first_language()),
+            services: business.services.iter().map(local_service).collect(),
+            practitioners: business.practitioners.iter().map(|person| local_practitioner(business, person)).collect(),
+            opening: business.opening_sentence(),
+            tools: definition.tools.clone(),
+            zone: definition.time_zone,
+            today: None,
+            telephone: kind == LegKind::Carrier,
+        },
+        programs: local_programs(settings),
+        detector: SpeechDetectorSettings {
+            threshold: detection.threshold,
+            silence_ms: u64::from(detection.silence_ms),
+            prefix_padding_ms: u64::from(detection.prefix_padding_ms),
+            ..SpeechDetectorSettings::default()
+        },
+    }
+}
+
+fn local_service(service: &Service) -> LocalService {
+    LocalService {
+        name: service.name.clone(),
+        synonyms: service.synonyms.clone(),
+        minutes: u32::try_from(service.duration_minutes).unwrap_or(0),
+        price_micros: u64::try_from(service.price_micros.0).ok().filter(|price| *price > 0),
+    }
+}
+
+fn local_practitioner(business: &Business, person: &Practitioner) -> LocalPractitioner {
+    let performed = business.services.iter().filter(|service| person.services.contains(&service.id));
+    LocalPractitioner { name: person.name.clone(), services: performed.map(|service| service.name.clone()).collect() }
+}
+
+/// The programs of the settings; the default names mean the default programs.
+pub(crate) fn local_programs(settings: &Settings) -> LocalPrograms {
+    let speech = &settings.speech;
+    let named = |program: &str, args: &[&str]| (program.into(), args.iter().map(|arg| (*arg).to_owned()).collect());
+    let synthesiser = if speech.synthesizer == "espeak-ng" {
+        SynthesiserProgram::EspeakNg
+    } else {
+        let (program, args) = named(&speech.synthesizer, &["{language}"]);
+        SynthesiserProgram::Command { program, args }
+    };
+    let recogniser = if speech.recognizer == "pocketsphinx" {
+        RecogniserProgram::Pocketsphinx
+    } else {
+        let (program, args) = named(&speech.recognizer, &["{wav}"]);
+        RecogniserProgram::Command { program, args }
+    };
+    LocalPrograms { synthesiser, recogniser }
+}
+
+fn wire_tool(tool: crate::tools::ToolDefinition) -> Tool {
+    Tool::Function {
+        name: tool.name.to_owned(),
+        description: Some(tool.description.to_owned()),
+        parameters: Some(tool.parameters),
+    }
+}
+
+impl AgentModels {
+    /// How many choices there are.
+    pub(super) fn count(&self) -> u32 {
+        u32::try_from(self.choices.len()).unwrap_or(1)
+    }
+
+    /// The format of the leg they were chosen for.
+    pub(super) fn format(&self) -> AudioFormat {
+        self.format
+    }
+
+    /// Whether the first choice hands in the caller's words.
+    pub(super) fn has_words(&self) -> bool {
+        match self.choices.first() {
+            Some(Choice::OpenAi(setup)) => setup.transcription_model.is_some(),
+            _ => true,
+        }
+    }
+
+    /// What the lists call them.
+    pub(super) fn descriptions(&self) -> Vec<ModelDescription> {
+        let format = self.format.to_string();
+        let describe = |provider: &str, model: &str, voice: &str| ModelDescription {
+            provider: provider.to_owned(),
+            model: model.to_owned(),
+            voice: voice.to_owned(),
+            format: format.clone(),
+        };
+        self.choices
+            .iter()
+            .map(|choice| match choice {
+                Choice::OpenAi(setup) => describe("openai", &setup.model, &setup.voice),
+                Choice::Local(_) => describe("local", "local", "espeak-ng"),
+                Choice::NoKey => describe("openai", "none", ""),
+            })
+            .collect()
+    }
+}
+
+impl ModelOpener for AgentModels {
+    fn open(&self, choice: u32, session: u32, history: Vec<HistoryTurn>) -> Model {
+        let choice = usize::try_from(choice).ok().and_then(|choice| self.choices.get(choice));
+        match choice {
+            Some(Choice::OpenAi(setup)) => {
+                let setup = (**setup).clone();
+                Model::opening(async move {
+                    let opened = OpenAiRealtime::open(setup, history, session).await?;
+                    Ok(Model::OpenAi(Box::new(opened)))
+                })
+            }
+            Some(Choice::Local(setup)) => {
+                let setup = (**setup).clone();
+                Model::opening(async move {
+                    let mut model = LocalModel::start(setup).await;
+                    if !history.is_empty() {
+                        model.send(ToModel::Open { choice: 0, history });
+                    }
+                    Ok(Model::Local(Box::new(model)))
+                })
+            }
+            Some(Choice::NoKey) | None => {
+                tracing::error!("an agent's model needs openai.api_key, which is not set");
+                Model::opening(std::future::ready(Err(ModelFailure::Refused)))
+            }
+        }
+    }
+}

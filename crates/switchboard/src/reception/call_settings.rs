@@ -1,0 +1,99 @@
+//! An agent's definition and the installation's settings as what decisions depend on.
+
+use switchboard_call::input::TurnTaking;
+use switchboard_call::{
+    CallSettings, ConsentPolicy, Greeting, Language, Limits, PlaybackReport, Sentences, Span,
+};
+
+use super::ReadyAgent;
+use super::agent_models::AgentModels;
+use crate::config::Settings;
+use crate::config::agent::Language as AgentLanguage;
+use crate::phrases::PhraseCache;
+
+/// Clients of the front endpoint play from a buffer of their own, so more may be on its way than at a carrier.
+const CLIENT_BACKLOG: Span = Span::from_millis(1_000);
+
+/// What kind of leg a call has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LegKind {
+    /// A carrier that echoes marks.
+    Carrier,
+    /// A client of the front endpoint.
+    Client,
+}
+
+/// The language of a call's core for one of an agent's.
+pub(super) fn core_language(language: AgentLanguage) -> Language {
+    Language::parse(language.code()).unwrap_or(Language::ENGLISH)
+}
+
+/// What the core of a call is started with.
+pub(super) fn call_settings(
+    settings: &Settings,
+    agent: &ReadyAgent,
+    kind: LegKind,
+    models: &AgentModels,
+    phrases: &PhraseCache,
+) -> CallSettings {
+    let format = models.format();
+    let definition = &agent.definition;
+    let is_client = kind == LegKind::Client;
+    let speaks_first = !is_client || definition.greeting.realtime;
+    let language = definition.first_language();
+    let text = definition.greeting.text.in_language(language).unwrap_or_default();
+    let greeting = Greeting { words: text.into(), language: core_language(language) };
+    CallSettings {
+        limits: limits(settings, agent, kind, speaks_first),
+        playback: if is_client { PlaybackReport::Player } else { PlaybackReport::Marks },
+        turn_taking: TurnTaking { replies_to_text: !is_client, ..TurnTaking::default() },
+        greeting: speaks_first.then_some(greeting),
+        consent: consent(agent, speaks_first),
+        sentences: definition.languages.iter().map(|language| sentences(agent, *language)).collect(),
+        models: models.count(),
+        has_words: models.has_words(),
+        filler_length: phrases.filler_length(definition, format),
+    }
+}
+
+fn limits(settings: &Settings, agent: &ReadyAgent, kind: LegKind, speaks_first: bool) -> Limits {
+    let calls = settings.calls.with(&agent.definition.limits);
+    let ms = Span::from_millis;
+    Limits {
+        handshake: ms(calls.handshake_ms),
+        // A client that decides when somebody speaks is not nudged.
+        silence_nudge: if speaks_first { ms(calls.silence_nudge_ms) } else { Span::ZERO },
+        silence_handoff: ms(calls.silence_handoff_ms),
+        length_max: Span::from_secs(calls.length_max_s),
+        length_warning: Span::from_secs(calls.length_warning_s),
+        dead_air: ms(calls.dead_air_ms),
+        backlog_low: if kind == LegKind::Client { CLIENT_BACKLOG } else { ms(settings.limits.backlog_ms_min) },
+        interruption_voice: ms(calls.interruption_ms_max),
+        interruption_words: ms(calls.interruption_words_ms_max),
+        tool_deadline: ms(calls.tool_ms_max),
+        budget_micros: calls.budget_micros,
+        model_session_max: Span::from_secs(settings.openai.session_age_s_max),
+        ..Limits::default()
+    }
+}
+
+/// Words are kept after the disclosure was heard, where the agent discloses; an agent that needs an explicit answer
+/// keeps none until somebody can ask for it.
+fn consent(agent: &ReadyAgent, speaks_first: bool) -> ConsentPolicy {
+    let definition = &agent.definition;
+    let disclosure = definition.greeting.disclosure.in_language(definition.first_language()).unwrap_or_default();
+    if !definition.consent.disclose || !speaks_first {
+        return ConsentPolicy::NotNeeded;
+    }
+    ConsentPolicy::Implied { disclosure: disclosure.into() }
+}
+
+fn sentences(agent: &ReadyAgent, language: AgentLanguage) -> Sentences {
+    let phrases = &agent.definition.phrases;
+    Sentences {
+        language: core_language(language),
+        nudge: phrases.nudge(language).into(),
+        length_warning: phrases.length_warning(language).into(),
+        goodbye: phrases.goodbye(language).into(),
+    }
+}
