@@ -110,6 +110,14 @@ pub(crate) fn meaning(words: &str, language: Option<Language>) -> Meaning {
     }
 }
 
+/// Agreement or no words at all.
+pub(crate) fn asks_nothing(words: &str, language: Option<Language>) -> bool {
+    matches!(
+        meaning(words, language),
+        Meaning::Backchannel | Meaning::Nothing
+    )
+}
+
 fn lexicons(language: Option<Language>) -> &'static [Lexicon] {
     let known = LEXICONS
         .iter()

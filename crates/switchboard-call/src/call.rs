@@ -126,17 +126,20 @@ impl Call {
             FromLeg::Ready => self.on_leg_ready(now),
             FromLeg::Digit(digit) => self.on_digit(now, digit),
             FromLeg::Text(words) => self.on_text(now, words),
-            FromLeg::Remember(turn) => self.ask_model(ToModel::Remember(turn)),
+            FromLeg::Remember(turn) => self.tell_model_or_hold(ToModel::Remember(turn)),
             FromLeg::ReplyRequested { instructions } => self.request_reply(now, instructions),
             FromLeg::ReplyCancelled => self.on_reply_cancelled(now),
-            FromLeg::TurnCommitted => self.command(Command::Model(ToModel::CommitTurn)),
-            FromLeg::TurnCleared => self.command(Command::Model(ToModel::ClearTurn)),
+            FromLeg::TurnCommitted => self.steer_turn(ToModel::CommitTurn),
+            FromLeg::TurnCleared => self.steer_turn(ToModel::ClearTurn),
             FromLeg::TurnTaking(turn_taking) => self.turn_taking = turn_taking,
             FromLeg::Closed(closed) => self.on_leg_closed(now, closed),
         }
     }
 
     fn handle_model(&mut self, now: Moment, input: FromModel) {
+        if self.phase == Phase::HandingOff {
+            return self.hear_out_model(now, input);
+        }
         self.model.on_activity(now, &input);
         match input {
             FromModel::Audio(audio) => self.on_agent_audio(now, audio),
@@ -148,7 +151,7 @@ impl Call {
                 characters,
                 spoken_by,
             } => {
-                self.turns.agent_aligned(now, item, characters, spoken_by);
+                self.turns.agent_aligned(item, characters, spoken_by);
             }
             FromModel::Ready => self.on_model_ready(now),
             FromModel::SpeechStarted => self.on_speech_started(now),
@@ -159,6 +162,23 @@ impl Call {
             FromModel::ToolRequested(request) => self.on_tool_requested(now, request),
             FromModel::ReplyDone(done) => self.on_reply_done(now, &done),
             FromModel::Failed(failure) => self.on_model_failed(now, failure),
+        }
+    }
+
+    /// The model was closed for a handoff: what is still on its way is booked, and decides nothing.
+    fn hear_out_model(&mut self, now: Moment, input: FromModel) {
+        match input {
+            FromModel::Audio(audio) => self.on_agent_audio(now, audio),
+            FromModel::ReplyDone(done) => self.book_cost(now, &done),
+            FromModel::CallerWords(said) if said.is_final => self.book_caller_words(now, &said),
+            _ => {}
+        }
+    }
+
+    /// The client's word on its turn means nothing to a model that hears nothing.
+    fn steer_turn(&mut self, command: ToModel) {
+        if self.phase == Phase::Live && self.model.is_ready() {
+            self.ask_model(command);
         }
     }
 
@@ -191,7 +211,7 @@ impl Call {
 
     fn on_digit(&mut self, now: Moment, digit: char) {
         self.event(now, EventKind::DigitPressed);
-        self.silence.restart();
+        self.on_caller_acted(now);
         if digit == '0' {
             self.hand_off(
                 now,
@@ -202,17 +222,17 @@ impl Call {
             );
         } else if self.phase == Phase::Live {
             self.interrupt(now, StopCause::Explicit);
-            self.command(Command::Model(ToModel::Digit(digit)));
+            self.tell_model_or_hold(ToModel::Digit(digit));
         }
     }
 
     fn on_text(&mut self, now: Moment, words: crate::Words) {
-        self.silence.restart();
+        self.on_caller_acted(now);
         if self.phase == Phase::Live {
             if self.turn_taking.replies_to_text {
                 self.interrupt(now, StopCause::Explicit);
             }
-            self.command(Command::Model(ToModel::Text(words)));
+            self.tell_model_or_hold(ToModel::Text(words));
         }
     }
 

@@ -22,6 +22,7 @@ impl Call {
             Phase::Connecting => self.advance_handshake(now),
             Phase::Live => self.advance_conversation(now),
             Phase::Ending => {
+                self.advance_interruption(now);
                 self.feed(now);
                 self.advance_goodbye(now);
             }
@@ -32,6 +33,7 @@ impl Call {
     fn advance_conversation(&mut self, now: Moment) {
         self.advance_interruption(now);
         self.advance_awaited(now);
+        self.advance_owed_answer(now);
         self.advance_media_gap(now);
         self.advance_tools(now);
         self.feed(now);
@@ -43,11 +45,10 @@ impl Call {
     }
 
     fn advance_playback(&mut self, now: Moment) {
-        let was_audible = self.playback.is_audible();
         self.playback.advance(now);
         self.advance_consent(now);
         self.release_heard();
-        if was_audible && !self.playback.is_audible() {
+        if self.playback.take_ended() {
             self.on_playback_ended(now);
         }
     }
@@ -94,7 +95,7 @@ impl Call {
         if self.phase != Phase::Live {
             return;
         }
-        let owed_since = self.owed_since();
+        let owed_since = self.owed_since(now);
         let limits = &self.settings.limits;
         match self
             .dead_air
@@ -106,15 +107,23 @@ impl Call {
         }
     }
 
-    /// Since when the caller hears nothing although somebody owes an answer.
-    fn owed_since(&self) -> Option<Moment> {
+    /// Since when the caller hears nothing although somebody owes an answer. A spoken turn waits from the end of
+    /// the speech; what we say on our own account (a nudge, a warning) from when it was due.
+    fn owed_since(&mut self, now: Moment) -> Option<Moment> {
         let owes = !self.replies.is_free() || self.tools.is_waiting();
-        if !owes || self.playback.is_audible() || self.floor.is_caller_speaking() {
+        let Some(owing) = self.dead_air.owing_since(now, owes) else {
+            self.floor.on_nothing_owed(self.playback.is_audible());
+            return None;
+        };
+        if self.playback.is_audible() || self.floor.is_caller_speaking() {
             return None;
         }
-        let asked = self.floor.caller_stopped();
-        let heard = self.playback.ended_at();
-        Some(asked.max(heard).unwrap_or(Moment::START))
+        let asked = self.floor.unanswered_since().unwrap_or(owing);
+        Some(
+            self.playback
+                .ended_at()
+                .map_or(asked, |heard| heard.max(asked)),
+        )
     }
 
     fn play_filler(&mut self, now: Moment) {
@@ -163,10 +172,7 @@ impl Call {
 
     fn quiet_since(&self, now: Moment) -> Moment {
         let heard = self.playback.ended_at();
-        heard
-            .max(self.floor.caller_stopped())
-            .unwrap_or(now)
-            .min(now)
+        heard.max(self.floor.caller_acted()).unwrap_or(now).min(now)
     }
 
     /// The earliest moment at which time alone changes something.
@@ -185,6 +191,7 @@ impl Call {
             }
             Phase::Ending => earliest([
                 self.goodbye.map(|goodbye| goodbye.until),
+                self.interruption.wake(limits),
                 self.feeding_wake(),
                 self.playback.wake(),
             ]),
@@ -200,7 +207,7 @@ impl Call {
             self.feeding_wake(),
             self.playback.wake(),
             self.interruption.wake(limits),
-            self.floor.wake(),
+            self.floor.wake(self.model.is_ready()),
             self.tools.wake(),
             self.model.wake(),
             self.stall_at(),

@@ -87,6 +87,21 @@ impl Consent {
         }
     }
 
+    /// Its model is gone before all of it was generated: what comes next from another one is its first audio.
+    /// True when it has to be said again.
+    pub(crate) fn on_lost(&mut self) -> bool {
+        if let State::Said {
+            item,
+            is_generated: false,
+            ..
+        } = &mut self.state
+        {
+            *item = None;
+            return true;
+        }
+        false
+    }
+
     /// The item the disclosure is spoken in, once all of it was generated.
     pub(crate) fn generated_item(&self) -> Option<ItemId> {
         match &self.state {
@@ -107,6 +122,19 @@ impl Consent {
         let disclosure = std::mem::take(disclosure);
         self.state = State::Heard;
         Some(disclosure)
+    }
+
+    /// The model stopped in the middle of it: what was heard of it is not the disclosure. True once.
+    pub(crate) fn on_incomplete(&mut self) -> bool {
+        let is_begun = matches!(
+            self.state,
+            State::Said {
+                item: Some(_),
+                is_generated: false,
+                ..
+            }
+        );
+        is_begun && self.on_cut_if_unheard()
     }
 
     /// A reply was cut before the disclosure was heard to its end. True once.

@@ -12,6 +12,8 @@ pub(crate) enum DeadAirAction {
 
 #[derive(Debug, Default)]
 pub(crate) struct DeadAir {
+    /// Since when something is owed without a break, audible or not.
+    owing: Option<Moment>,
     owed_since: Option<Moment>,
     fillers: u8,
     filled: bool,
@@ -19,6 +21,12 @@ pub(crate) struct DeadAir {
 }
 
 impl DeadAir {
+    /// Since when something is owed, if it is.
+    pub(crate) fn owing_since(&mut self, now: Moment, owes: bool) -> Option<Moment> {
+        self.owing = owes.then(|| self.owing.unwrap_or(now));
+        self.owing
+    }
+
     /// `owed_since` is since when the caller hears nothing although an answer is owed, or None.
     pub(crate) fn advance(
         &mut self,

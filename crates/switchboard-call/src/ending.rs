@@ -69,11 +69,11 @@ impl Call {
             self.ask_leg(ToLeg::Clear);
             self.playback.clear(now);
         }
-        self.book_agent_turn(now, self.playback.is_audible());
-        self.playback.drop_queued();
-        self.forget_wanted();
+        self.drop_playback(now);
+        self.interruption.reset();
+        self.abandon_replies();
         self.command(Command::Transfer(handoff.clone()));
-        self.ask_model(ToModel::Close);
+        self.close_model();
         self.handoff = Some(HandoffUnderWay::new(now, handoff));
     }
 
@@ -154,17 +154,26 @@ impl Call {
         }
     }
 
+    /// Nothing more is said: the turn is what was heard of it.
+    fn drop_playback(&mut self, now: Moment) {
+        if self.consent.on_cut_if_unheard() {
+            self.event(now, EventKind::DisclosureCut);
+        }
+        self.book_agent_turn(now, self.playback.is_audible());
+        self.playback.drop_queued();
+    }
+
     pub(crate) fn end(&mut self, now: Moment, reason: EndReason) {
         if self.phase == Phase::Ended {
             return;
         }
         self.playback.clear(now);
-        self.book_agent_turn(now, self.playback.is_audible());
-        self.playback.drop_queued();
+        self.drop_playback(now);
         self.release_heard();
+        self.abandon_tools(now);
         self.finish_handshake(now, None);
         self.phase = Phase::Ended;
-        self.ask_model(ToModel::Close);
+        self.close_model();
         let end = End::of(reason);
         self.event(now, EventKind::CallEnded(end));
         self.command(Command::End(end));

@@ -1,6 +1,7 @@
 //! Who has the floor: the caller's speech, what a reported interruption does to our reply, and when a turn
 //! of the caller gets its answer.
 
+use crate::backchannel;
 use crate::call::Call;
 use crate::event::EventKind;
 use crate::ids::ItemId;
@@ -11,13 +12,22 @@ use crate::output::{Command, Record, ToLeg, ToModel};
 use crate::phase::Phase;
 use crate::time::{Moment, Span};
 
+/// An answer put off because the caller spoke is given this long after the speech, if no turn came of it.
+const PUT_OFF: Span = Span::from_secs(1);
+
 #[derive(Debug, Default)]
 pub(crate) struct Floor {
     speech_since: Option<Moment>,
+    /// When the present turn of the caller began.
+    turn_started: Option<Moment>,
     /// When the caller last stopped speaking: the start of every latency.
     caller_stopped: Option<Moment>,
-    /// The same, until a reply's first audio has been measured against it.
+    /// When the caller last did anything: spoke, typed, pressed a key.
+    caller_acted: Option<Moment>,
+    /// The end of a turn that deserves a reply, until its first audio has been measured against it.
     unanswered_since: Option<Moment>,
+    /// Something was to be answered while the caller spoke: the end of that speech gets the answer.
+    owes_answer: bool,
     last_audio: Option<Moment>,
     proposed_at: Option<Moment>,
     awaited: Option<AwaitedWords>,
@@ -34,8 +44,29 @@ impl Floor {
         self.awaited.is_some()
     }
 
-    pub(crate) fn caller_stopped(&self) -> Option<Moment> {
-        self.caller_stopped
+    pub(crate) fn caller_acted(&self) -> Option<Moment> {
+        self.caller_acted
+    }
+
+    pub(crate) fn unanswered_since(&self) -> Option<Moment> {
+        self.unanswered_since
+    }
+
+    /// Nothing more comes for the last turn: a later sound is no answer to it.
+    pub(crate) fn on_nothing_owed(&mut self, is_audible: bool) {
+        if !is_audible {
+            self.unanswered_since = None;
+        }
+    }
+
+    pub(crate) fn owe_answer(&mut self) {
+        self.owes_answer = true;
+    }
+
+    /// When an answer that was put off is due.
+    fn put_off_until(&self) -> Option<Moment> {
+        let waits = self.owes_answer && self.speech_since.is_none() && self.awaited.is_none();
+        waits.then(|| self.caller_stopped.unwrap_or(Moment::START) + PUT_OFF)
     }
 
     /// From the end of the caller's turn to now, once per turn.
@@ -43,12 +74,15 @@ impl Floor {
         self.unanswered_since.take().map(|since| now.since(since))
     }
 
-    pub(crate) fn wake(&self) -> Option<Moment> {
+    /// A gap in the media matters only to a model that hears.
+    pub(crate) fn wake(&self, model_hears: bool) -> Option<Moment> {
         let gap = self
             .speech_since
             .and(self.last_audio)
+            .filter(|_| model_hears)
             .map(|last| last + limits::MEDIA_GAP);
-        [gap, self.awaited.map(|awaited| awaited.until)]
+        let awaited = self.awaited.map(|awaited| awaited.until);
+        [gap, awaited, self.put_off_until()]
             .into_iter()
             .flatten()
             .min()
@@ -78,18 +112,28 @@ impl Call {
     pub(crate) fn on_speech_started(&mut self, now: Moment) {
         self.event(now, EventKind::CallerSpeechStarted);
         self.floor.speech_since = Some(now);
-        self.silence.restart();
+        self.floor.turn_started = Some(now);
+        let is_nudging = self.silence.is_nudging();
+        self.on_caller_acted(now);
         let audible = self.playback.is_audible();
         if audible && self.turn_taking.speech_interrupts {
             self.floor.proposed_at = Some(now);
             self.interruption.propose(now, self.playback.unheard(now));
             self.event(now, EventKind::InterruptionProposed);
-        } else if !audible {
-            if self.replies.is_silent_answer() && self.turn_taking.speech_interrupts {
+        } else {
+            let is_premature =
+                self.replies.is_silent_answer() || (is_nudging && self.replies.is_silent());
+            if !audible && is_premature && self.turn_taking.speech_interrupts {
                 self.cancel_reply();
             }
             self.tell_leg_speech_started();
         }
+    }
+
+    /// The caller is there.
+    pub(crate) fn on_caller_acted(&mut self, now: Moment) {
+        self.floor.caller_acted = Some(now);
+        self.silence.restart();
     }
 
     fn tell_leg_speech_started(&mut self) {
@@ -106,8 +150,7 @@ impl Call {
             .take()
             .map_or(Span::ZERO, |since| now.since(since));
         self.floor.caller_stopped = Some(now);
-        self.floor.unanswered_since = Some(now);
-        self.silence.restart();
+        self.on_caller_acted(now);
         if std::mem::take(&mut self.floor.leg_told) {
             self.ask_leg(ToLeg::SpeechStopped);
         }
@@ -117,31 +160,33 @@ impl Call {
 
     pub(crate) fn on_turn_committed(&mut self, now: Moment, item: ItemId, typed: bool) {
         self.event(now, EventKind::CallerTurnCommitted);
-        let ended = self.floor.caller_stopped.unwrap_or(now);
-        self.turns.caller_committed(item, ended, now);
         if typed {
-            self.floor.unanswered_since = Some(now);
+            self.turns.caller_committed(item, now, (now, now));
             if self.turn_taking.replies_to_text {
-                self.answer_turn(now);
+                self.answer_turn(now, now);
             }
             return;
         }
+        let ended = self.floor.caller_stopped.unwrap_or(now);
+        let started = self.floor.turn_started.take().unwrap_or(ended).min(ended);
+        self.turns.caller_committed(item, now, (started, ended));
         let verdict = self.interruption.on_committed(now);
         self.apply(now, verdict);
         if self.interruption.is_certain() {
-            self.apply(now, Some(Verdict::Confirm));
             self.interruption.reset();
         }
         if self.interruption.is_open() {
             let until = now + self.settings.limits.interruption_words;
             self.floor.awaited = Some(AwaitedWords { item, until });
         } else if self.turn_taking.replies_to_speech {
-            self.answer_turn(now);
+            self.answer_turn(now, ended);
         }
     }
 
     /// The turn is the caller's and deserves a reply. Our own turn before it is closed.
-    fn answer_turn(&mut self, now: Moment) {
+    fn answer_turn(&mut self, now: Moment, ended: Moment) {
+        self.floor.owes_answer = false;
+        self.floor.unanswered_since = Some(ended);
         if !self.playback.is_audible() {
             self.book_agent_turn(now, false);
             self.turns.close_agent_turn();
@@ -150,22 +195,47 @@ impl Call {
     }
 
     pub(crate) fn on_caller_words(&mut self, now: Moment, said: &CallerWords) {
-        let words = said.words.expose();
-        let verdict = self
-            .interruption
-            .on_words(now, words, said.language, said.is_final);
-        self.apply(now, verdict);
-        if !said.is_final {
-            return;
-        }
         let awaited = self
             .floor
             .awaited
             .is_some_and(|awaited| awaited.item == said.item);
-        let is_backchannel = matches!(
+        let is_backchannel = self.weigh_words(now, said, awaited);
+        if !said.is_final {
+            return;
+        }
+        // A backchannel is heard, and is no turn.
+        if !(awaited && is_backchannel) {
+            self.book_caller_words(now, said);
+        }
+        if awaited {
+            self.floor.awaited = None;
+            self.settle(now, said.item, is_backchannel);
+        }
+    }
+
+    /// What the words do to an interruption under way. True when they ask for nothing.
+    fn weigh_words(&mut self, now: Moment, said: &CallerWords, awaited: bool) -> bool {
+        let words = said.words.expose();
+        let reported = self.interruption.reported();
+        let is_earlier = self
+            .turns
+            .committed_at(said.item)
+            .is_some_and(|committed| committed < reported);
+        // Words about an earlier turn say nothing about the sound that is weighed now, unless they ask to stop.
+        if is_earlier && (!awaited || backchannel::asks_nothing(words, said.language)) {
+            return awaited;
+        }
+        let verdict = self
+            .interruption
+            .on_words(now, words, said.language, said.is_final);
+        self.apply(now, verdict);
+        matches!(
             verdict,
             Some(Verdict::Hold(HoldCause::Backchannel | HoldCause::NoWords) | Verdict::Resume(_))
-        );
+        )
+    }
+
+    pub(crate) fn book_caller_words(&mut self, now: Moment, said: &CallerWords) {
         if let Some(record) = self.turns.caller_words(said) {
             let seq = record.seq;
             self.keep(Record::Turn(record));
@@ -180,27 +250,57 @@ impl Call {
                 },
             );
         }
-        if awaited {
-            self.floor.awaited = None;
-            self.settle(now, said.item, is_backchannel);
-        }
     }
 
     /// What becomes of a turn said over our reply, now that its meaning is known.
     fn settle(&mut self, now: Moment, item: ItemId, is_backchannel: bool) {
         if is_backchannel {
             self.ask_model(ToModel::Delete { item });
+            let committed = self.turns.committed_at(item).unwrap_or(now);
             self.turns.caller_deleted(item);
-            self.interruption.reset();
+            // A sound reported since then is still being weighed.
+            if committed >= self.interruption.reported() {
+                self.interruption.reset();
+            }
             return;
         }
         if self.interruption.is_open() {
             self.apply(now, Some(Verdict::Confirm));
             self.interruption.reset();
         }
-        if self.turn_taking.replies_to_speech {
-            self.answer_turn(now);
+        if !self.turn_taking.replies_to_speech {
+            return;
         }
+        // Whoever goes on speaking is answered once, at the end.
+        if self.floor.is_caller_speaking() {
+            self.floor.owe_answer();
+        } else {
+            self.answer_turn(now, self.floor.caller_stopped.unwrap_or(now));
+        }
+    }
+
+    /// What was put off while the caller spoke is answered, if the speech was no turn of its own.
+    pub(crate) fn advance_owed_answer(&mut self, now: Moment) {
+        if self.floor.put_off_until().is_some_and(|until| now >= until) {
+            self.answer_turn(now, now);
+        }
+    }
+
+    /// The model's detector is gone with its session: what it had begun to report never ends.
+    pub(crate) fn on_detector_lost(&mut self, now: Moment) {
+        if self.floor.speech_since.take().is_some() {
+            self.floor.caller_stopped = Some(now);
+            self.on_caller_acted(now);
+        }
+        if std::mem::take(&mut self.floor.leg_told) {
+            self.ask_leg(ToLeg::SpeechStopped);
+        }
+        let is_let_pass = self.interruption.is_held() && self.playback.is_audible();
+        if self.floor.awaited.take().is_some() && !is_let_pass {
+            self.floor.owes_answer = true;
+        }
+        self.floor.proposed_at = None;
+        self.interruption.reset();
     }
 
     /// No words came in time: over a reply that still plays it was nothing, after its end it is a turn.
@@ -208,6 +308,12 @@ impl Call {
         let Some(awaited) = self.floor.awaited.filter(|awaited| now >= awaited.until) else {
             return;
         };
+        // A second sound is being weighed: its decision is due at once and settles both.
+        if self.interruption.is_deciding() {
+            let until = now + self.settings.limits.interruption_voice;
+            self.floor.awaited = Some(AwaitedWords { until, ..awaited });
+            return;
+        }
         self.floor.awaited = None;
         let held = self.interruption.is_held() && self.playback.is_audible();
         self.settle(now, awaited.item, held);
@@ -283,8 +389,17 @@ impl Call {
 
     /// The stop is real: model, queue and record keep what was heard and nothing else.
     fn forget_unheard(&mut self, now: Moment) {
+        if self.playback.has_sent() {
+            self.ask_leg(ToLeg::Clear);
+            self.playback.clear(now);
+        }
         if self.consent.on_cut_if_unheard() {
             self.event(now, EventKind::DisclosureCut);
+        }
+        // Who takes the floor during a goodbye has not finished.
+        if self.phase == Phase::Ending {
+            self.phase = Phase::Live;
+            self.goodbye = None;
         }
         self.cancel_reply();
         self.forget_wanted();
@@ -306,9 +421,14 @@ impl Call {
         self.tools.on_interrupted();
     }
 
+    fn is_conversing(&self) -> bool {
+        matches!(self.phase, Phase::Live | Phase::Ending)
+    }
+
     /// Stops our reply without asking: a key, typed words, a client's request.
     pub(crate) fn interrupt(&mut self, now: Moment, cause: StopCause) {
-        if !self.playback.is_audible() && self.replies.is_free() {
+        let is_silent = !self.playback.is_audible() && self.replies.is_free();
+        if is_silent || !self.is_conversing() {
             return;
         }
         if self.playback.is_audible() {
@@ -331,6 +451,11 @@ impl Call {
 
     /// The player's own word on what it has played, after it stopped by itself.
     pub(crate) fn on_player_report(&mut self, now: Moment, item: ItemId, position: Span) {
+        // A word about a turn that is over must not touch the one after it.
+        let is_present = self.turns.agent_items().contains(&item);
+        if !self.is_conversing() || !is_present || position >= self.turns.generated_audio(item) {
+            return;
+        }
         self.playback.clear(now);
         self.playback.on_played(item, position);
         self.forget_unheard(now);

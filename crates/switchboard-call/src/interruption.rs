@@ -73,8 +73,8 @@ enum State {
     Idle,
     /// Reported, feeding stopped.
     Deciding { since: Moment },
-    /// Let pass by voice; words may still stop us.
-    Held,
+    /// Let pass; words may still stop us, and so may a voice that goes on from this moment.
+    Held { voice_from: Moment },
     /// Cleared by voice; words may still call it an error.
     Silenced {
         committed: Option<Moment>,
@@ -93,6 +93,12 @@ pub(crate) struct Interruption {
     echo: EchoEstimate,
     /// How much of the reply was unheard at the report.
     left: Span,
+    /// First and last moment of voice in the present proposal.
+    spoken: Option<(Moment, Moment)>,
+    /// When the present or last proposal was reported.
+    reported: Moment,
+    /// Since when the detector hears nothing any more.
+    quiet_since: Option<Moment>,
 }
 
 /// What the moment looks like around one frame of the line.
@@ -110,6 +116,9 @@ impl Interruption {
             voice: None,
             echo: EchoEstimate::default(),
             left: Span::ZERO,
+            spoken: None,
+            reported: Moment::START,
+            quiet_since: None,
         }
     }
 
@@ -124,14 +133,25 @@ impl Interruption {
     }
 
     pub(crate) fn is_held(&self) -> bool {
-        self.state == State::Held
+        matches!(self.state, State::Held { .. })
+    }
+
+    pub(crate) fn is_deciding(&self) -> bool {
+        matches!(self.state, State::Deciding { .. })
+    }
+
+    pub(crate) fn reported(&self) -> Moment {
+        self.reported
     }
 
     /// Speech was reported while the agent is audible.
     pub(crate) fn propose(&mut self, now: Moment, left: Span) {
-        if self.state == State::Idle || self.state == State::Held {
+        self.quiet_since = None;
+        if self.state == State::Idle || self.is_held() {
             self.state = State::Deciding { since: now };
             self.left = left;
+            self.reported = now;
+            self.spoken = self.voice;
         }
     }
 
@@ -148,12 +168,8 @@ impl Interruption {
         around: &Surroundings,
         limits: &Limits,
     ) -> Option<Verdict> {
-        let quiet = self.state == State::Idle && self.voice.is_none();
-        self.echo.on_frame(
-            around.ours_dbfs,
-            level_dbfs,
-            quiet || around.ours_dbfs.is_none(),
-        );
+        let learns = self.state == State::Idle;
+        self.echo.on_frame(around.ours_dbfs, level_dbfs, learns);
         self.follow_noise(level_dbfs);
         let voiced = self.is_voice(level_dbfs, voice_percent);
         self.follow_voice(now, voiced);
@@ -184,11 +200,17 @@ impl Interruption {
             (Some((_, last)), false) if now.since(last) > VOICE_GAP => None,
             (voice, false) => voice,
         };
+        if let Some((start, last)) = self.voice.filter(|_| self.is_open()) {
+            let first = self.spoken.map_or(start, |(first, _)| first);
+            self.spoken = Some((first, last));
+        }
     }
 
     fn decide(&mut self, now: Moment, limits: &Limits) -> Option<Verdict> {
-        let State::Deciding { since } = self.state else {
-            return None;
+        let since = match self.state {
+            State::Deciding { since } => since,
+            State::Held { voice_from } => return self.reconsider(now, voice_from),
+            State::Idle | State::Silenced { .. } => return None,
         };
         let waited = now.since(since);
         let verdict = match self.voice {
@@ -208,6 +230,17 @@ impl Interruption {
         Some(verdict)
     }
 
+    /// Let pass, but the voice goes on while the detector still hears it: then it was no brief sound.
+    fn reconsider(&mut self, now: Moment, voice_from: Moment) -> Option<Verdict> {
+        let (start, last) = self.voice.filter(|_| self.quiet_since.is_none())?;
+        if last.since(start.max(voice_from)) < BRIEF {
+            return None;
+        }
+        let verdict = Verdict::Stop(StopCause::Voice);
+        self.take(now, verdict);
+        Some(verdict)
+    }
+
     /// Time passed without a frame (the carrier may send none).
     pub(crate) fn advance(&mut self, now: Moment, limits: &Limits) -> Option<Verdict> {
         if let State::Silenced {
@@ -219,7 +252,23 @@ impl Interruption {
             self.take(now, Verdict::Confirm);
             return Some(Verdict::Confirm);
         }
+        if self.no_turn_at(limits).is_some_and(|at| now >= at) {
+            let verdict = Verdict::Resume(HoldCause::NoWords);
+            self.take(now, verdict);
+            return Some(verdict);
+        }
         self.decide(now, limits)
+    }
+
+    /// When a sound that silenced us and ended counts as none, because no turn came of it.
+    fn no_turn_at(&self, limits: &Limits) -> Option<Moment> {
+        let State::Silenced {
+            committed: None, ..
+        } = self.state
+        else {
+            return None;
+        };
+        Some(self.quiet_since? + limits.interruption_words)
     }
 
     pub(crate) fn wake(&self, limits: &Limits) -> Option<Moment> {
@@ -230,15 +279,21 @@ impl Interruption {
                 committed: Some(committed),
                 ..
             } => Some(committed + limits.interruption_words),
-            _ => None,
+            State::Silenced {
+                committed: None, ..
+            } => self.no_turn_at(limits),
+            State::Idle | State::Held { .. } => None,
         }
     }
 
     /// The detector says that the speech is over; long speech needs no words to be believed.
     pub(crate) fn on_speech_stopped(&mut self, now: Moment, spoke: Span) -> Option<Verdict> {
+        self.quiet_since = Some(now);
         let State::Silenced { .. } = self.state else {
             return None;
         };
+        // The detector's own length holds the silence it waited for; ours is the voice alone.
+        let spoke = self.spoken.map_or(spoke, |(first, last)| last.since(first));
         if spoke < INTERRUPTION_LONG && self.has_words {
             return None;
         }
@@ -273,13 +328,15 @@ impl Interruption {
         }
         let verdict = match (self.state, meaning) {
             (State::Idle, _) => return None,
-            (State::Deciding { .. } | State::Held, Meaning::Stop) => {
+            (State::Deciding { .. } | State::Held { .. }, Meaning::Stop) => {
                 Verdict::Stop(StopCause::StopWord)
             }
-            (State::Deciding { .. } | State::Held, Meaning::Content) => {
+            (State::Deciding { .. } | State::Held { .. }, Meaning::Content) => {
                 Verdict::Stop(StopCause::Words)
             }
-            (State::Deciding { .. }, Meaning::Backchannel) => Verdict::Hold(HoldCause::Backchannel),
+            (State::Deciding { .. } | State::Held { .. }, Meaning::Backchannel) => {
+                Verdict::Hold(HoldCause::Backchannel)
+            }
             (State::Silenced { .. }, Meaning::Stop | Meaning::Content) => Verdict::Confirm,
             (State::Silenced { .. }, Meaning::Backchannel) if is_final => {
                 Verdict::Resume(HoldCause::Backchannel)
@@ -287,7 +344,7 @@ impl Interruption {
             (State::Silenced { .. }, Meaning::Nothing) if is_final => {
                 Verdict::Resume(HoldCause::NoWords)
             }
-            (State::Deciding { .. }, Meaning::Nothing) if is_final => {
+            (State::Deciding { .. } | State::Held { .. }, Meaning::Nothing) if is_final => {
                 Verdict::Hold(HoldCause::NoWords)
             }
             _ => return None,
@@ -298,7 +355,13 @@ impl Interruption {
 
     fn take(&mut self, now: Moment, verdict: Verdict) {
         self.state = match verdict {
-            Verdict::Hold(_) => State::Held,
+            // Words explain what was heard until now; without them the voice counts from its start.
+            Verdict::Hold(HoldCause::Backchannel | HoldCause::NoWords) => {
+                State::Held { voice_from: now }
+            }
+            Verdict::Hold(HoldCause::NoVoice | HoldCause::Brief) => State::Held {
+                voice_from: Moment::START,
+            },
             Verdict::Stop(StopCause::StopWord | StopCause::Words | StopCause::Explicit) => {
                 State::Silenced {
                     committed: Some(now),

@@ -17,11 +17,23 @@ pub(crate) struct ModelSession {
     reopening_until: Option<Moment>,
     reopened: bool,
     last_answer: Moment,
+    /// Counts the sessions opened in this call.
+    session: u32,
+    /// What a session that is not ready yet has to be told: words are never dropped.
+    held: Vec<ToModel>,
+    closed: bool,
 }
+
+/// More than this is not said or typed while a session opens.
+const HELD_MAX: usize = 32;
 
 impl ModelSession {
     pub(crate) fn is_ready(&self) -> bool {
         self.ready_at.is_some()
+    }
+
+    pub(crate) fn session(&self) -> u32 {
+        self.session
     }
 
     /// Last time the model showed that it works on a reply.
@@ -49,6 +61,24 @@ impl ModelSession {
 }
 
 impl Call {
+    /// Words, keys and answers wait for a session that is being opened.
+    pub(crate) fn tell_model_or_hold(&mut self, command: ToModel) {
+        if self.model.closed {
+            return;
+        }
+        if self.model.is_ready() {
+            self.ask_model(command);
+        } else if self.model.held.len() < HELD_MAX {
+            self.model.held.push(command);
+        }
+    }
+
+    pub(crate) fn close_model(&mut self) {
+        if !std::mem::replace(&mut self.model.closed, true) {
+            self.ask_model(ToModel::Close);
+        }
+    }
+
     pub(crate) fn on_model_ready(&mut self, now: Moment) {
         if self.model.ready_at.is_some() {
             return;
@@ -56,11 +86,19 @@ impl Call {
         self.model.ready_at = Some(now);
         let reopened = self.model.reopening_until.take().is_some();
         let choice = self.model.choice;
+        self.event(
+            now,
+            if reopened {
+                EventKind::ModelReopened { choice }
+            } else {
+                EventKind::ModelReadied { choice }
+            },
+        );
+        for command in std::mem::take(&mut self.model.held) {
+            self.ask_model(command);
+        }
         if reopened {
-            self.event(now, EventKind::ModelReopened { choice });
             self.resume_after_reopening(now);
-        } else {
-            self.event(now, EventKind::ModelReadied { choice });
         }
         self.go_live(now);
     }
@@ -73,9 +111,11 @@ impl Call {
         if matches!(self.phase, Phase::HandingOff | Phase::Ended) {
             return;
         }
+        // A goodbye that is already on its way is still heard.
         if self.phase == Phase::Ending {
-            return self.hang_up_now(now);
+            return self.forget_wanted();
         }
+        self.on_detector_lost(now);
         let may_reopen = lived.is_some_and(|lived| lived >= limits::REOPEN_LIVED_MIN)
             && !self.model.reopened
             && failure != ModelFailure::Refused;
@@ -101,6 +141,7 @@ impl Call {
 
     fn open_model(&mut self, now: Moment, choice: u32) {
         self.model.choice = choice;
+        self.model.session += 1;
         if self.phase != Phase::Connecting {
             self.model.reopening_until = Some(now + limits::REOPEN);
         }

@@ -33,7 +33,7 @@ pub enum Command {
     Transfer(Handoff),
     /// Release the samples: neither forwarded nor played.
     Drop(AudioId),
-    /// The call is over. Always the last command.
+    /// The call is over. Always the last command, but for the [`Command::Drop`] of audio that still comes in.
     End(End),
 }
 

@@ -83,6 +83,8 @@ pub(crate) struct Playback {
     released: Vec<AudioId>,
     /// When the caller last heard the end of something of ours.
     ended_at: Option<Moment>,
+    /// The last sound was heard to its end, and nobody has taken note of it yet.
+    ended_unseen: bool,
 }
 
 impl Playback {
@@ -96,6 +98,7 @@ impl Playback {
             heard: VecDeque::new(),
             released: Vec::new(),
             ended_at: None,
+            ended_unseen: false,
         }
     }
 
@@ -200,6 +203,11 @@ impl Playback {
         self.backlog(now) + queued
     }
 
+    /// True once after the last sound was heard to its end, by mark or by clock.
+    pub(crate) fn take_ended(&mut self) -> bool {
+        std::mem::take(&mut self.ended_unseen) && !self.is_audible()
+    }
+
     pub(crate) fn ended_at(&self) -> Option<Moment> {
         self.ended_at
     }
@@ -270,6 +278,7 @@ impl Playback {
         }
         if self.sent.is_empty() {
             self.ended_at = Some(ended);
+            self.ended_unseen = self.queued.is_empty();
         }
     }
 
@@ -308,10 +317,15 @@ impl Playback {
 
     /// How much of the item was heard by now.
     pub(crate) fn heard(&self, now: Moment, item: ItemId) -> Span {
+        self.heard_ahead(now, Span::ZERO, item)
+    }
+
+    /// How much of the item will have been heard a little later, if nothing is sent any more.
+    fn heard_ahead(&self, now: Moment, ahead: Span, item: ItemId) -> Span {
         let mut heard = self.booked(item);
         let latency = self.latency.unwrap_or_default();
         for sent in &self.sent {
-            let played = now.since(sent.starts).min(sent.length);
+            let played = (now + ahead).since(sent.starts).min(sent.length);
             if let What::Piece(piece) = &sent.what
                 && piece.item == item
                 && !played.is_zero()
@@ -327,7 +341,8 @@ impl Playback {
         heard
     }
 
-    fn booked(&self, item: ItemId) -> Span {
+    /// How much of the item is known to be heard: what is still between two marks does not count.
+    pub(crate) fn booked(&self, item: ItemId) -> Span {
         self.heard
             .iter()
             .rev()
@@ -368,13 +383,15 @@ impl Playback {
     /// so that the reply can go on from the last mark if the interruption was none.
     pub(crate) fn clear(&mut self, now: Moment) {
         self.advance(now);
+        // The clear itself travels, and what plays meanwhile is heard.
+        let ahead = self.latency.unwrap_or_default();
         let items: Vec<ItemId> = self
             .sent
             .iter()
             .filter_map(|sent| sent.what.item())
             .collect();
         for item in items {
-            let heard = self.heard(now, item);
+            let heard = self.heard_ahead(now, ahead, item);
             if !heard.is_zero() {
                 self.hear(item, heard);
             }

@@ -13,6 +13,9 @@ use crate::playback::Piece;
 use crate::time::Moment;
 use crate::words::{Language, Words};
 
+/// Replies waiting for their turn. A client that asks for more loses its newest requests.
+const WANTED_MAX: usize = 16;
+
 /// What the model is to do next, once it is free.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Wanted {
@@ -26,11 +29,9 @@ enum State {
     Free,
     Requested {
         at: Moment,
-        is_answer: bool,
     },
     Active {
         reply: ReplyId,
-        is_answer: bool,
         at: Moment,
         heard_anything: bool,
     },
@@ -40,8 +41,12 @@ enum State {
 pub(crate) struct Replies {
     state: State,
     wanted: VecDeque<Wanted>,
+    /// What was asked of the model and is not done yet.
+    present: Option<Wanted>,
     /// The last reply that is over by our decision; what still comes from it is late.
     over: Option<ReplyId>,
+    /// The last reply that is done by the model's word.
+    done: Option<ReplyId>,
     cancelling: bool,
 }
 
@@ -54,26 +59,31 @@ impl Replies {
     pub(crate) fn owed_since(&self) -> Option<Moment> {
         match self.state {
             State::Free => None,
-            State::Requested { at, .. } | State::Active { at, .. } => Some(at),
+            State::Requested { at } | State::Active { at, .. } => Some(at),
         }
     }
 
-    /// An answer that was asked for and has not made a sound yet: the caller goes on, so it is premature.
-    pub(crate) fn is_silent_answer(&self) -> bool {
-        matches!(
-            self.state,
-            State::Requested {
-                is_answer: true,
-                ..
-            } | State::Active {
-                is_answer: true,
-                heard_anything: false,
-                ..
-            }
-        )
+    /// Something was asked for and has not made a sound yet.
+    pub(crate) fn is_silent(&self) -> bool {
+        match self.state {
+            State::Free => false,
+            State::Requested { .. } => true,
+            State::Active { heard_anything, .. } => !heard_anything,
+        }
     }
 
-    fn is_late(&self, reply: ReplyId) -> bool {
+    /// An answer that has not made a sound yet: the caller goes on, so it is premature.
+    pub(crate) fn is_silent_answer(&self) -> bool {
+        self.is_silent() && matches!(self.present, Some(Wanted::Reply { .. }))
+    }
+
+    fn free(&mut self) {
+        self.state = State::Free;
+        self.present = None;
+        self.cancelling = false;
+    }
+
+    pub(crate) fn is_late(&self, reply: ReplyId) -> bool {
         self.over.is_some_and(|over| reply <= over)
     }
 }
@@ -125,7 +135,8 @@ impl Call {
             .wanted
             .iter()
             .any(|waiting| matches!(waiting, Wanted::Reply { instructions: None }));
-        if !(waits && wanted == (Wanted::Reply { instructions: None })) {
+        let is_told = waits && wanted == (Wanted::Reply { instructions: None });
+        if !is_told && self.replies.wanted.len() < WANTED_MAX {
             self.replies.wanted.push_back(wanted);
         }
         self.start_wanted(now);
@@ -151,8 +162,8 @@ impl Call {
                 },
             );
         }
-        let is_answer = matches!(wanted, Wanted::Reply { .. });
-        self.replies.state = State::Requested { at: now, is_answer };
+        self.replies.state = State::Requested { at: now };
+        self.replies.present = Some(wanted.clone());
         self.replies.cancelling = false;
         self.event(now, EventKind::ReplyRequested);
         match wanted {
@@ -165,17 +176,9 @@ impl Call {
         if self.replies.is_late(reply) {
             return;
         }
-        let is_answer = matches!(
-            self.replies.state,
-            State::Requested {
-                is_answer: true,
-                ..
-            }
-        );
         let cancelling = self.replies.cancelling;
         self.replies.state = State::Active {
             reply,
-            is_answer,
             at: now,
             heard_anything: false,
         };
@@ -229,7 +232,7 @@ impl Call {
         }
     }
 
-    pub(crate) fn on_reply_done(&mut self, now: Moment, done: &ReplyDone) {
+    pub(crate) fn book_cost(&mut self, now: Moment, done: &ReplyDone) {
         self.budget.spend(done.cost_micros);
         self.event(
             now,
@@ -242,18 +245,34 @@ impl Call {
             let spent_micros = self.budget.spent_micros();
             self.event(now, EventKind::BudgetWarned { spent_micros });
         }
-        let is_present =
-            matches!(self.replies.state, State::Active { reply, .. } if reply == done.reply);
-        if !is_present && !matches!(self.replies.state, State::Requested { .. }) {
+    }
+
+    pub(crate) fn on_reply_done(&mut self, now: Moment, done: &ReplyDone) {
+        self.book_cost(now, done);
+        let is_present = match self.replies.state {
+            State::Free => false,
+            State::Active { reply, .. } => reply == done.reply,
+            // One that was refused before it started; a word about an earlier one frees nothing.
+            State::Requested { .. } => self.replies.done.is_none_or(|last| done.reply > last),
+        };
+        if !is_present {
             return;
         }
-        self.replies.state = State::Free;
-        self.replies.cancelling = false;
-        self.turns.agent_generated();
-        self.consent.on_generated();
-        if let ReplyOutcome::Failed(failure) = done.outcome {
-            return self.on_model_failed(now, failure);
+        self.replies.done = self.replies.done.max(Some(done.reply));
+        match done.outcome {
+            ReplyOutcome::Failed(failure) => return self.on_model_failed(now, failure),
+            ReplyOutcome::Completed => {
+                self.turns.agent_generated();
+                self.consent.on_generated();
+            }
+            // Only the model knows where its words end when it stops early.
+            ReplyOutcome::Cancelled | ReplyOutcome::Incomplete => {
+                if self.consent.on_incomplete() {
+                    self.event(now, EventKind::DisclosureCut);
+                }
+            }
         }
+        self.replies.free();
         self.start_wanted(now);
     }
 
@@ -276,31 +295,30 @@ impl Call {
 
     /// The model is gone in the middle of a reply: what was sent plays on, the rest never comes.
     pub(crate) fn lose_reply(&mut self) {
-        if let State::Active {
-            reply, is_answer, ..
-        } = self.replies.state
-        {
+        if let State::Active { reply, .. } = self.replies.state {
             self.replies.over = Some(reply);
-            if is_answer {
-                self.replies
-                    .wanted
-                    .push_front(Wanted::Reply { instructions: None });
-            }
-        } else if let State::Requested {
-            is_answer: true, ..
-        } = self.replies.state
-        {
-            self.replies
-                .wanted
-                .push_front(Wanted::Reply { instructions: None });
         }
-        self.replies.state = State::Free;
-        self.replies.cancelling = false;
-        self.turns.agent_generated();
+        // Whoever takes over owes it still: an answer goes on from what was heard, a sentence begins anew.
+        let owes_disclosure = self.consent.on_lost();
+        let is_unheard = self.replies.is_silent() || owes_disclosure;
+        if let Some(lost) = self.replies.present.take()
+            && !self.replies.cancelling
+            && (is_unheard || matches!(lost, Wanted::Reply { .. }))
+        {
+            self.replies.wanted.push_front(lost);
+        }
+        self.replies.free();
+    }
+
+    /// Nobody listens to the model any more.
+    pub(crate) fn abandon_replies(&mut self) {
+        self.replies.free();
+        self.forget_wanted();
     }
 
     pub(crate) fn resume_after_reopening(&mut self, now: Moment) {
         self.replies.over = None;
+        self.replies.done = None;
         self.start_wanted(now);
     }
 
@@ -374,7 +392,8 @@ impl Call {
         let Some(item) = self.consent.generated_item() else {
             return;
         };
-        if self.playback.heard(now, item) < self.turns.generated_audio(item) {
+        let generated = self.turns.generated_audio(item);
+        if generated.is_zero() || self.playback.booked(item) < generated {
             return;
         }
         if let Some(wording) = self.consent.on_heard() {

@@ -13,6 +13,8 @@ pub(crate) enum SilenceAction {
 pub(crate) struct SilenceClock {
     quiet_since: Option<Moment>,
     counted: Span,
+    /// Quiet time before this moment is in `counted`.
+    counted_until: Moment,
     nudged: bool,
     /// Nothing is counted before the caller has heard or said something.
     running: bool,
@@ -43,11 +45,10 @@ impl SilenceClock {
             return None;
         }
         match (quiet_since, self.quiet_since) {
+            // Without a new sound since the last count, what lies between was our own delay.
+            (Some(since), None) if since < self.counted_until => self.quiet_since = Some(now),
             (Some(since), None) => self.quiet_since = Some(since),
-            (None, Some(since)) => {
-                self.counted = self.counted + now.since(since);
-                self.quiet_since = None;
-            }
+            (None, Some(_)) => self.count_to(now),
             _ => {}
         }
         let silence = self.silence(now);
@@ -56,9 +57,16 @@ impl SilenceClock {
         }
         if silence >= nudge_after && !self.nudged {
             self.nudged = true;
+            self.count_to(now);
             return Some(SilenceAction::Nudge);
         }
         None
+    }
+
+    fn count_to(&mut self, now: Moment) {
+        self.counted = self.silence(now);
+        self.counted_until = now;
+        self.quiet_since = None;
     }
 
     fn silence(&self, now: Moment) -> Span {

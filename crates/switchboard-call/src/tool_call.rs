@@ -39,6 +39,19 @@ pub(crate) struct RunningTool {
     pub(crate) gave_up: bool,
     /// The caller interrupted the reply that asked for it.
     pub(crate) after_interruption: bool,
+    /// Which session of the model asked for it. Another one does not know the request.
+    pub(crate) session: u32,
+}
+
+/// What becomes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Start {
+        idempotency_number: u32,
+    },
+    /// This very request is running already.
+    Doubled,
+    TooMany,
 }
 
 /// The tool calls of one call.
@@ -51,15 +64,19 @@ pub(crate) struct ToolCalls {
 
 impl ToolCalls {
     /// Books a request. Its idempotency number is that of the same request before, if there was one:
-    /// a model that repeats itself books one appointment. None when the call has had too many.
+    /// a model that repeats itself books one appointment.
     pub(crate) fn start(
         &mut self,
         now: Moment,
         deadline: Span,
         request: &crate::input::ToolRequest,
-    ) -> Option<u32> {
+        session: u32,
+    ) -> Asked {
+        if self.running.iter().any(|tool| tool.call == request.call) {
+            return Asked::Doubled;
+        }
         if self.count >= TOOLS_PER_CALL_MAX {
-            return None;
+            return Asked::TooMany;
         }
         self.count += 1;
         self.running.push(RunningTool {
@@ -70,8 +87,11 @@ impl ToolCalls {
             deadline: now + deadline,
             gave_up: false,
             after_interruption: false,
+            session,
         });
-        Some(self.idempotency_number(request))
+        Asked::Start {
+            idempotency_number: self.idempotency_number(request),
+        }
     }
 
     fn idempotency_number(&mut self, request: &crate::input::ToolRequest) -> u32 {
@@ -100,6 +120,12 @@ impl ToolCalls {
             .find(|tool| !tool.gave_up && now >= tool.deadline)?;
         tool.gave_up = true;
         Some(tool.clone())
+    }
+
+    /// The tools that will never be waited for again, because the call is over.
+    pub(crate) fn abandon(&mut self) -> Vec<RunningTool> {
+        let running = std::mem::take(&mut self.running);
+        running.into_iter().filter(|tool| !tool.gave_up).collect()
     }
 
     /// Whether the conversation still waits for a tool.
@@ -141,33 +167,28 @@ mod tests {
     fn a_repeated_request_has_the_same_idempotency_number() {
         let mut tools = ToolCalls::default();
         let deadline = Span::from_secs(10);
-        assert_eq!(
-            tools.start(Moment::START, deadline, &request(1, "{\"a\":1}")),
-            Some(1)
-        );
-        assert_eq!(
-            tools.start(Moment::START, deadline, &request(2, "{\"a\":2}")),
-            Some(2)
-        );
-        assert_eq!(
-            tools.start(Moment::START, deadline, &request(3, "{\"a\":1}")),
-            Some(1)
-        );
+        let mut number = |call, arguments| {
+            let asked = tools.start(Moment::START, deadline, &request(call, arguments), 1);
+            let Asked::Start { idempotency_number } = asked else {
+                panic!("{asked:?}")
+            };
+            idempotency_number
+        };
+        assert_eq!(number(1, "{\"a\":1}"), 1);
+        assert_eq!(number(2, "{\"a\":2}"), 2);
+        assert_eq!(number(3, "{\"a\":1}"), 1);
     }
 
     #[test]
     fn a_flood_of_requests_is_refused() {
         let mut tools = ToolCalls::default();
         for call in 0..TOOLS_PER_CALL_MAX {
-            assert!(
-                tools
-                    .start(Moment::START, Span::from_secs(1), &request(call, "{}"))
-                    .is_some()
-            );
+            let asked = tools.start(Moment::START, Span::from_secs(1), &request(call, "{}"), 1);
+            assert!(matches!(asked, Asked::Start { .. }));
         }
         assert_eq!(
-            tools.start(Moment::START, Span::from_secs(1), &request(999, "{}")),
-            None
+            tools.start(Moment::START, Span::from_secs(1), &request(999, "{}"), 1),
+            Asked::TooMany
         );
     }
 }

@@ -4,15 +4,17 @@ use crate::call::Call;
 use crate::event::EventKind;
 use crate::handoff::{Handoff, HandoffReason};
 use crate::input::{FromTool, ToolOutcome, ToolRequest};
-use crate::output::{Command, Record, ToModel, ToolRecord, ToolRun};
+use crate::output::{Command, HistoryTurn, Record, ToModel, ToolRecord, ToolRun};
 use crate::phase::Phase;
 use crate::time::{Moment, Span};
-use crate::tool_call::{RunningTool, ToolStatus};
+use crate::tool_call::{Asked, RunningTool, ToolStatus};
+use crate::turn::Speaker;
 use crate::words::Words;
 
 /// What the model is told when a tool cannot answer; it may say it in its own words.
 const TIMED_OUT: &str = r#"{"error":{"code":"timeout","message":"This takes longer than expected. I will note the request."}}"#;
 const REFUSED: &str = r#"{"error":{"code":"too_many_calls","message":"No further actions are possible in this call."}}"#;
+const INTERRUPTED: &str = r#"{"error":{"code":"interrupted","message":"Not done: the caller interrupted. Ask again if it is still wanted."}}"#;
 const ENDING: &str = r#"{"ok":true}"#;
 
 impl Call {
@@ -21,13 +23,18 @@ impl Call {
             return;
         }
         let deadline = self.settings.limits.tool_deadline;
-        let Some(idempotency_number) = self.tools.start(now, deadline, &request) else {
-            self.ask_model(ToModel::ToolResult {
-                call: request.call,
-                output: REFUSED.into(),
-            });
-            self.request_reply(now, None);
-            return;
+        // Nothing is done for a reply that the caller has stopped.
+        if self.replies.is_late(request.reply) {
+            return self.refuse_tool(now, request, INTERRUPTED);
+        }
+        let session = self.model.session();
+        let idempotency_number = match self.tools.start(now, deadline, &request, session) {
+            Asked::Start { idempotency_number } => idempotency_number,
+            Asked::Doubled => return,
+            Asked::TooMany => {
+                self.refuse_tool(now, request, REFUSED);
+                return self.request_reply(now, None);
+            }
         };
         self.event(
             now,
@@ -42,6 +49,30 @@ impl Call {
             arguments: request.arguments,
             idempotency_number,
             deadline,
+        }));
+    }
+
+    fn refuse_tool(&mut self, now: Moment, request: ToolRequest, told: &str) {
+        self.event(
+            now,
+            EventKind::ToolFinished {
+                name: request.name.clone(),
+                status: ToolStatus::Refused,
+                took: Span::ZERO,
+                after_interruption: false,
+            },
+        );
+        self.ask_model(ToModel::ToolResult {
+            call: request.call,
+            output: told.into(),
+        });
+        self.keep(Record::Tool(ToolRecord {
+            call: request.call,
+            name: request.name,
+            arguments: request.arguments,
+            result: None,
+            status: ToolStatus::Refused,
+            took: None,
         }));
     }
 
@@ -78,15 +109,28 @@ impl Call {
     /// The model always learns the answer. It speaks about it at once only if the caller has not taken the
     /// floor meanwhile: then it is part of the next reply.
     fn tell_model(&mut self, now: Moment, tool: &RunningTool, output: Words) {
-        self.ask_model(ToModel::ToolResult {
-            call: tool.call,
-            output,
-        });
-        let caller_has_floor = self.floor.is_caller_speaking() || self.interruption.is_open();
-        let waits_for_caller = tool.after_interruption && caller_has_floor;
-        if !self.tools.is_waiting() && !waits_for_caller {
+        self.tell_result(tool, output);
+        if self.tools.is_waiting() {
+            return;
+        }
+        let caller_has_floor = self.floor.is_caller_speaking()
+            || (tool.after_interruption && self.interruption.is_open());
+        if caller_has_floor && self.turn_taking.replies_to_speech {
+            self.floor.owe_answer();
+        } else {
             self.request_reply(now, None);
         }
+    }
+
+    /// A session that did not ask for the tool learns its answer as something that was said.
+    fn tell_result(&mut self, tool: &RunningTool, output: Words) {
+        if tool.session == self.model.session() {
+            let call = tool.call;
+            return self.tell_model_or_hold(ToModel::ToolResult { call, output });
+        }
+        let words = Words::new(format!("{} answered: {}", tool.name, output.expose()));
+        let speaker = Speaker::System;
+        self.tell_model_or_hold(ToModel::Remember(HistoryTurn { speaker, words }));
     }
 
     fn finish_tool(
@@ -115,6 +159,14 @@ impl Call {
             status,
             took: Some(took).filter(|took| *took > Span::ZERO),
         }));
+    }
+
+    /// The call is over: what still runs is recorded as unanswered.
+    pub(crate) fn abandon_tools(&mut self, now: Moment) {
+        for tool in self.tools.abandon() {
+            self.command(Command::GiveUpTool(tool.call));
+            self.finish_tool(now, &tool, ToolStatus::TimedOut, None);
+        }
     }
 
     /// Tools past their deadline: the model goes on without them.

@@ -83,6 +83,7 @@ struct AgentItem {
 struct CallerTurn {
     seq: u32,
     item: ItemId,
+    committed: Moment,
     started: Moment,
     ended: Moment,
 }
@@ -105,7 +106,8 @@ impl TurnLog {
     }
 
     /// The caller's turn is over; its words come later.
-    pub(crate) fn caller_committed(&mut self, item: ItemId, started: Moment, ended: Moment) {
+    pub(crate) fn caller_committed(&mut self, item: ItemId, now: Moment, spoken: (Moment, Moment)) {
+        let (started, ended) = spoken;
         let seq = self.take_seq();
         if self.callers.len() == CALLER_TURNS_OPEN_MAX {
             self.callers.pop_front();
@@ -113,9 +115,16 @@ impl TurnLog {
         self.callers.push_back(CallerTurn {
             seq,
             item,
+            committed: now,
             started,
             ended,
         });
+    }
+
+    /// When this turn of the caller became an item, if it still is open.
+    pub(crate) fn committed_at(&self, item: ItemId) -> Option<Moment> {
+        let turn = self.callers.iter().find(|turn| turn.item == item)?;
+        Some(turn.committed)
     }
 
     pub(crate) fn caller_words(&mut self, said: &CallerWords) -> Option<TurnRecord> {
@@ -175,15 +184,11 @@ impl TurnLog {
         Some(starts)
     }
 
-    pub(crate) fn agent_aligned(
-        &mut self,
-        now: Moment,
-        item: ItemId,
-        characters: u32,
-        spoken_by: Span,
-    ) {
-        if let Some(item) = self.agent_item(now, item) {
-            item.spoken.align(characters, spoken_by);
+    pub(crate) fn agent_aligned(&mut self, item: ItemId, characters: u32, spoken_by: Span) {
+        // A position in an item that is over begins no turn.
+        let items = self.agent.iter_mut().flat_map(|turn| &mut turn.items);
+        if let Some(known) = items.into_iter().find(|known| known.item == item) {
+            known.spoken.align(characters, spoken_by);
         }
     }
 
@@ -269,7 +274,8 @@ impl TurnLog {
             .as_mut()
             .and_then(|turn| turn.items.iter_mut().find(|known| known.item == item))
         {
-            known.heard = heard;
+            // An item that comes back in a later turn was not sent in this one.
+            known.heard = heard.min(known.sent);
         }
     }
 
@@ -331,8 +337,17 @@ impl TurnLog {
         self.history.push((seq, speaker, words.clone()));
     }
 
-    /// What was said and heard so far, for a model that takes over.
-    pub(crate) fn history(&self) -> Vec<crate::output::HistoryTurn> {
+    /// What was said and heard so far, for a model that takes over. The audio of a turn still open plays on,
+    /// so all its words that have audio belong to it.
+    pub(crate) fn history(&mut self) -> Vec<crate::output::HistoryTurn> {
+        let pace = self.ms_per_syllable;
+        let open = self.agent.as_ref().map(|turn| {
+            let spoken = |item: &AgentItem| item.spoken.until(item.spoken.audio(), pace).to_owned();
+            (turn.seq, turn.text(spoken))
+        });
+        if let Some((seq, words)) = open {
+            self.remember(seq, Speaker::Agent, &words);
+        }
         let mut turns = self.history.clone();
         turns.sort_by_key(|(seq, _, _)| *seq);
         turns
