@@ -1,0 +1,19 @@
+//! The promises of a call, each in a file of its name, proved in virtual time.
+
+mod support;
+
+mod any_order;
+mod barge_in;
+mod budget;
+mod call_length;
+mod consent;
+mod dead_air;
+mod dtmf_zero;
+mod ending;
+mod fault_matrix;
+mod handoff;
+mod handshake_watchdog;
+mod heard_text;
+mod model_failure;
+mod silence;
+mod tools;
