@@ -3,8 +3,8 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use switchboard_store::{
-    AppointmentId, BookError, Booked, CallId, ListFilter, NewAppointment, Practitioner, Private,
-    Service, StoreError,
+    AppointmentId, AppointmentListing, BookError, Booked, CallId, ContactId, ListFilter,
+    NewAppointment, Practitioner, PractitionerId, Private, Service, StoreError,
 };
 
 use super::Desk;
@@ -201,9 +201,11 @@ impl Desk {
                 .await
             {
                 Ok(booked) => {
+                    let (practitioner, contact) = (schedule.practitioner, contact.id);
                     return Ok(MadeBooking {
                         booked,
-                        practitioner: schedule.practitioner,
+                        practitioner,
+                        contact,
                     });
                 }
                 Err(BookError::Store(error)) => return Err(Refusal::Failed(error.into())),
@@ -251,20 +253,16 @@ impl Desk {
         made: MadeBooking,
     ) -> Result<BookedAppointment, StoreError> {
         let id = made.booked.id;
-        if let (false, Some(call)) = (made.booked.is_new, request.call) {
-            let of_call = self
-                .store
-                .list_appointments(&ListFilter::of_call(call))
-                .await?;
-            if let Some(stored) = of_call.into_iter().find(|stored| stored.id == id) {
-                return Ok(BookedAppointment {
-                    id,
-                    service: stored.service,
-                    practitioner: stored.practitioner,
-                    start: stored.starts_at.with_timezone(&self.zone),
-                    end: stored.ends_at.with_timezone(&self.zone),
-                });
-            }
+        if !made.booked.is_new
+            && let Some(stored) = self.booked_before(&made, request.call).await?
+        {
+            return Ok(BookedAppointment {
+                id,
+                service: stored.service,
+                practitioner: stored.practitioner,
+                start: stored.starts_at.with_timezone(&self.zone),
+                end: stored.ends_at.with_timezone(&self.zone),
+            });
         }
         Ok(BookedAppointment {
             id,
@@ -273,6 +271,29 @@ impl Desk {
             start: place.start,
             end: place.end,
         })
+    }
+
+    /// The row of a repeated booking, among those of the call and those of the contact.
+    async fn booked_before(
+        &self,
+        made: &MadeBooking,
+        call: Option<CallId>,
+    ) -> Result<Option<AppointmentListing>, StoreError> {
+        let of_contact = ListFilter {
+            contact: Some(made.contact),
+            ..ListFilter::default()
+        };
+        for filter in call
+            .map(ListFilter::of_call)
+            .into_iter()
+            .chain([of_contact])
+        {
+            let rows = self.store.list_appointments(&filter).await?;
+            if let Some(row) = rows.into_iter().find(|row| row.id == made.booked.id) {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
     }
 
     /// Schedules with what is taken from the local day of `from` on, as far as next free times are searched.
@@ -355,7 +376,8 @@ struct Place {
 /// A booking with the one who was tried.
 struct MadeBooking {
     booked: Booked,
-    practitioner: switchboard_store::PractitionerId,
+    practitioner: PractitionerId,
+    contact: ContactId,
 }
 
 /// Why a place cannot be booked, before it is known what is free instead.

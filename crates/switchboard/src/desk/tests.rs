@@ -1,7 +1,9 @@
 //! The desk over a real database.
 
 use chrono::NaiveTime;
-use switchboard_store::{CallId, ListFilter, NewContact, Private, TenantStore};
+use switchboard_store::{
+    CallId, Channel, Direction, ListFilter, NewCall, NewContact, Private, TenantStore,
+};
 
 use super::availability::NoSlots;
 use super::fixture::{CALLER, NOW, SOMEBODY_ELSE, Town, at, desk_for, desk_for_caller, number};
@@ -131,8 +133,47 @@ async fn a_repeated_key_gives_the_same_appointment_and_books_nothing_more() {
     let first = desk.book(at(NOW), &request).await.unwrap();
     request.call = None;
     let second = desk.book(at(NOW), &request).await.unwrap();
-    assert_eq!(first.id, second.id);
+    assert_eq!(first, second);
     assert_eq!((appointments(&spa).await, contacts(&spa).await), (1, 1));
+}
+
+#[tokio::test]
+async fn an_appointment_names_its_call_once_the_call_is_stored() {
+    let town = Town::found().await;
+    let spa = town.open_spa("spa").await;
+    let call = offer_call(&spa).await;
+    let desk = desk_for_caller(&spa);
+    let mut stored = request("massage", "2026-11-24T14:00:00-05:00", "1");
+    stored.call = Some(call);
+    let mut lagging = request("massage", "2026-11-25T14:00:00-05:00", "2");
+    lagging.call = Some(CallId::new());
+    let (first, second) = (
+        desk.book(at(NOW), &stored).await.unwrap(),
+        desk.book(at(NOW), &lagging).await.unwrap(),
+    );
+    assert_eq!(desk.book(at(NOW), &stored).await.unwrap(), first);
+    let rows = spa.list_appointments(&ListFilter::default()).await.unwrap();
+    let call_of = |id| rows.iter().find(|row| row.id == id).unwrap().call_id;
+    assert_eq!((call_of(first.id), call_of(second.id)), (Some(call), None));
+}
+
+async fn offer_call(spa: &TenantStore) -> CallId {
+    let call = NewCall {
+        id: CallId::new(),
+        carrier_call_id: None,
+        agent_name: "spa".to_owned(),
+        agent_version: None,
+        channel: Channel::WebVoice,
+        direction: Direction::Inbound,
+        number: None,
+        caller_number: None,
+        contact_id: None,
+        conversation_id: None,
+        location: None,
+        offered_at: at(NOW),
+    };
+    spa.offer_call(&call).await.unwrap();
+    call.id
 }
 
 #[tokio::test]

@@ -6,6 +6,9 @@ use switchboard_store::StoreError;
 
 use crate::desk::{DeskError, FreeTime};
 
+/// Names told at once: a longer list is no help to a caller and fills the model's context.
+const OPTIONS_MAX: usize = 20;
+
 /// The answer of a tool.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ToolAnswer {
@@ -69,7 +72,7 @@ impl From<DeskError> for ToolAnswer {
         }
         let mut details = Map::new();
         if !error.options().is_empty() {
-            details.insert("options".to_owned(), error.options().into());
+            details.insert("options".to_owned(), options(&error));
         }
         if !error.next_free().is_empty() {
             details.insert("next_free".to_owned(), free_times(error.next_free()));
@@ -85,6 +88,16 @@ impl From<DeskError> for ToolAnswer {
 /// The store's errors hold codes and names of constraints, never what was stored.
 fn log_failure(failure: &StoreError) {
     tracing::error!(%failure, "a tool could not reach the appointment book");
+}
+
+/// Names to choose from instead.
+pub(super) fn options(error: &DeskError) -> Value {
+    error
+        .options()
+        .iter()
+        .take(OPTIONS_MAX)
+        .map(String::as_str)
+        .collect()
 }
 
 /// Free times in the zone of the business, each with its offset.

@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::answer::{ToolAnswer, free_times};
+use super::answer::{ToolAnswer, free_times, options};
 use super::arguments::{NAME_LETTERS_MAX, Text, day, optional_text, optional_time, read};
 use super::{DATABASE_DEADLINE, Tool, ToolContext};
 use crate::desk::{Assurance, Availability, AvailabilityQuestion, DeskError};
@@ -118,6 +118,6 @@ fn nothing_fits(error: &DeskError) -> Value {
         "slots": [],
         "reason": error.code(),
         "message": error.to_string(),
-        "options": error.options()
+        "options": options(error)
     })
 }

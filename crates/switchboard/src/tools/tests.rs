@@ -225,15 +225,68 @@ async fn a1_hostile_arguments_change_nothing_and_are_answered_in_words() {
     for arguments in everywhere.into_iter().chain(not_for_names) {
         refused(&context, "create_contact", arguments).await;
     }
-    let ids = "{\"contact_id\":\"019aa000-0000-7000-8000-000000000000\"}";
     for tool in registry() {
-        for arguments in everywhere.into_iter().chain([ids]) {
+        for arguments in everywhere {
             if tool.name == "find_contact" && arguments.contains("Kofi") {
                 continue;
             }
             let error = refused(&context, tool.name, arguments).await;
             assert_eq!(error["code"], "invalid_arguments", "{}", tool.name);
             assert!(error["message"].as_str().unwrap().len() < 1000);
+        }
+        let error = refused(&context, tool.name, &huge).await;
+        assert!(
+            error["message"].as_str().unwrap().contains("too long"),
+            "not even read"
+        );
+    }
+    assert_eq!(rows(&spa).await, (0, 0));
+}
+
+#[tokio::test]
+async fn a1_one_foreign_member_spoils_honest_arguments() {
+    let town = Town::found().await;
+    let spa = town.open_spa("spa").await;
+    let context = call_of(desk_for_caller(&spa));
+    for (tool, honest) in [
+        ("find_contact", json!({ "name": "Ama Osei" })),
+        ("create_contact", json!({ "name": "Ama Osei" })),
+        (
+            "check_availability",
+            json!({ "service": "facial", "day": "2026-11-24" }),
+        ),
+        (
+            "book_appointment",
+            json!({ "service": "facial", "start": "2026-11-24T14:00:00-05:00", "contact_name": "Ama" }),
+        ),
+        ("transfer_to_human", json!({})),
+        ("end_call", json!({})),
+    ] {
+        for member in [
+            "tenant_id",
+            "contact_id",
+            "confirmed",
+            "assurance",
+            "number",
+        ] {
+            let mut arguments = honest.clone();
+            arguments[member] = json!("019aa000-0000-7000-8000-000000000000");
+            let error = refused(&context, tool, &arguments.to_string()).await;
+            assert_eq!(error["code"], "invalid_arguments", "{tool} {member}");
+        }
+        for value in [
+            json!(7),
+            json!([]),
+            json!({}),
+            json!("a\u{0}b"),
+            json!("a\nb"),
+        ] {
+            for member in honest.as_object().unwrap().keys() {
+                let mut arguments = honest.clone();
+                arguments[member] = value.clone();
+                let error = refused(&context, tool, &arguments.to_string()).await;
+                assert_eq!(error["code"], "invalid_arguments", "{tool} {member}");
+            }
         }
     }
     assert_eq!(rows(&spa).await, (0, 0));
@@ -426,4 +479,10 @@ fn an_unknown_tool_of_an_agent_is_refused_with_the_nearest_one() {
     );
     let twice = ["end_call".to_owned(), "end_call".to_owned()];
     assert_eq!(Toolbox::for_agent(&twice).unwrap().definitions().len(), 1);
+}
+
+#[test]
+fn agent_files_may_list_exactly_the_tools_there_are() {
+    let names: Vec<_> = registry().iter().map(|tool| tool.name).collect();
+    assert_eq!(names, crate::config::agent::TOOL_NAMES);
 }
