@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -25,24 +25,43 @@ const UPGRADED: u8 = 2;
 
 /// What the connection is doing, shared between its socket and its service.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Phase(Arc<AtomicU8>);
+pub(super) struct Phase(Arc<PhaseState>);
+
+#[derive(Debug, Default)]
+struct PhaseState {
+    phase: AtomicU8,
+    /// Heads that were complete. A timer of an older head is void, even if the socket was not read in between.
+    requests: AtomicU32,
+}
 
 impl Phase {
     pub(super) fn request_began(&self) {
-        self.0.store(REQUEST, Ordering::Relaxed);
+        self.0.requests.fetch_add(1, Ordering::Relaxed);
+        self.0.phase.store(REQUEST, Ordering::Relaxed);
     }
 
     pub(super) fn request_ended(&self) {
-        self.0.store(HEAD, Ordering::Relaxed);
+        self.0.phase.store(HEAD, Ordering::Relaxed);
     }
 
     pub(super) fn upgraded(&self) {
-        self.0.store(UPGRADED, Ordering::Relaxed);
+        self.0.phase.store(UPGRADED, Ordering::Relaxed);
     }
 
     fn is(&self, phase: u8) -> bool {
-        self.0.load(Ordering::Relaxed) == phase
+        self.0.phase.load(Ordering::Relaxed) == phase
     }
+
+    fn requests(&self) -> u32 {
+        self.0.requests.load(Ordering::Relaxed)
+    }
+}
+
+/// A limit on one head, and how many were complete before it.
+#[derive(Debug)]
+struct HeadTimer {
+    requests_before: u32,
+    expiry: Pin<Box<Sleep>>,
 }
 
 /// Time limits that only the socket can see (threat H6).
@@ -60,7 +79,7 @@ pub struct PeerStream {
     tcp: TcpStream,
     phase: Phase,
     limits: SocketLimits,
-    head_timer: Option<Pin<Box<Sleep>>>,
+    head_timer: Option<HeadTimer>,
     write_timer: Option<Pin<Box<Sleep>>>,
     permit: ConnectionPermit,
 }
@@ -72,7 +91,10 @@ impl PeerStream {
         limits: SocketLimits,
         permit: ConnectionPermit,
     ) -> Self {
-        let head_timer = Some(Box::pin(sleep(limits.head)));
+        let head_timer = Some(HeadTimer {
+            requests_before: phase.requests(),
+            expiry: Box::pin(sleep(limits.head)),
+        });
         Self {
             tcp,
             phase,
@@ -91,15 +113,20 @@ impl PeerStream {
     /// Fails when the head of a request takes too long. The timer runs from the first byte of a head, so that a waiting
     /// connection is ended by the idle limit alone.
     fn watch_head(&mut self, context: &mut Context<'_>, bytes_came: bool) -> Poll<io::Result<()>> {
-        if !self.phase.is(HEAD) {
+        let requests_before = self.phase.requests();
+        let is_void = |timer: &HeadTimer| timer.requests_before != requests_before;
+        if !self.phase.is(HEAD) || self.head_timer.as_ref().is_some_and(is_void) {
             self.head_timer = None;
-            return Poll::Pending;
         }
-        if bytes_came && self.head_timer.is_none() {
-            self.head_timer = Some(Box::pin(sleep(self.limits.head)));
+        if bytes_came && self.head_timer.is_none() && self.phase.is(HEAD) {
+            let expiry = Box::pin(sleep(self.limits.head));
+            self.head_timer = Some(HeadTimer {
+                requests_before,
+                expiry,
+            });
         }
         match &mut self.head_timer {
-            Some(timer) => timer.as_mut().poll_deadline(context),
+            Some(timer) => timer.expiry.as_mut().poll_deadline(context),
             None => Poll::Pending,
         }
     }
@@ -195,4 +222,37 @@ impl AsyncWrite for PeerStream {
 pub fn take_upgraded(upgraded: Upgraded) -> Result<(PeerStream, Bytes), Upgraded> {
     let parts = upgraded.downcast::<TokioIo<PeerStream>>()?;
     Ok((parts.io.into_inner(), parts.read_buf))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::http::connection_limit::ConnectionLimit;
+
+    #[tokio::test]
+    async fn the_timer_of_a_head_that_was_complete_does_not_end_an_idle_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let mut peer = TcpStream::connect(address).await.expect("connects");
+        let (tcp, _) = listener.accept().await.expect("accepts");
+        let permit = ConnectionLimit::new(1, 1).admit(None).expect("free");
+        let head = Duration::from_millis(50);
+        let limits = SocketLimits {
+            head,
+            stalled: head,
+        };
+        let phase = Phase::default();
+        let mut stream = PeerStream::new(tcp, phase.clone(), limits, permit);
+        peer.write_all(b"head").await.expect("sent");
+        let mut buffer = [0; 4];
+        stream.read_exact(&mut buffer).await.expect("in time");
+        phase.request_began();
+        phase.request_ended();
+        let idled = timeout(head * 4, stream.read(&mut buffer)).await;
+        assert!(idled.is_err(), "{idled:?}");
+    }
 }

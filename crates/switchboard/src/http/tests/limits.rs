@@ -2,9 +2,14 @@
 
 use super::*;
 
+/// Leaves the limit of a head as the only one that can close a connection within the test's patience.
+fn idle_for_long(settings: &mut Settings) {
+    settings.http.idle_ms_max = 10 * u64::try_from(PATIENCE.as_millis()).expect("fits");
+}
+
 #[tokio::test]
 async fn h6_a_head_that_never_ends_closes_the_connection() {
-    let server = TestServer::start(|_| (), routes()).await;
+    let server = TestServer::start(idle_for_long, routes()).await;
     let mut stream = server.connect().await;
     stream
         .write_all(b"GET /hello HTTP/1.1\r\nhost: te")
@@ -16,14 +21,14 @@ async fn h6_a_head_that_never_ends_closes_the_connection() {
 
 #[tokio::test]
 async fn h6_a_connection_that_never_speaks_is_closed_too() {
-    let server = TestServer::start(|_| (), routes()).await;
+    let server = TestServer::start(idle_for_long, routes()).await;
     let mut stream = server.connect().await;
     assert_eq!(read_to_end(&mut stream).await, "");
 }
 
 #[tokio::test]
 async fn h6_dribbling_bytes_do_not_prolong_a_head() {
-    let server = TestServer::start(|_| (), routes()).await;
+    let server = TestServer::start(idle_for_long, routes()).await;
     let mut stream = server.connect().await;
     stream
         .write_all(b"GET /hello HTTP/1.1\r\nx: ")
