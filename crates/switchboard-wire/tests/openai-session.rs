@@ -121,7 +121,10 @@ fn another_kind_of_turn_detection_starts_from_its_own_defaults() {
 #[test]
 fn a_voice_is_locked_after_the_first_audio_but_may_be_repeated() {
     let mut session = session();
-    let locked = SessionState { voice_locked: true };
+    let locked = SessionState {
+        voice_locked: true,
+        ..SessionState::default()
+    };
     let same = update(json!({"type": "realtime", "audio": {"output": {"voice": "alloy"}}}))
         .expect("valid");
     session.apply(&same, locked).expect("an echo is no change");
@@ -171,6 +174,21 @@ fn model_kind_and_enabled_tracing_are_fixed() {
     );
     let off = update(json!({"type": "realtime", "tracing": null})).expect("valid");
     assert!(session.apply(&off, SessionState::default()).is_err());
+}
+
+/// The OpenAI agents SDK names its own default model in every update.
+#[test]
+fn another_model_is_ignored_where_the_server_chooses_it() {
+    let mut session = session();
+    let other =
+        update(json!({"type": "realtime", "model": "gpt-realtime-2.1", "instructions": "x"}))
+            .expect("valid");
+    let state = SessionState {
+        model_ignored: true,
+        ..SessionState::default()
+    };
+    session.apply(&other, state).expect("the rest applies");
+    assert_eq!((&*session.model, &*session.instructions), ("medspa", "x"));
 }
 
 #[test]

@@ -66,13 +66,7 @@ impl RealtimeServer {
     pub async fn start_on(script: RealtimeScript, address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared {
-            script: Arc::new(script),
-            log: Mutex::default(),
-            changed: watch::Sender::default(),
-            commands: Mutex::default(),
-            started_at: Instant::now(),
-        });
+        let shared = Shared::new(script);
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self {
             address,
@@ -158,6 +152,16 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 impl Shared {
+    fn new(script: RealtimeScript) -> Arc<Self> {
+        Arc::new(Self {
+            script: Arc::new(script),
+            log: Mutex::default(),
+            changed: watch::Sender::default(),
+            commands: Mutex::default(),
+            started_at: Instant::now(),
+        })
+    }
+
     fn log(&self) -> MutexGuard<'_, Log> {
         lock(&self.log)
     }
@@ -208,6 +212,12 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
+    /// The record of a session without a socket.
+    #[cfg(test)]
+    pub(super) fn alone(script: RealtimeScript) -> Self {
+        Shared::new(script).open().0
+    }
+
     pub(super) fn connection(&self) -> usize {
         self.connection
     }

@@ -236,20 +236,3 @@ async fn transcriptions_come_as_scripted_even_out_of_order() {
         "the later turn was known first"
     );
 }
-
-#[tokio::test]
-async fn the_idle_timeout_speaks_up_after_playback_and_not_before() {
-    let server = start(RealtimeScript::default().hearing_by(BY_LEVEL)).await;
-    let mut session = telephone();
-    session["audio"]["input"]["turn_detection"]["idle_timeout_ms"] = json!(5_000);
-    let mut client = Client::configured(&server, session).await;
-    let asked = std::time::Instant::now();
-    client.send(json!({"type": "response.create"})).await;
-    client.until("input_audio_buffer.timeout_triggered").await;
-    assert!(
-        asked.elapsed() >= Duration::from_millis(5_600),
-        "600 ms of playback, then 5 s"
-    );
-    let events = client.until("response.created").await;
-    assert_eq!(kinds(&events)[0], "input_audio_buffer.committed");
-}

@@ -241,6 +241,9 @@ fn collect_fields(path: &str, fields: &Map<String, Value>, names: &mut Vec<Strin
 pub struct SessionState {
     /// Audio was already produced, so the voice stays.
     pub voice_locked: bool,
+    /// The server chooses the model, as ours does by agent: another name in an update is ignored, not refused.
+    /// The OpenAI agents SDK sends its own default model in every update, whatever the address says.
+    pub model_ignored: bool,
 }
 
 impl Session {
@@ -269,10 +272,11 @@ impl Session {
                 "The kind of a session cannot change.",
             ));
         }
-        if update
-            .model
-            .as_ref()
-            .is_some_and(|model| *model != self.model)
+        if !state.model_ignored
+            && update
+                .model
+                .as_ref()
+                .is_some_and(|model| *model != self.model)
         {
             return Err(fixed(
                 "session.model",

@@ -1,6 +1,8 @@
 //! One session of the model server: messages and time go in, frames come out. No sockets.
 
 mod speaking;
+#[cfg(test)]
+mod tests;
 mod turns;
 
 use std::collections::{HashSet, VecDeque};
@@ -252,7 +254,13 @@ impl Engine {
     /// Sends an event, twice if the script wants it.
     pub(super) fn emit(&mut self, event: ServerEvent) {
         let text = ServerMessage::new(self.ids.next(IdPrefix::Event), event).to_json();
-        let kind = kind_of(&text);
+        // Load runs keep no record and double nothing; they need not look into what they just wrote.
+        let is_watched = self.script.keep_log || !self.faults.duplicated_types.is_empty();
+        let kind = if is_watched {
+            kind_of(&text)
+        } else {
+            String::new()
+        };
         let copies = if self.faults.duplicated_types.contains(&kind) {
             2
         } else {
@@ -360,6 +368,7 @@ impl Engine {
             update,
             SessionState {
                 voice_locked: self.has_spoken,
+                model_ignored: false,
             },
         )?;
         let input = &self.session.audio.input;

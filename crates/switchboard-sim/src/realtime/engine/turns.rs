@@ -71,8 +71,11 @@ impl Engine {
             .input
             .turn_detection
             .is_some_and(|detection| detection.creates_responses());
-        if creates && let Err(error) = self.create_response(now, ResponseConfig::default()) {
-            self.emit(error.to_event());
+        // A client's own response may have begun meanwhile. What the provider does then is not established; nobody asked
+        // for a second one, so nobody is told of an error.
+        if creates && !self.active.iter().any(|active| active.is_default) {
+            let created = self.create_response(now, ResponseConfig::default());
+            debug_assert!(created.is_ok(), "nothing stands in the way: {created:?}");
         }
     }
 
@@ -217,9 +220,8 @@ impl Engine {
         });
         self.hearing.clear();
         self.commit(now, item_id, Vec::new());
-        if let Err(error) = self.create_response(now, ResponseConfig::default()) {
-            self.emit(error.to_event());
-        }
+        let created = self.create_response(now, ResponseConfig::default());
+        debug_assert!(created.is_ok(), "nothing stands in the way: {created:?}");
     }
 
     pub(super) fn forget_idle(&mut self) {
