@@ -127,7 +127,7 @@ impl Call {
             FromLeg::Digit(digit) => self.on_digit(now, digit),
             FromLeg::Text(words) => self.on_text(now, words),
             FromLeg::Remember(turn) => self.tell_model_or_hold(ToModel::Remember(turn)),
-            FromLeg::ReplyRequested { instructions } => self.request_reply(now, instructions),
+            FromLeg::ReplyRequested { instructions } => self.on_reply_asked(now, instructions),
             FromLeg::ReplyCancelled => self.on_reply_cancelled(now),
             FromLeg::TurnCommitted => self.steer_turn(ToModel::CommitTurn),
             FromLeg::TurnCleared => self.steer_turn(ToModel::ClearTurn),

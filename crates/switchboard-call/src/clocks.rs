@@ -76,7 +76,9 @@ impl Call {
                 },
             );
         }
-        if now >= end - limits.length_warning && !std::mem::replace(&mut self.length_warned, true) {
+        // Nobody is talked over: the warning waits for the caller's breath.
+        let due = now >= end - limits.length_warning && !self.floor.is_caller_speaking();
+        if due && !std::mem::replace(&mut self.length_warned, true) {
             self.event(now, EventKind::LengthWarned);
             if let Some(sentences) = self.settings.sentences(self.turns.language()).cloned() {
                 self.say(now, sentences.length_warning, sentences.language);
@@ -219,7 +221,7 @@ impl Call {
 
     fn length_wake(&self, length_max: Span) -> Moment {
         let end = Moment::START + length_max;
-        if self.length_warned {
+        if self.length_warned || self.floor.is_caller_speaking() {
             end
         } else {
             end - self.settings.limits.length_warning

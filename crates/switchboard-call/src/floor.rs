@@ -11,6 +11,7 @@ use crate::limits;
 use crate::output::{Command, Record, ToLeg, ToModel};
 use crate::phase::Phase;
 use crate::time::{Moment, Span};
+use crate::words::Words;
 
 /// An answer put off because the caller spoke is given this long after the speech, if no turn came of it.
 const PUT_OFF: Span = Span::from_secs(1);
@@ -30,6 +31,8 @@ pub(crate) struct Floor {
     owes_answer: bool,
     last_audio: Option<Moment>,
     proposed_at: Option<Moment>,
+    /// Final words of a turn that is not committed yet, and whether they ask for nothing.
+    early_words: Option<(CallerWords, bool)>,
     awaited: Option<AwaitedWords>,
     /// The leg was told that the caller speaks.
     leg_told: bool,
@@ -162,14 +165,18 @@ impl Call {
         self.event(now, EventKind::CallerTurnCommitted);
         if typed {
             self.turns.caller_committed(item, now, (now, now));
+            self.take_turn(now, now);
             if self.turn_taking.replies_to_text {
-                self.answer_turn(now, now);
+                self.request_reply(now, None);
             }
             return;
         }
         let ended = self.floor.caller_stopped.unwrap_or(now);
         let started = self.floor.turn_started.take().unwrap_or(ended).min(ended);
         self.turns.caller_committed(item, now, (started, ended));
+        if self.take_early_words(now, item) {
+            return self.settle(now, item, true);
+        }
         let verdict = self.interruption.on_committed(now);
         self.apply(now, verdict);
         if self.interruption.is_certain() {
@@ -178,20 +185,46 @@ impl Call {
         if self.interruption.is_open() {
             let until = now + self.settings.limits.interruption_words;
             self.floor.awaited = Some(AwaitedWords { item, until });
-        } else if self.turn_taking.replies_to_speech {
-            self.answer_turn(now, ended);
+        } else {
+            self.take_turn(now, ended);
+            if self.turn_taking.replies_to_speech {
+                self.request_reply(now, None);
+            }
         }
     }
 
-    /// The turn is the caller's and deserves a reply. Our own turn before it is closed.
+    /// Books words that came before their turn was an item. True when they ask for nothing.
+    fn take_early_words(&mut self, now: Moment, item: ItemId) -> bool {
+        let early = self.floor.early_words.take();
+        let Some((said, asks_nothing)) = early.filter(|(said, _)| said.item == item) else {
+            return false;
+        };
+        if !asks_nothing {
+            self.book_caller_words(now, &said);
+        }
+        asks_nothing
+    }
+
+    /// The turn is the caller's and deserves a reply.
     fn answer_turn(&mut self, now: Moment, ended: Moment) {
+        self.take_turn(now, ended);
+        self.request_reply(now, None);
+    }
+
+    /// The turn was the caller's: our own before it is closed, and what we say next is measured against its end.
+    fn take_turn(&mut self, now: Moment, ended: Moment) {
         self.floor.owes_answer = false;
         self.floor.unanswered_since = Some(ended);
         if !self.playback.is_audible() {
             self.book_agent_turn(now, false);
             self.turns.close_agent_turn();
         }
-        self.request_reply(now, None);
+    }
+
+    /// The client asks for a reply itself: its latency counts from there.
+    pub(crate) fn on_reply_asked(&mut self, now: Moment, instructions: Option<Words>) {
+        self.floor.unanswered_since.get_or_insert(now);
+        self.request_reply(now, instructions);
     }
 
     pub(crate) fn on_caller_words(&mut self, now: Moment, said: &CallerWords) {
@@ -201,6 +234,11 @@ impl Call {
             .is_some_and(|awaited| awaited.item == said.item);
         let is_backchannel = self.weigh_words(now, said, awaited);
         if !said.is_final {
+            return;
+        }
+        // Some recognisers know the words before the turn is an item: they wait for it.
+        if self.turns.committed_at(said.item).is_none() {
+            self.floor.early_words = Some((said.clone(), is_backchannel));
             return;
         }
         // A backchannel is heard, and is no turn.
@@ -401,6 +439,7 @@ impl Call {
             self.phase = Phase::Live;
             self.goodbye = None;
         }
+        let is_cut = self.playback.is_audible() || !self.replies.is_free();
         self.cancel_reply();
         self.forget_wanted();
         for item in self.turns.agent_items() {
@@ -416,7 +455,7 @@ impl Call {
             });
         }
         self.playback.drop_queued();
-        self.book_agent_turn(now, true);
+        self.book_agent_turn(now, is_cut);
         self.turns.close_agent_turn();
         self.tools.on_interrupted();
     }
@@ -451,9 +490,14 @@ impl Call {
 
     /// The player's own word on what it has played, after it stopped by itself.
     pub(crate) fn on_player_report(&mut self, now: Moment, item: ItemId, position: Span) {
-        // A word about a turn that is over must not touch the one after it.
-        let is_present = self.turns.agent_items().contains(&item);
-        if !self.is_conversing() || !is_present || position >= self.turns.generated_audio(item) {
+        if !self.is_conversing() {
+            return;
+        }
+        // A word about a turn that is over corrects that turn and leaves the one after it alone.
+        if !self.turns.agent_items().contains(&item) {
+            return self.correct_heard(now, item, position);
+        }
+        if position >= self.turns.generated_audio(item) {
             return;
         }
         self.playback.clear(now);
@@ -461,6 +505,13 @@ impl Call {
         self.forget_unheard(now);
         self.floor.awaited = None;
         self.interruption.reset();
+    }
+
+    fn correct_heard(&mut self, now: Moment, item: ItemId, heard: Span) {
+        if let Some(record) = self.turns.agent_corrected(now, item, heard) {
+            self.ask_model(ToModel::Truncate { item, heard });
+            self.emit_agent_turn(now, record);
+        }
     }
 
     /// The carrier sends nothing while the caller speaks: without silence the model's detector never ends the turn.

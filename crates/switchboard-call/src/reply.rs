@@ -11,6 +11,7 @@ use crate::output::{Command, Record, ToLeg, ToModel};
 use crate::phase::Phase;
 use crate::playback::Piece;
 use crate::time::Moment;
+use crate::turn::TurnRecord;
 use crate::words::{Language, Words};
 
 /// Replies waiting for their turn. A client that asks for more loses its newest requests.
@@ -264,6 +265,10 @@ impl Call {
             ReplyOutcome::Completed => {
                 self.turns.agent_generated();
                 self.consent.on_generated();
+                // Heard to its end before its end was known: now the words are certain.
+                if !self.playback.is_audible() {
+                    self.book_agent_turn(now, false);
+                }
             }
             // Only the model knows where its words end when it stops early.
             ReplyOutcome::Cancelled | ReplyOutcome::Incomplete => {
@@ -360,6 +365,10 @@ impl Call {
         else {
             return;
         };
+        self.emit_agent_turn(now, record);
+    }
+
+    pub(crate) fn emit_agent_turn(&mut self, now: Moment, record: TurnRecord) {
         self.event(
             now,
             EventKind::TurnEnded {

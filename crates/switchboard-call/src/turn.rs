@@ -93,6 +93,8 @@ struct CallerTurn {
 pub(crate) struct TurnLog {
     next_seq: u32,
     agent: Option<AgentTurn>,
+    /// The agent's last turn, until the player has said what of it was heard.
+    closed: Option<AgentTurn>,
     callers: VecDeque<CallerTurn>,
     history: Vec<(u32, Speaker, Words)>,
     ms_per_syllable: Option<f32>,
@@ -292,35 +294,31 @@ impl TurnLog {
     ) -> Option<TurnRecord> {
         let turn = self.agent.as_mut()?;
         turn.interrupted |= interrupted;
-        let pace = self.ms_per_syllable;
-        let record = TurnRecord {
-            seq: turn.seq,
-            speaker: Speaker::Agent,
-            generated: turn.text(|item| item.spoken.text().to_owned()),
-            sent: turn.text(|item| item.spoken.until(item.sent, pace).to_owned()),
-            heard: turn.text(|item| item.spoken.until(item.heard, pace).to_owned()),
-            language: turn.language,
-            confidence_percent: None,
-            interrupted: turn.interrupted,
-            response: turn.response,
-            heard_latency: turn
-                .response
-                .zip(delay)
-                .map(|(response, delay)| response + delay),
-            heard_audio: turn
-                .items
-                .iter()
-                .fold(Span::ZERO, |sum, item| sum + item.heard),
-            started: turn.started,
-            ended: now,
-        };
+        let record = turn.record(now, self.ms_per_syllable, delay);
+        self.remember(record.seq, Speaker::Agent, &record.heard);
+        Some(record)
+    }
+
+    /// The player heard less of a turn that is over than the clock had it.
+    pub(crate) fn agent_corrected(
+        &mut self,
+        now: Moment,
+        item: ItemId,
+        heard: Span,
+    ) -> Option<TurnRecord> {
+        let turn = self.closed.as_mut()?;
+        let mut items = turn.items.iter_mut();
+        let known = items.find(|known| known.item == item && known.heard > heard)?;
+        known.heard = heard;
+        turn.interrupted = true;
+        let record = turn.record(now, self.ms_per_syllable, None);
         self.remember(record.seq, Speaker::Agent, &record.heard);
         Some(record)
     }
 
     /// The floor changes hands: what the agent says next is another turn.
     pub(crate) fn close_agent_turn(&mut self) {
-        self.agent = None;
+        self.closed = self.agent.take().or_else(|| self.closed.take());
     }
 
     fn remember(&mut self, seq: u32, speaker: Speaker, words: &Words) {
@@ -358,6 +356,29 @@ impl TurnLog {
 }
 
 impl AgentTurn {
+    /// The turn as it stands. `pace` is the voice's, in milliseconds per syllable.
+    fn record(&self, now: Moment, pace: Option<f32>, delay: Option<Span>) -> TurnRecord {
+        let heard_audio = self.items.iter().map(|item| item.heard);
+        TurnRecord {
+            seq: self.seq,
+            speaker: Speaker::Agent,
+            generated: self.text(|item| item.spoken.text().to_owned()),
+            sent: self.text(|item| item.spoken.until(item.sent, pace).to_owned()),
+            heard: self.text(|item| item.spoken.until(item.heard, pace).to_owned()),
+            language: self.language,
+            confidence_percent: None,
+            interrupted: self.interrupted,
+            response: self.response,
+            heard_latency: self
+                .response
+                .zip(delay)
+                .map(|(response, delay)| response + delay),
+            heard_audio: heard_audio.fold(Span::ZERO, |sum, heard| sum + heard),
+            started: self.started,
+            ended: now,
+        }
+    }
+
     fn text(&self, part: impl Fn(&AgentItem) -> String) -> Words {
         let mut text = String::new();
         for item in &self.items {

@@ -221,6 +221,61 @@ fn words_that_come_after_the_voice_let_us_pass_still_stop_us_within_700_ms() {
 }
 
 #[test]
+fn words_that_come_before_their_turn_is_committed_count_all_the_same() {
+    for (words, length_ms, replies) in [("mm-hm", 350, 1), ("okay okay", 600, 1), ("wait", 480, 2)]
+    {
+        let mut scenario = speaking();
+        scenario.words_after_ms = None;
+        let item = scenario.says(5_000, length_ms, "");
+        scenario.words(5_000 + length_ms + 480, item, words, None);
+        scenario.run(20_000);
+        let asked = scenario.to_model(|command| matches!(command, ToModel::Reply { .. }));
+        assert_eq!(asked.len(), replies, "{words}\n{}", scenario.log());
+        let kept = scenario
+            .turns()
+            .iter()
+            .any(|turn| turn.heard.expose() == words);
+        assert_eq!(kept, replies == 2, "{words}");
+    }
+}
+
+/// (yields to refusals + goes on through agreement) / 2, over lengths and moments of a reply.
+#[test]
+fn refusal_and_agreement_are_told_apart_in_97_of_100() {
+    let [mut yielded, mut refused, mut held, mut agreed] = [0; 4];
+    let mut holes_us = Vec::new();
+    for at_ms in (4_000..9_000).step_by(630) {
+        for length_ms in [260, 340, 420, 500, 580, 660] {
+            for words in [
+                "wait", "stop", "hapana", "subiri", "attends", "non", "oya", "reka",
+            ] {
+                let mut scenario = speaking();
+                scenario.says(at_ms, length_ms, words);
+                scenario.run(at_ms + length_ms + 1_500);
+                refused += 1;
+                yielded += usize::from(!truncations(&scenario).is_empty());
+            }
+            for words in [
+                "mm-hm", "okay", "ndiyo", "sawa", "oui", "d'accord", "yego", "nibyo",
+            ] {
+                let mut scenario = speaking();
+                scenario.says(at_ms, length_ms, words);
+                scenario.run(14_500);
+                agreed += 1;
+                let whole = scenario.agent_turns()[0].heard.expose() == LONG;
+                held += usize::from(whole && truncations(&scenario).is_empty());
+                holes_us.push(scenario.carrier.longest_hole_us(3_000_000, 12_500_000));
+            }
+        }
+    }
+    holes_us.sort_unstable();
+    let hole_ms = holes_us[holes_us.len() * 95 / 100] / 1_000;
+    println!("yielded {yielded} of {refused}, held {held} of {agreed}, hole P95 {hole_ms} ms");
+    assert!(yielded * 100 >= refused * 97 && held * 100 >= agreed * 97);
+    assert!(hole_ms <= 1_100, "{hole_ms} ms");
+}
+
+#[test]
 fn a_cough_stops_nothing_for_good_and_the_reply_goes_on_from_the_last_mark() {
     let mut scenario = speaking();
     let item = scenario.says(5_000, 520, "");

@@ -9,7 +9,7 @@ use crate::support::Scenario;
 /// A caller who says something every eight seconds.
 fn chatting(settings: CallSettings, until_ms: u64) -> Scenario {
     let mut scenario = Scenario::new(settings);
-    for at_ms in (1_000..until_ms).step_by(8_000) {
+    for at_ms in (3_000..until_ms).step_by(8_000) {
         scenario.says(at_ms, 1_500, "and what about the next one then");
     }
     scenario
@@ -26,6 +26,18 @@ fn after_8_minutes_a_human_takes_over_and_30_s_before_the_caller_is_told() {
     assert_eq!(warned.len(), 1);
     let (at, handoff) = scenario.transfers()[0].clone();
     assert_eq!((at, handoff.reason), (480_000, HandoffReason::Length));
+}
+
+#[test]
+fn the_warning_waits_for_the_callers_breath() {
+    let mut scenario = chatting(CallSettings::default(), 445_000);
+    scenario.says(
+        448_000,
+        5_000,
+        "so I was thinking about this and that and all of it",
+    );
+    scenario.run(455_000);
+    assert_eq!(scenario.when("length_warned"), [453_500]);
 }
 
 #[test]

@@ -139,6 +139,16 @@ fn a_players_late_report_of_an_old_item_leaves_the_new_reply_alone() {
     assert_eq!(turns.len(), 2, "{}", scenario.log());
     assert_eq!(turns[1].heard.expose(), "All right then");
     assert!(!turns[1].interrupted);
+    assert_eq!(
+        turns[0].heard_audio.millis(),
+        2_000,
+        "the player knows best"
+    );
+    let cut = ToModel::Truncate {
+        item: ItemId(1),
+        heard: Span::from_millis(2_000),
+    };
+    assert_eq!(scenario.to_model(|command| *command == cut), [7_200]);
 }
 
 #[test]

@@ -14,6 +14,8 @@ mod fault_matrix;
 mod handoff;
 mod handshake_watchdog;
 mod heard_text;
+mod latency;
+mod media_gap;
 mod model_failure;
 mod silence;
 mod tools;

@@ -38,6 +38,8 @@ pub(crate) struct Carrier {
     /// One way, both ways alike.
     pub(crate) delay_us: u64,
     pub(crate) marks: MarkMode,
+    /// How much slower than ours its clock runs, in parts per million.
+    pub(crate) drift_ppm: i64,
     buffer: VecDeque<Playing>,
     /// Everything the ear has heard, cut pieces with their real end.
     pub(crate) ear: Vec<Playing>,
@@ -49,6 +51,7 @@ impl Carrier {
         Self {
             delay_us: 40_000,
             marks: MarkMode::AtPlayout,
+            drift_ppm: 0,
             buffer: VecDeque::new(),
             ear: Vec::new(),
             counted: 0,
@@ -66,7 +69,8 @@ impl Carrier {
         let arrives_us = now_us + self.delay_us;
         let free_us = self.buffer.back().map_or(0, |last| last.ends_us);
         let starts_us = arrives_us.max(free_us);
-        let ends_us = starts_us + length_us;
+        let drift_us = length_us as i64 * self.drift_ppm / 1_000_000;
+        let ends_us = (starts_us + length_us).saturating_add_signed(drift_us);
         self.buffer.push_back(Playing {
             what,
             starts_us,

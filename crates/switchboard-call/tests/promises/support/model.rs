@@ -99,6 +99,8 @@ pub(crate) struct Model {
     pub(crate) say_cost_micros: u64,
     pub(crate) say_think_ms: u64,
     pub(crate) is_mute: bool,
+    /// Generation is faster than real time unless the script makes it stutter.
+    pub(crate) piece_every_ms: u64,
     present: Option<ReplyId>,
     cancelled: Option<ReplyId>,
     next_reply: u32,
@@ -117,6 +119,7 @@ impl Model {
             say_cost_micros: 1_000,
             say_think_ms: 200,
             is_mute: false,
+            piece_every_ms: PIECE_EVERY_MS,
             present: None,
             cancelled: None,
             next_reply: 0,
@@ -261,7 +264,7 @@ impl Model {
             let audio = self.audio(reply, item, done_ms, piece_ms);
             out.push(self.emit(at_ms, Some(reply), audio));
             done_ms += piece_ms;
-            at_ms += PIECE_EVERY_MS;
+            at_ms += self.piece_every_ms;
         }
         at_ms
     }
