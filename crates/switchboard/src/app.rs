@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use axum::Router;
 use switchboard_call::input::Control;
-use switchboard_store::{Store, StoreSettings};
+use switchboard_store::Store;
 
 use crate::admission::Admission;
 use crate::calls_live::LiveCalls;
@@ -17,10 +17,7 @@ use crate::channels::websocket;
 use crate::cli::ServeOptions;
 use crate::config::Settings;
 use crate::demo;
-use crate::http::{
-    ApiKey, Drain, DrainTrigger, HttpContext, KeyIdentity, KeyVerifier, RouteGroups, Server, Verification,
-    VerifierUnavailable, router,
-};
+use crate::http::{Drain, DrainTrigger, HttpContext, KeyVerifier, RouteGroups, Server, router};
 use crate::journal::Journal;
 use crate::ops::health::{Component, ComponentState, Health};
 use crate::ops::seal::SealingKey;
@@ -49,23 +46,6 @@ pub struct App {
     health: Health,
 }
 
-/// Knows API keys by the store.
-struct StoredKeys(Store);
-
-impl KeyVerifier for StoredKeys {
-    fn verify<'a>(&'a self, key: &'a ApiKey) -> Verification<'a> {
-        Box::pin(async move {
-            let found = self.0.lookup().api_key(key.expose()).await;
-            let found = found.map_err(|_| VerifierUnavailable)?;
-            Ok(found.map(|key| KeyIdentity {
-                tenant_id: key.tenant_id,
-                key_id: key.key_id,
-                name: key.name,
-            }))
-        })
-    }
-}
-
 /// Serves until Ctrl-C or SIGTERM, then drains.
 ///
 /// # Errors
@@ -83,15 +63,6 @@ pub async fn serve(mut settings: Settings, options: ServeOptions) -> Result<()> 
     Ok(())
 }
 
-/// The settings of the store in the words of the store.
-pub fn store_settings(settings: &Settings) -> StoreSettings {
-    let mut store = StoreSettings::new(settings.database.url.expose());
-    store.migrate_url = Some(settings.database.migrate_url().expose().to_owned().into());
-    store.connections_max = settings.database.connections_max;
-    store.connect_timeout = Duration::from_millis(settings.database.acquire_ms_max);
-    store
-}
-
 impl App {
     /// Opens database and port and prepares everything a call needs. Nothing is answered before [`App::run`].
     ///
@@ -100,7 +71,7 @@ impl App {
     pub async fn start(settings: Settings, is_demo: bool) -> Result<Self> {
         crate::tls::install_provider();
         let metrics = metrics::install();
-        let store = Store::open_exclusive(&store_settings(&settings)).await.context("cannot open the database")?;
+        let store = Store::open_exclusive(&settings.database.store_settings()).await.context("cannot open the database")?;
         if is_demo {
             demo::load(&store).await.context("cannot load the demo")?;
         }
@@ -171,7 +142,7 @@ fn routes(
         .build()
         .context("cannot prepare requests to the carrier")?;
     let channel = Arc::new(TwilioChannel::new(reception.clone(), client, sealing));
-    let verifier: Arc<dyn KeyVerifier> = Arc::new(StoredKeys(reception.store.clone()));
+    let verifier: Arc<dyn KeyVerifier> = Arc::new(reception.store.lookup());
     let context = HttpContext::new(&reception.settings, health.clone(), metrics.clone(), verifier);
     let groups = RouteGroups { signed: twilio::routes(channel), limited: websocket::routes(reception.clone()) };
     Ok(router(groups, &context))
