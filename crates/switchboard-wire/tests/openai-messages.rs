@@ -163,6 +163,37 @@ fn a_client_is_told_the_code_and_the_dotted_path() {
     );
 }
 
+/// LiveKit's plugin sends `"instructions":null`.
+#[test]
+fn null_means_absent_in_every_field_of_a_response_request() {
+    let names = [
+        "instructions",
+        "output_modalities",
+        "audio",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "reasoning",
+        "max_output_tokens",
+        "prompt",
+        "metadata",
+        "conversation",
+        "input",
+    ];
+    let nulls: serde_json::Map<String, Value> = names
+        .map(|name| (name.to_owned(), Value::Null))
+        .into_iter()
+        .collect();
+    let message = json!({"type": "response.create", "response": nulls}).to_string();
+    let event = parse_client_event(&message).expect("accepted").event;
+    assert_eq!(
+        event,
+        ClientEvent::ResponseCreate {
+            response: Some(Box::default())
+        }
+    );
+}
+
 #[test]
 fn a_client_that_sends_no_json_or_no_type_is_told_so() {
     let not_json = parse_client_event("{\"type\":").expect_err("not JSON");

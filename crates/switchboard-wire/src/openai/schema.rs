@@ -450,21 +450,25 @@ static INPUT_ITEM: Shape = Shape::Tagged {
 
 // Client events (section 4).
 
+/// Null means absent in every field: LiveKit's plugin sends `"instructions":null`, and the provider takes it.
 static RESPONSE: Shape = Shape::Object(&[
-    optional("instructions", &TEXT),
-    optional("output_modalities", &MODALITIES),
+    optional("instructions", &NULLABLE_TEXT),
+    optional("output_modalities", &Shape::Nullable(&MODALITIES)),
     optional(
         "audio",
-        &Shape::Object(&[optional(
+        &Shape::Nullable(&Shape::Object(&[optional(
             "output",
-            &Shape::Object(&[optional("format", &FORMAT), optional("voice", &VOICE)]),
-        )]),
+            &Shape::Object(&[
+                optional("format", &Shape::Nullable(&FORMAT)),
+                optional("voice", &Shape::Nullable(&VOICE)),
+            ]),
+        )])),
     ),
-    optional("tools", &TOOLS),
-    optional("tool_choice", &TOOL_CHOICE),
-    optional("parallel_tool_calls", &BOOL),
-    optional("reasoning", &REASONING),
-    optional("max_output_tokens", &MAX_OUTPUT_TOKENS),
+    optional("tools", &Shape::Nullable(&TOOLS)),
+    optional("tool_choice", &Shape::Nullable(&TOOL_CHOICE)),
+    optional("parallel_tool_calls", &Shape::Nullable(&BOOL)),
+    optional("reasoning", &Shape::Nullable(&REASONING)),
+    optional("max_output_tokens", &Shape::Nullable(&MAX_OUTPUT_TOKENS)),
     optional("prompt", &PROMPT),
     optional(
         "metadata",
@@ -474,13 +478,16 @@ static RESPONSE: Shape = Shape::Object(&[
             value_chars_max: 512,
         }),
     ),
-    optional("conversation", &Shape::Word(&["auto", "none"])),
+    optional(
+        "conversation",
+        &Shape::Nullable(&Shape::Word(&["auto", "none"])),
+    ),
     optional(
         "input",
-        &Shape::List {
+        &Shape::Nullable(&Shape::List {
             of: &INPUT_ITEM,
             length_max: LIST_LENGTH_MAX,
-        },
+        }),
     ),
 ]);
 
