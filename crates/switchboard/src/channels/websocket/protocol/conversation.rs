@@ -45,7 +45,11 @@ impl Conversation {
     ///
     /// # Errors
     /// An id that is taken, or a place behind an item that is not there.
-    pub(super) fn insert(&mut self, item: Item, place: Place<'_>) -> Result<Option<String>, WireError> {
+    pub(super) fn insert(
+        &mut self,
+        item: Item,
+        place: Place<'_>,
+    ) -> Result<Option<String>, WireError> {
         if item.id().is_some_and(|id| self.position(id).is_some()) {
             let message = "An item with this id is in the conversation already.";
             return Err(WireError::new(DUPLICATE_ITEM_ID, message).at("item.id"));
@@ -53,9 +57,15 @@ impl Conversation {
         let index = match place {
             Place::Last => self.items.len(),
             Place::First => 0,
-            Place::After(id) => self.position(id).ok_or_else(|| no_item(code::ITEM_NOT_FOUND, "previous_item_id"))? + 1,
+            Place::After(id) => {
+                self.position(id)
+                    .ok_or_else(|| no_item(code::ITEM_NOT_FOUND, "previous_item_id"))?
+                    + 1
+            }
         };
-        let before = index.checked_sub(1).and_then(|before| self.items.get(before)?.id().map(str::to_owned));
+        let before = index
+            .checked_sub(1)
+            .and_then(|before| self.items.get(before)?.id().map(str::to_owned));
         self.text_bytes += text_bytes(&item);
         self.items.insert(index, item);
         self.forget_oldest();
@@ -69,7 +79,9 @@ impl Conversation {
     }
 
     fn forget_oldest(&mut self) {
-        while self.items.len() > ITEMS_MAX || (self.text_bytes > TEXT_BYTES_MAX && self.items.len() > 1) {
+        while self.items.len() > ITEMS_MAX
+            || (self.text_bytes > TEXT_BYTES_MAX && self.items.len() > 1)
+        {
             self.remove_at(0);
         }
     }
@@ -86,13 +98,16 @@ impl Conversation {
     /// # Errors
     /// There is no such item.
     pub(super) fn retrieve(&self, id: &str) -> Result<&Item, WireError> {
-        self.get(id).ok_or_else(|| no_item(RETRIEVE_INVALID_ITEM_ID, "item_id"))
+        self.get(id)
+            .ok_or_else(|| no_item(RETRIEVE_INVALID_ITEM_ID, "item_id"))
     }
 
     /// # Errors
     /// There is no such item.
     pub(super) fn delete(&mut self, id: &str) -> Result<(), WireError> {
-        let index = self.position(id).ok_or_else(|| no_item("item_delete_invalid_item_id", "item_id"))?;
+        let index = self
+            .position(id)
+            .ok_or_else(|| no_item("item_delete_invalid_item_id", "item_id"))?;
         self.remove_at(index);
         Ok(())
     }
@@ -105,7 +120,11 @@ impl Conversation {
 
     /// Puts a finished item in the place of its beginning; does nothing when the client deleted it meanwhile.
     pub(super) fn replace(&mut self, item: Item) {
-        let Some(known) = item.id().and_then(|id| self.position(id)).and_then(|index| self.items.get_mut(index)) else {
+        let Some(known) = item
+            .id()
+            .and_then(|id| self.position(id))
+            .and_then(|index| self.items.get_mut(index))
+        else {
             return;
         };
         self.text_bytes = self.text_bytes.saturating_sub(text_bytes(known)) + text_bytes(&item);
@@ -119,7 +138,9 @@ impl Conversation {
         };
         if let Item::Message { content, .. } = &mut item {
             for part in content {
-                if let ContentPart::InputAudio { transcript, .. } | ContentPart::OutputAudio { transcript, .. } = part {
+                if let ContentPart::InputAudio { transcript, .. }
+                | ContentPart::OutputAudio { transcript, .. } = part
+                {
                     *transcript = words.map(str::to_owned);
                 }
             }
@@ -144,9 +165,8 @@ fn text_bytes(item: &Item) -> usize {
     };
     let length = |part: &ContentPart| match part {
         ContentPart::InputText { text } | ContentPart::OutputText { text } => text.len(),
-        ContentPart::InputAudio { transcript, .. } | ContentPart::OutputAudio { transcript, .. } => {
-            transcript.as_ref().map_or(0, String::len)
-        }
+        ContentPart::InputAudio { transcript, .. }
+        | ContentPart::OutputAudio { transcript, .. } => transcript.as_ref().map_or(0, String::len),
         ContentPart::InputImage { .. } | ContentPart::Unknown => 0,
     };
     content.iter().map(length).sum()
@@ -169,11 +189,16 @@ mod tests {
         let mut talk = Conversation::default();
         assert_eq!(talk.append(item("b", "")), None);
         assert_eq!(talk.insert(item("a", ""), Place::First), Ok(None));
-        assert_eq!(talk.insert(item("ab", ""), Place::After("a")), Ok(Some("a".to_owned())));
+        assert_eq!(
+            talk.insert(item("ab", ""), Place::After("a")),
+            Ok(Some("a".to_owned()))
+        );
         assert_eq!(talk.append(item("c", "")), Some("b".to_owned()));
         let twice = talk.insert(item("a", ""), Place::Last).expect_err("taken");
         assert_eq!(twice.code, "item_create_duplicate_item_id");
-        let nowhere = talk.insert(item("d", ""), Place::After("x")).expect_err("unknown");
+        let nowhere = talk
+            .insert(item("d", ""), Place::After("x"))
+            .expect_err("unknown");
         assert_eq!(nowhere.param.as_deref(), Some("previous_item_id"));
         assert!(talk.get("d").is_none());
     }

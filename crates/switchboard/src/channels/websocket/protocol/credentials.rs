@@ -31,7 +31,11 @@ struct Rule {
 }
 
 const fn rule(event: &'static str, field: &'static str, api_key: Effect) -> Rule {
-    Rule { event, field, api_key }
+    Rule {
+        event,
+        field,
+        api_key,
+    }
 }
 
 const SESSION: &str = "session.update";
@@ -86,7 +90,9 @@ const RULES: &[Rule] = &[
 
 impl Credential {
     fn effect(self, event: &str, field: &str) -> Effect {
-        let rule = RULES.iter().find(|rule| rule.event == event && rule.field == field);
+        let rule = RULES
+            .iter()
+            .find(|rule| rule.event == event && rule.field == field);
         match self {
             Self::ApiKey => rule.map_or(Effect::Refused, |rule| rule.api_key),
         }
@@ -112,14 +118,27 @@ mod tests {
 
     #[test]
     fn s7_a_field_nobody_decided_about_is_refused() {
-        assert_eq!(Credential::ApiKey.session_field("a_field_of_next_year"), Effect::Refused);
+        assert_eq!(
+            Credential::ApiKey.session_field("a_field_of_next_year"),
+            Effect::Refused
+        );
         assert_eq!(Credential::ApiKey.item("mcp_call"), Effect::Refused);
     }
 
     #[test]
     fn s7_no_key_rewrites_a_tenants_agent() {
-        for field in ["model", "instructions", "tools", "prompt", "audio.output.voice"] {
-            assert_eq!(Credential::ApiKey.session_field(field), Effect::Ignored, "{field}");
+        for field in [
+            "model",
+            "instructions",
+            "tools",
+            "prompt",
+            "audio.output.voice",
+        ] {
+            assert_eq!(
+                Credential::ApiKey.session_field(field),
+                Effect::Ignored,
+                "{field}"
+            );
         }
         for kind in ["function_call", "function_call_output", "mcp"] {
             assert_eq!(Credential::ApiKey.item(kind), Effect::Refused, "{kind}");

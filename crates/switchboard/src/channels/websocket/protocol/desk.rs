@@ -22,7 +22,12 @@ impl Desk {
         let mut outbox = Outbox::new(seed);
         session.id = outbox.new_id(IdPrefix::Session);
         let conversation_id = outbox.new_id(IdPrefix::Conversation);
-        Self { session, conversation: Conversation::default(), conversation_id, outbox }
+        Self {
+            session,
+            conversation: Conversation::default(),
+            conversation_id,
+            outbox,
+        }
     }
 
     pub(super) fn say(&mut self, event: ServerEvent) {
@@ -53,7 +58,13 @@ impl Desk {
 
     /// `added` and `done` of an item that is complete from the start (section 6.3).
     pub(super) fn announce_finished(&mut self, item: Item, previous_item_id: Option<String>) {
-        self.say(ServerEvent::ConversationItemAdded { item: item.clone(), previous_item_id: previous_item_id.clone() });
-        self.say(ServerEvent::ConversationItemDone { item, previous_item_id });
+        self.say(ServerEvent::ConversationItemAdded {
+            item: item.clone(),
+            previous_item_id: previous_item_id.clone(),
+        });
+        self.say(ServerEvent::ConversationItemDone {
+            item,
+            previous_item_id,
+        });
     }
 }

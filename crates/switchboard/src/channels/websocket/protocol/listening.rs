@@ -13,7 +13,8 @@ use switchboard_call::Span;
 use switchboard_call::ids::ItemId;
 use switchboard_call::input::CallerWords;
 use switchboard_wire::openai::{
-    ContentPart, IdPrefix, Item, ItemStatus, Language, Role, ServerEvent, TranscriptionUsage, WireError, code,
+    ContentPart, IdPrefix, Item, ItemStatus, Language, Role, ServerEvent, TranscriptionUsage,
+    WireError, code,
 };
 
 use super::desk::Desk;
@@ -124,17 +125,23 @@ impl Listening {
 
     /// The caller is in the middle of something.
     pub(super) fn is_hearing(&self) -> bool {
-        self.utterance.as_ref().is_some_and(|utterance| utterance.end_ms.is_none())
+        self.utterance
+            .as_ref()
+            .is_some_and(|utterance| utterance.end_ms.is_none())
     }
 
     pub(super) fn on_speech_started(&mut self, desk: &mut Desk) {
         if self.manners.is_manual {
             return;
         }
+        // One that was never said to stop, and became no turn, ends where the next begins.
+        self.on_speech_stopped(desk);
         let now_ms = self.appended.millis();
         self.utterance = Some(Utterance {
             item_id: desk.new_id(IdPrefix::Item),
-            start_ms: now_ms.saturating_sub(self.prefix_padding_ms).max(self.last_end_ms),
+            start_ms: now_ms
+                .saturating_sub(self.prefix_padding_ms)
+                .max(self.last_end_ms),
             end_ms: None,
             is_told: false,
             is_stopped: false,
@@ -154,7 +161,9 @@ impl Listening {
 
     pub(super) fn on_speech_stopped(&mut self, desk: &mut Desk) {
         let now_ms = self.appended.millis();
-        if let Some(utterance) = &mut self.utterance {
+        if let Some(utterance) = &mut self.utterance
+            && utterance.end_ms.is_none()
+        {
             let end_ms = now_ms.max(utterance.start_ms + 1);
             utterance.end_ms = Some(end_ms);
             self.last_end_ms = end_ms;
@@ -179,7 +188,11 @@ impl Listening {
         let utterance = self.utterance.take();
         match utterance {
             Some(utterance) if utterance.is_proposed && !utterance.is_told => {
-                self.held.push(HeldTurn { item, utterance, since: now });
+                self.held.push(HeldTurn {
+                    item,
+                    utterance,
+                    since: now,
+                });
             }
             Some(utterance) => self.announce(item, utterance, true, desk),
             // The client committed audio in which nobody heard speech.
@@ -190,9 +203,17 @@ impl Listening {
         }
     }
 
-    fn announce(&mut self, item: ItemId, mut utterance: Utterance, with_speech: bool, desk: &mut Desk) {
+    fn announce(
+        &mut self,
+        item: ItemId,
+        mut utterance: Utterance,
+        with_speech: bool,
+        desk: &mut Desk,
+    ) {
         if with_speech {
-            utterance.end_ms.get_or_insert(self.appended.millis().max(utterance.start_ms + 1));
+            utterance
+                .end_ms
+                .get_or_insert(self.appended.millis().max(utterance.start_ms + 1));
             utterance.say_started(desk);
             utterance.say_stopped(desk);
         }
@@ -203,7 +224,16 @@ impl Listening {
     fn announce_item(&mut self, item: ItemId, item_id: String, length_ms: u64, desk: &mut Desk) {
         self.uncommitted = Span::ZERO;
         say_committed(&item_id, desk);
-        self.know(Turn { item, item_id, is_typed: false, interim: String::new(), length_ms }, desk);
+        self.know(
+            Turn {
+                item,
+                item_id,
+                is_typed: false,
+                interim: String::new(),
+                length_ms,
+            },
+            desk,
+        );
     }
 
     fn know(&mut self, turn: Turn, desk: &mut Desk) {
@@ -212,7 +242,9 @@ impl Listening {
             self.turns.pop_front();
         }
         self.turns.push_back(turn);
-        let (known, early) = std::mem::take(&mut self.early).into_iter().partition(|words| words.item == item);
+        let (known, early) = std::mem::take(&mut self.early)
+            .into_iter()
+            .partition(|words| words.item == item);
         self.early = early;
         let known: VecDeque<CallerWords> = known;
         for words in &known {
@@ -233,7 +265,9 @@ impl Listening {
     }
 
     pub(super) fn on_time(&mut self, now: Instant, desk: &mut Desk) {
-        let (due, held) = std::mem::take(&mut self.held).into_iter().partition(|held| now >= held.since + HELD_MAX);
+        let (due, held) = std::mem::take(&mut self.held)
+            .into_iter()
+            .partition(|held| now >= held.since + HELD_MAX);
         self.held = held;
         let due: Vec<HeldTurn> = due;
         for turn in due {
@@ -259,7 +293,16 @@ impl Listening {
 
     pub(super) fn on_typed_committed(&mut self, item: ItemId, desk: &mut Desk) {
         if let Some(item_id) = self.typed.pop_front() {
-            self.know(Turn { item, item_id, is_typed: true, interim: String::new(), length_ms: 0 }, desk);
+            self.know(
+                Turn {
+                    item,
+                    item_id,
+                    is_typed: true,
+                    interim: String::new(),
+                    length_ms: 0,
+                },
+                desk,
+            );
         }
     }
 
@@ -279,7 +322,13 @@ impl Listening {
             self.uncommitted = Span::ZERO;
             say_committed(&item_id, desk);
             for item in std::mem::take(&mut self.found) {
-                let turn = Turn { item, item_id: item_id.clone(), is_typed: false, interim: String::new(), length_ms };
+                let turn = Turn {
+                    item,
+                    item_id: item_id.clone(),
+                    is_typed: false,
+                    interim: String::new(),
+                    length_ms,
+                };
                 self.know(turn, desk);
             }
             self.committed = has_unheard.then_some(item_id);
@@ -290,7 +339,16 @@ impl Listening {
     fn on_manual_turn(&mut self, item: ItemId, desk: &mut Desk) {
         match self.committed.take() {
             Some(item_id) => {
-                self.know(Turn { item, item_id, is_typed: false, interim: String::new(), length_ms: 0 }, desk);
+                self.know(
+                    Turn {
+                        item,
+                        item_id,
+                        is_typed: false,
+                        interim: String::new(),
+                        length_ms: 0,
+                    },
+                    desk,
+                );
             }
             None if self.found.len() < TURNS_MAX => self.found.push(item),
             None => {}
@@ -317,16 +375,31 @@ impl Listening {
             return turn.say_interim(words, desk);
         }
         // One item may be several turns of the model when the client commits by itself.
-        let before = desk.conversation.get(&turn.item_id).and_then(transcript_of).unwrap_or_default();
-        let transcript = if before.is_empty() { words.to_owned() } else { format!("{before} {words}") };
-        desk.conversation.set_transcript(&turn.item_id, Some(&transcript));
+        let before = desk
+            .conversation
+            .get(&turn.item_id)
+            .and_then(transcript_of)
+            .unwrap_or_default();
+        let transcript = if before.is_empty() {
+            words.to_owned()
+        } else {
+            format!("{before} {words}")
+        };
+        desk.conversation
+            .set_transcript(&turn.item_id, Some(&transcript));
         desk.say(ServerEvent::InputTranscriptionCompleted {
             item_id: turn.item_id.clone(),
             content_index: 0,
             transcript,
-            usage: TranscriptionUsage::Duration { seconds: turn.length_ms as f64 / 1_000.0 },
+            usage: TranscriptionUsage::Duration {
+                seconds: turn.length_ms as f64 / 1_000.0,
+            },
             logprobs: None,
-            languages: said.language.map(|language| vec![Language { code: language.as_str().to_owned() }]),
+            languages: said.language.map(|language| {
+                vec![Language {
+                    code: language.as_str().to_owned(),
+                }]
+            }),
         });
     }
 
@@ -343,7 +416,10 @@ impl Listening {
 impl Utterance {
     fn say_started(&mut self, desk: &mut Desk) {
         if !std::mem::replace(&mut self.is_told, true) {
-            desk.say(ServerEvent::SpeechStarted { item_id: self.item_id.clone(), audio_start_ms: self.start_ms });
+            desk.say(ServerEvent::SpeechStarted {
+                item_id: self.item_id.clone(),
+                audio_start_ms: self.start_ms,
+            });
         }
     }
 
@@ -353,14 +429,20 @@ impl Utterance {
             return;
         };
         self.is_stopped = true;
-        desk.say(ServerEvent::SpeechStopped { item_id: self.item_id.clone(), audio_end_ms });
+        desk.say(ServerEvent::SpeechStopped {
+            item_id: self.item_id.clone(),
+            audio_end_ms,
+        });
     }
 }
 
 impl Turn {
     /// Deltas only ever append at the client, so interim words that took others back wait for the final ones.
     fn say_interim(&mut self, words: &str, desk: &mut Desk) {
-        let Some(more) = words.strip_prefix(self.interim.as_str()).filter(|more| !more.is_empty()) else {
+        let Some(more) = words
+            .strip_prefix(self.interim.as_str())
+            .filter(|more| !more.is_empty())
+        else {
             return;
         };
         let delta = more.to_owned();
@@ -381,11 +463,17 @@ fn say_committed(item_id: &str, desk: &mut Desk) {
         id: Some(item_id.to_owned()),
         status: Some(ItemStatus::Completed),
         role: Role::User,
-        content: vec![ContentPart::InputAudio { audio: None, transcript: None }],
+        content: vec![ContentPart::InputAudio {
+            audio: None,
+            transcript: None,
+        }],
     };
     let previous_item_id = desk.conversation.append(item.clone());
     let committed = previous_item_id.clone();
-    desk.say(ServerEvent::InputAudioBufferCommitted { item_id: item_id.to_owned(), previous_item_id: committed });
+    desk.say(ServerEvent::InputAudioBufferCommitted {
+        item_id: item_id.to_owned(),
+        previous_item_id: committed,
+    });
     desk.announce_finished(item, previous_item_id);
 }
 

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use switchboard_wire::openai::{AudioDeltaPrefix, IdPrefix, ServerEvent, ServerMessage, WireError, wire_id};
+use switchboard_wire::openai::{
+    AudioDeltaPrefix, IdPrefix, ServerEvent, ServerMessage, WireError, wire_id,
+};
 
 /// One text frame. Audio is kept in slices, so that a pass-through copies it only into the socket's buffer.
 #[derive(Debug)]
@@ -29,7 +31,10 @@ pub(super) struct Outbox {
 impl Outbox {
     /// `seed` makes the ids of one connection unlike those of another; they are names, not secrets.
     pub(super) fn new(seed: u64) -> Self {
-        Self { ids: IdSource { seed, given: 0 }, messages: VecDeque::new() }
+        Self {
+            ids: IdSource { seed, given: 0 },
+            messages: VecDeque::new(),
+        }
     }
 
     pub(super) fn new_id(&mut self, prefix: IdPrefix) -> String {
@@ -38,7 +43,9 @@ impl Outbox {
 
     pub(super) fn say(&mut self, event: ServerEvent) {
         let event_id = self.new_id(IdPrefix::Event);
-        self.messages.push_back(Outgoing::Text(ServerMessage::new(event_id, event).to_json()));
+        self.messages.push_back(Outgoing::Text(
+            ServerMessage::new(event_id, event).to_json(),
+        ));
     }
 
     pub(super) fn refuse(&mut self, error: &WireError) {
@@ -47,7 +54,11 @@ impl Outbox {
 
     pub(super) fn say_audio(&mut self, prefix: Arc<AudioDeltaPrefix>, base64: Bytes) {
         let event_id = self.new_id(IdPrefix::Event);
-        self.messages.push_back(Outgoing::Audio { prefix, event_id, base64 });
+        self.messages.push_back(Outgoing::Audio {
+            prefix,
+            event_id,
+            base64,
+        });
     }
 
     pub(super) fn take(&mut self) -> Option<Outgoing> {

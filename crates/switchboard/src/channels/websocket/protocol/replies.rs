@@ -95,14 +95,21 @@ impl Replies {
 
     /// A reply nobody waits for was cancelled before it began, and stays unseen.
     pub(super) fn on_started(&mut self, now: Instant, reply: ReplyId) {
-        if let Some(response) = self.queue.iter_mut().find(|response| response.stage == Stage::Requested) {
+        if let Some(response) = self
+            .queue
+            .iter_mut()
+            .find(|response| response.stage == Stage::Requested)
+        {
             response.begin(reply);
             response.touched = now;
         }
     }
 
     fn of_reply(&mut self, now: Instant, reply: ReplyId) -> Option<&mut WireResponse> {
-        let response = self.queue.iter_mut().find(|response| response.has_reply(reply))?;
+        let response = self
+            .queue
+            .iter_mut()
+            .find(|response| response.has_reply(reply))?;
         response.touched = now;
         Some(response)
     }
@@ -123,7 +130,10 @@ impl Replies {
     /// The core did not take the piece that just came.
     pub(super) fn on_dropped(&mut self) {
         if let Some(audio) = self.arriving.take()
-            && let Some(response) = self.queue.iter_mut().find(|response| response.has_piece(audio))
+            && let Some(response) = self
+                .queue
+                .iter_mut()
+                .find(|response| response.has_piece(audio))
         {
             response.drop_audio(audio);
         }
@@ -138,8 +148,15 @@ impl Replies {
     /// The model is done with a reply. It stays active while its audio is being played.
     pub(super) fn on_done(&mut self, now: Instant, done: &ReplyDone, desk: &mut Desk) {
         let is_cancelling = self.stopped.is_some();
-        let index = self.queue.iter().position(|response| response.has_reply(done.reply));
-        let index = index.or_else(|| self.queue.iter().position(|response| response.stage == Stage::Requested));
+        let index = self
+            .queue
+            .iter()
+            .position(|response| response.has_reply(done.reply));
+        let index = index.or_else(|| {
+            self.queue
+                .iter()
+                .position(|response| response.stage == Stage::Requested)
+        });
         let Some(response) = index.and_then(|index| self.queue.get_mut(index)) else {
             return;
         };
@@ -172,8 +189,16 @@ impl Replies {
     }
 
     /// A piece goes to the client. None: it belongs to a response that is over for the client.
-    pub(super) fn play(&mut self, now: Instant, audio: AudioId, desk: &mut Desk) -> Option<Arc<AudioDeltaPrefix>> {
-        let index = self.queue.iter().position(|response| response.has_piece(audio))?;
+    pub(super) fn play(
+        &mut self,
+        now: Instant,
+        audio: AudioId,
+        desk: &mut Desk,
+    ) -> Option<Arc<AudioDeltaPrefix>> {
+        let index = self
+            .queue
+            .iter()
+            .position(|response| response.has_piece(audio))?;
         for _ in 0..index {
             self.finish_front(None, desk);
         }
@@ -184,7 +209,12 @@ impl Replies {
     }
 
     /// A phrase of ours goes into the response it bridges a wait for; without one it is not heard.
-    pub(super) fn play_phrase(&mut self, now: Instant, length: Span, desk: &mut Desk) -> Option<Arc<AudioDeltaPrefix>> {
+    pub(super) fn play_phrase(
+        &mut self,
+        now: Instant,
+        length: Span,
+        desk: &mut Desk,
+    ) -> Option<Arc<AudioDeltaPrefix>> {
         let front = self.queue.front_mut()?;
         front.touched = now;
         Some(front.play_phrase(length, desk))
@@ -221,7 +251,13 @@ impl Replies {
     }
 
     /// The core stopped the reply. Unless somebody asked for it in so many words it may go on again.
-    pub(super) fn on_stopped(&mut self, now: Instant, is_final: bool, reason: ResponseReason, desk: &mut Desk) {
+    pub(super) fn on_stopped(
+        &mut self,
+        now: Instant,
+        is_final: bool,
+        reason: ResponseReason,
+        desk: &mut Desk,
+    ) {
         if is_final {
             self.cancel_all(now, reason, desk);
         } else {
@@ -258,8 +294,16 @@ impl Replies {
     /// What was sent of an item of ours, if it is still of interest.
     pub(super) fn spoken(&self, item_id: &str) -> Option<Spoken> {
         let (spoken, is_active) = self.find(item_id)?;
-        let is_latest = if is_active { self.queue.len() == 1 } else { !self.is_active() };
-        Some(Spoken { sent: spoken.sent, is_active, is_latest })
+        let is_latest = if is_active {
+            self.queue.len() == 1
+        } else {
+            !self.is_active()
+        };
+        Some(Spoken {
+            sent: spoken.sent,
+            is_active,
+            is_latest,
+        })
     }
 
     /// Which item of the call was heard how far.
@@ -268,9 +312,19 @@ impl Replies {
     }
 
     fn find(&self, item_id: &str) -> Option<(&SpokenItem, bool)> {
-        let active = self.queue.front().filter(|front| front.item_id() == Some(item_id));
-        let active = active.and_then(WireResponse::spoken).map(|spoken| (spoken, true));
-        active.or_else(|| self.last.as_ref().filter(|last| last.id == item_id).map(|last| (last, false)))
+        let active = self
+            .queue
+            .front()
+            .filter(|front| front.item_id() == Some(item_id));
+        let active = active
+            .and_then(WireResponse::spoken)
+            .map(|spoken| (spoken, true));
+        active.or_else(|| {
+            self.last
+                .as_ref()
+                .filter(|last| last.id == item_id)
+                .map(|last| (last, false))
+        })
     }
 
     /// The item that was spoken last, for what the core tells about it later.
@@ -280,12 +334,22 @@ impl Replies {
     }
 
     pub(super) fn on_time(&mut self, now: Instant, desk: &mut Desk) {
-        if self.stopped.is_some_and(|since| now >= since + UNDECIDED_MAX) {
+        if self
+            .stopped
+            .is_some_and(|since| now >= since + UNDECIDED_MAX)
+        {
             self.cancel_all(now, ResponseReason::TurnDetected, desk);
         }
-        if self.queue.front().is_some_and(|front| now >= front.touched + UNTOUCHED_MAX) {
+        if self
+            .queue
+            .front()
+            .is_some_and(|front| now >= front.touched + UNTOUCHED_MAX)
+        {
             tracing::warn!("a response to a client stood still and was ended");
-            let is_over = self.queue.front().is_some_and(|front| matches!(front.stage, Stage::Ended(_)));
+            let is_over = self
+                .queue
+                .front()
+                .is_some_and(|front| matches!(front.stage, Stage::Ended(_)));
             self.finish_front((!is_over).then_some(Ending::Failed), desk);
             self.settle(desk);
         }
@@ -293,7 +357,10 @@ impl Replies {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         let stopped = self.stopped.map(|since| since + UNDECIDED_MAX);
-        let untouched = self.queue.front().map(|front| front.touched + UNTOUCHED_MAX);
+        let untouched = self
+            .queue
+            .front()
+            .map(|front| front.touched + UNTOUCHED_MAX);
         stopped.into_iter().chain(untouched).min()
     }
 }

@@ -11,9 +11,9 @@ use std::time::Instant;
 use switchboard_call::Span;
 use switchboard_call::ids::{AudioId, ItemId, ReplyId};
 use switchboard_wire::openai::{
-    AudioDeltaPrefix, ContentPart, IdPrefix, Item, ItemStatus, PartDelta, PartDone, PartEvent, PartTranscriptDone,
-    Response, ResponseAudio, ResponseError, ResponsePart, ResponseReason, ResponseStatus, Role, ServerEvent,
-    StatusDetails, Usage,
+    AudioDeltaPrefix, ContentPart, IdPrefix, Item, ItemStatus, PartDelta, PartDone, PartEvent,
+    PartTranscriptDone, Response, ResponseAudio, ResponseError, ResponsePart, ResponseReason,
+    ResponseStatus, Role, ServerEvent, StatusDetails, Usage,
 };
 
 use super::desk::Desk;
@@ -116,7 +116,9 @@ impl WireResponse {
     }
 
     pub(super) fn has_played(&self) -> bool {
-        self.spoken.as_ref().is_some_and(|spoken| !spoken.sent.is_zero())
+        self.spoken
+            .as_ref()
+            .is_some_and(|spoken| !spoken.sent.is_zero())
     }
 
     pub(super) fn add_audio(&mut self, item: ItemId, audio: AudioId, length: Span) {
@@ -127,7 +129,13 @@ impl WireResponse {
                 Span::ZERO
             }
         };
-        self.pieces.push(Piece { audio, item, starts, length, is_played: false });
+        self.pieces.push(Piece {
+            audio,
+            item,
+            starts,
+            length,
+            is_played: false,
+        });
     }
 
     pub(super) fn drop_audio(&mut self, audio: AudioId) {
@@ -165,7 +173,9 @@ impl WireResponse {
             return;
         }
         let response = self.reported(ResponseStatus::InProgress, None, desk);
-        desk.say(ServerEvent::ResponseCreated { response: Box::new(response) });
+        desk.say(ServerEvent::ResponseCreated {
+            response: Box::new(response),
+        });
         if !self.words.is_empty() {
             self.say_words(self.words.clone(), desk);
         }
@@ -184,21 +194,40 @@ impl WireResponse {
         let item = agent_item(&id, ItemStatus::InProgress, Vec::new());
         let previous_item_id = desk.conversation.append(item.clone());
         let response_id = self.id.clone();
-        desk.say(ServerEvent::OutputItemAdded { response_id: response_id.clone(), output_index: 0, item: item.clone() });
-        desk.say(ServerEvent::ConversationItemAdded { item, previous_item_id: previous_item_id.clone() });
+        desk.say(ServerEvent::OutputItemAdded {
+            response_id: response_id.clone(),
+            output_index: 0,
+            item: item.clone(),
+        });
+        desk.say(ServerEvent::ConversationItemAdded {
+            item,
+            previous_item_id: previous_item_id.clone(),
+        });
         desk.say(ServerEvent::ContentPartAdded(PartEvent {
             response_id,
             item_id: id.clone(),
             output_index: 0,
             content_index: 0,
-            part: ResponsePart::Audio { transcript: Some(String::new()) },
+            part: ResponsePart::Audio {
+                transcript: Some(String::new()),
+            },
         }));
         let prefix = Arc::new(AudioDeltaPrefix::new(&self.id, &id, 0, 0));
-        self.spoken = Some(SpokenItem { id, previous_item_id, prefix, sent: Span::ZERO, segments: Vec::new() });
+        self.spoken = Some(SpokenItem {
+            id,
+            previous_item_id,
+            prefix,
+            sent: Span::ZERO,
+            segments: Vec::new(),
+        });
     }
 
     /// Books a piece as given to the client, and returns the beginning of its delta.
-    pub(super) fn play(&mut self, audio: AudioId, desk: &mut Desk) -> Option<Arc<AudioDeltaPrefix>> {
+    pub(super) fn play(
+        &mut self,
+        audio: AudioId,
+        desk: &mut Desk,
+    ) -> Option<Arc<AudioDeltaPrefix>> {
         let piece = self.pieces.iter_mut().find(|piece| piece.audio == audio)?;
         piece.is_played = true;
         let piece = *piece;
@@ -221,14 +250,21 @@ impl WireResponse {
             Ending::Completed => ItemStatus::Completed,
             _ => ItemStatus::Incomplete,
         };
-        let item = self.spoken.as_ref().map(|spoken| self.finish_item(spoken, status, desk));
+        let item = self
+            .spoken
+            .as_ref()
+            .map(|spoken| self.finish_item(spoken, status, desk));
         let (status, details) = ending.reported();
         let mut response = self.reported(status, details, desk);
         response.output.extend(item);
         // Usage belongs to the tenant's ledger; a client gets the field, because SDKs expect one, without our figures.
         response.usage = Some(Usage::default());
-        desk.say(ServerEvent::ResponseDone { response: Box::new(response) });
-        desk.say(ServerEvent::RateLimitsUpdated { rate_limits: Vec::new() });
+        desk.say(ServerEvent::ResponseDone {
+            response: Box::new(response),
+        });
+        desk.say(ServerEvent::RateLimitsUpdated {
+            rate_limits: Vec::new(),
+        });
         self.spoken
     }
 
@@ -254,18 +290,35 @@ impl WireResponse {
             item_id,
             output_index,
             content_index,
-            part: ResponsePart::Audio { transcript: Some(transcript.clone()) },
+            part: ResponsePart::Audio {
+                transcript: Some(transcript.clone()),
+            },
         }));
-        let content = vec![ContentPart::OutputAudio { audio: None, transcript: Some(transcript) }];
+        let content = vec![ContentPart::OutputAudio {
+            audio: None,
+            transcript: Some(transcript),
+        }];
         let item = agent_item(&spoken.id, status, content);
         desk.conversation.replace(item.clone());
         let previous_item_id = spoken.previous_item_id.clone();
-        desk.say(ServerEvent::ConversationItemDone { item: item.clone(), previous_item_id });
-        desk.say(ServerEvent::OutputItemDone { response_id, output_index, item: item.clone() });
+        desk.say(ServerEvent::ConversationItemDone {
+            item: item.clone(),
+            previous_item_id,
+        });
+        desk.say(ServerEvent::OutputItemDone {
+            response_id,
+            output_index,
+            item: item.clone(),
+        });
         item
     }
 
-    fn reported(&self, status: ResponseStatus, status_details: Option<StatusDetails>, desk: &Desk) -> Response {
+    fn reported(
+        &self,
+        status: ResponseStatus,
+        status_details: Option<StatusDetails>,
+        desk: &Desk,
+    ) -> Response {
         Response {
             object: "realtime.response".to_owned(),
             id: self.id.clone(),
@@ -289,11 +342,24 @@ impl WireResponse {
 
 impl Ending {
     fn reported(self) -> (ResponseStatus, Option<StatusDetails>) {
-        let details = |kind, reason, error| (kind, Some(StatusDetails { kind, reason, error }));
+        let details = |kind, reason, error| {
+            (
+                kind,
+                Some(StatusDetails {
+                    kind,
+                    reason,
+                    error,
+                }),
+            )
+        };
         match self {
             Self::Completed => (ResponseStatus::Completed, None),
             Self::Cancelled(reason) => details(ResponseStatus::Cancelled, Some(reason), None),
-            Self::Incomplete => details(ResponseStatus::Incomplete, Some(ResponseReason::MaxOutputTokens), None),
+            Self::Incomplete => details(
+                ResponseStatus::Incomplete,
+                Some(ResponseReason::MaxOutputTokens),
+                None,
+            ),
             Self::Failed => {
                 let error = ResponseError {
                     kind: Some("server_error".to_owned()),
@@ -307,7 +373,12 @@ impl Ending {
 }
 
 fn agent_item(id: &str, status: ItemStatus, content: Vec<ContentPart>) -> Item {
-    Item::Message { id: Some(id.to_owned()), status: Some(status), role: Role::Assistant, content }
+    Item::Message {
+        id: Some(id.to_owned()),
+        status: Some(status),
+        role: Role::Assistant,
+        content,
+    }
 }
 
 /// The one spoken item of a response, and which audio of the call it is made of.
@@ -333,10 +404,15 @@ struct Segment {
 impl SpokenItem {
     fn book(&mut self, item: Option<ItemId>, starts_in_item: Span, length: Span) {
         let goes_on = self.segments.last().is_some_and(|last| {
-            last.item == item && last.starts_in_item + self.sent.saturating_sub(last.starts) == starts_in_item
+            last.item == item
+                && last.starts_in_item + self.sent.saturating_sub(last.starts) == starts_in_item
         });
         if !goes_on {
-            self.segments.push(Segment { starts: self.sent, item, starts_in_item });
+            self.segments.push(Segment {
+                starts: self.sent,
+                item,
+                starts_in_item,
+            });
         }
         self.sent = self.sent + length;
     }
@@ -344,8 +420,16 @@ impl SpokenItem {
     /// Which item of the call was heard how far when this item was heard up to `position`, never beyond what was sent.
     pub(super) fn heard(&self, position: Span) -> Option<(ItemId, Span)> {
         let position = position.min(self.sent);
-        let segment = self.segments.iter().rev().find(|segment| segment.item.is_some() && segment.starts <= position);
-        let segment = segment.or_else(|| self.segments.iter().find(|segment| segment.item.is_some()))?;
-        Some((segment.item?, segment.starts_in_item + position.saturating_sub(segment.starts)))
+        let segment = self
+            .segments
+            .iter()
+            .rev()
+            .find(|segment| segment.item.is_some() && segment.starts <= position);
+        let segment =
+            segment.or_else(|| self.segments.iter().find(|segment| segment.item.is_some()))?;
+        Some((
+            segment.item?,
+            segment.starts_in_item + position.saturating_sub(segment.starts),
+        ))
     }
 }

@@ -1,0 +1,271 @@
+//! A client of the front endpoint, as a leg: the thin layer between its socket and [`ClientProtocol`].
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use switchboard_call::event::CallEvent;
+use switchboard_call::input::{FromLeg, FromModel, LegClosed};
+use switchboard_call::output::{Record, ToLeg};
+use switchboard_media::frame::AudioFormat;
+use switchboard_wire::websocket::{Message, ProtocolError, close_code};
+
+use super::protocol::{CALL_FORMAT, ClientProtocol, ClientSetup, Farewell, Outgoing};
+use crate::leg::LegEvent;
+use crate::model::Payload;
+use crate::socket::{SocketError, WebSocket};
+
+/// Proxies and home routers forget connections that are silent for a minute.
+const PING_EVERY: Duration = Duration::from_secs(30);
+/// A client that sends nothing for this long, not even the answer to a ping, is not there.
+const IDLE_MAX: Duration = Duration::from_secs(10 * 60);
+/// Close code of our own for that (design.md section 9).
+const CLOSE_IDLE: u16 = 4408;
+/// Close code of our own for a message beyond 256 KiB.
+const CLOSE_TOO_LARGE: u16 = 4413;
+/// What a client may send before the model is ready; more waits in the kernel's buffers. A second of audio is 64 KiB.
+const EARLY_BYTES_MAX: usize = 256 * 1024;
+
+/// One client.
+pub struct ClientLeg {
+    socket: Option<WebSocket>,
+    protocol: ClientProtocol,
+    /// Read before the model was ready, so that a closed socket is noticed.
+    early: VecDeque<Message>,
+    early_bytes: usize,
+    is_announced: bool,
+    closed: Option<LegClosed>,
+    ping_at: Instant,
+    idle_at: Instant,
+}
+
+impl ClientLeg {
+    /// Takes over an accepted socket and greets its client.
+    pub(super) fn new(socket: WebSocket, setup: ClientSetup) -> Self {
+        let now = Instant::now();
+        let mut leg = Self {
+            socket: Some(socket),
+            protocol: ClientProtocol::new(setup),
+            early: VecDeque::new(),
+            early_bytes: 0,
+            is_announced: false,
+            closed: None,
+            ping_at: now + PING_EVERY,
+            idle_at: now + IDLE_MAX,
+        };
+        leg.write();
+        leg
+    }
+
+    /// 24 kHz PCM, whatever the client speaks.
+    pub fn format(&self) -> AudioFormat {
+        CALL_FORMAT
+    }
+
+    /// The next event. Cancel-safe.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<LegEvent> {
+        if let Some(closed) = self.closed.take() {
+            return Poll::Ready(LegEvent::Event(FromLeg::Closed(closed)));
+        }
+        if !std::mem::replace(&mut self.is_announced, true) {
+            return Poll::Ready(LegEvent::Event(FromLeg::Ready));
+        }
+        self.look_at_clock();
+        loop {
+            if let Some(event) = self.protocol.take_event() {
+                return Poll::Ready(event);
+            }
+            if self.read_early() {
+                continue;
+            }
+            let Some(socket) = self
+                .socket
+                .as_mut()
+                .filter(|_| self.early_bytes < EARLY_BYTES_MAX)
+            else {
+                return Poll::Pending;
+            };
+            let message = match socket.poll_next(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(message) => message,
+            };
+            if let Err(closed) = self.on_message(message) {
+                return Poll::Ready(LegEvent::Event(FromLeg::Closed(closed)));
+            }
+        }
+    }
+
+    fn on_message(&mut self, message: Result<Message, SocketError>) -> Result<(), LegClosed> {
+        match message {
+            Ok(Message::Close { code, .. }) => {
+                Err(self.close(code.unwrap_or(close_code::NORMAL), "", LegClosed::HungUp))
+            }
+            Ok(message) => {
+                self.idle_at = Instant::now() + IDLE_MAX;
+                self.take_in(message);
+                Ok(())
+            }
+            Err(SocketError::Protocol(ProtocolError::TooLarge { .. })) => Err(self.close(
+                CLOSE_TOO_LARGE,
+                "message_too_large",
+                LegClosed::ProtocolError,
+            )),
+            Err(error @ SocketError::Protocol(_)) => Err(self.close(
+                WebSocket::close_code_of(&error),
+                "",
+                LegClosed::ProtocolError,
+            )),
+            Err(SocketError::Broken(_) | SocketError::Stuck) => {
+                self.socket = None;
+                Err(LegClosed::Lost)
+            }
+        }
+    }
+
+    fn take_in(&mut self, message: Message) {
+        if self.protocol.is_ready() {
+            return self.read(message);
+        }
+        self.early_bytes += match &message {
+            Message::Text(text) => text.as_bytes().len(),
+            Message::Binary(bytes) => bytes.len(),
+            _ => return,
+        };
+        self.early.push_back(message);
+    }
+
+    /// Reads one message that came before the model was ready. False: there is none, or it still has to wait.
+    fn read_early(&mut self) -> bool {
+        if !self.protocol.is_ready() {
+            return false;
+        }
+        let Some(message) = self.early.pop_front() else {
+            self.early_bytes = 0;
+            return false;
+        };
+        self.read(message);
+        true
+    }
+
+    fn read(&mut self, message: Message) {
+        match message {
+            Message::Text(text) => self.protocol.on_text(Instant::now(), text.into_bytes()),
+            Message::Binary(_) => self.protocol.on_binary(),
+            Message::Ping(_) | Message::Pong(_) | Message::Close { .. } => {}
+        }
+        self.write();
+    }
+
+    /// Hands what the protocol said to the socket's buffer.
+    fn write(&mut self) {
+        while let Some(outgoing) = self.protocol.take_outgoing() {
+            let Some(socket) = &mut self.socket else {
+                continue;
+            };
+            match outgoing {
+                Outgoing::Text(text) => socket.send_text(&text),
+                Outgoing::Audio {
+                    prefix,
+                    event_id,
+                    base64,
+                } => socket.send_parts(&prefix.parts(&event_id, &base64)),
+            }
+        }
+        if let Some(farewell) = self.protocol.take_farewell() {
+            self.say_farewell(&farewell);
+        }
+    }
+
+    fn say_farewell(&mut self, farewell: &Farewell) {
+        self.close(farewell.code, &farewell.reason, LegClosed::Lost);
+    }
+
+    /// Closes politely beside the call. The reason is given back, for brevity.
+    fn close(&mut self, code: u16, reason: &str, closed: LegClosed) -> LegClosed {
+        if let Some(socket) = self.socket.take() {
+            let reason = reason.to_owned();
+            tokio::spawn(async move { socket.close(code, &reason).await });
+        }
+        closed
+    }
+
+    fn look_at_clock(&mut self) {
+        let now = Instant::now();
+        if self
+            .protocol
+            .deadline()
+            .is_some_and(|deadline| now >= deadline)
+        {
+            self.protocol.on_time(now);
+            self.write();
+        }
+        if now >= self.idle_at {
+            self.closed = Some(self.close(CLOSE_IDLE, "idle", LegClosed::Lost));
+        }
+        if now >= self.ping_at
+            && let Some(socket) = &mut self.socket
+        {
+            self.ping_at = now + PING_EVERY;
+            socket.send_ping();
+        }
+    }
+
+    /// Whether another event may be ready without waiting.
+    pub fn has_buffered(&self) -> bool {
+        let is_readable = self.socket.as_ref().is_some_and(WebSocket::has_buffered);
+        self.protocol.is_ready() && (is_readable || !self.early.is_empty())
+    }
+
+    /// Gives audio to the client.
+    pub fn play(&mut self, command: &ToLeg, payload: &Payload) {
+        self.protocol.play(Instant::now(), command, payload);
+        self.write();
+    }
+
+    /// Any command but audio.
+    pub fn send(&mut self, command: &ToLeg) {
+        self.protocol.send(command);
+        self.write();
+    }
+
+    /// What the model said, before the core decides about it.
+    pub fn observe_model(&mut self, event: &FromModel) {
+        self.protocol.observe_model(Instant::now(), event);
+        self.write();
+    }
+
+    /// What the core decided.
+    pub fn observe_event(&mut self, event: &CallEvent) {
+        self.protocol.observe_event(Instant::now(), event);
+        self.write();
+    }
+
+    /// What was finally heard.
+    pub fn observe_record(&mut self, record: &Record) {
+        self.protocol.observe_record(record);
+        self.write();
+    }
+
+    /// Pushes out what was said, as far as the client takes it now.
+    pub async fn flush(&mut self) {
+        if let Some(socket) = &mut self.socket
+            && let Err(error) = socket.flush().await
+        {
+            tracing::warn!(%error, "dropped a client that does not read");
+            self.socket = None;
+            self.closed = Some(LegClosed::Lost);
+        }
+    }
+
+    /// The next moment at which the clock matters even if nothing arrives.
+    pub fn deadline(&self) -> Option<Instant> {
+        let socket = self.socket.as_ref()?;
+        let own = [
+            Some(self.ping_at),
+            Some(self.idle_at),
+            self.protocol.deadline(),
+            socket.deadline(),
+        ];
+        own.into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,347 @@
+//! The front endpoint `GET /v1/realtime`: clients that speak the OpenAI Realtime protocol talk to an agent.
+//!
+//! `model` names the agent, an API key authenticates and `switchboard_events=1` adds events of our own. As at the
+//! provider every upgrade succeeds, and what is wrong comes afterwards as an `error` event and a close
+//! (protocols/openai-realtime.md section 1.3). What a client may say is a table in `protocol/credentials.rs`.
+
+mod leg;
+mod protocol;
+mod refusals;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::header::{AUTHORIZATION, HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
+use http::{HeaderMap, StatusCode};
+use switchboard_call::handoff::{Handoff, TransferOutcome};
+use switchboard_call::input::Input;
+use switchboard_store::{CallId, Channel};
+use switchboard_wire::openai::{
+    ErrorBody, HandshakeRefusal, SUBPROTOCOL_REALTIME, SubprotocolOffer, Target, TargetError, code,
+    parse_subprotocols, parse_target,
+};
+use switchboard_wire::openai::{IdPrefix, ServerEvent, ServerMessage, wire_id};
+use switchboard_wire::websocket::close_code;
+
+use crate::admission::Permit;
+use crate::drive::{DriveHandle, DriveInput, Transferrer};
+use crate::http::{ApiKey, ClientAddress, KeyVerifier, Problem, bearer_key};
+use crate::leg::Leg;
+use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError};
+use crate::socket::{SocketLimits, WebSocket};
+use crate::upgrade;
+pub use leg::ClientLeg;
+use protocol::{AgentProfile, ClientKind, ClientSetup, Credential, Farewell};
+use refusals::{ClientKey, Refusals};
+
+/// Close code of our own: the tenant holds all the calls it may (design.md section 9).
+const CLOSE_TOO_MANY: u16 = 4429;
+/// The header of the beta protocol; whoever sends it expects events that are no longer spoken.
+const BETA_HEADER: &str = "openai-beta";
+const BETA_SHAPE: &str = "realtime=v1";
+/// Turns `switchboard.*` events on.
+const OWN_EVENTS: &str = "switchboard_events=1";
+
+/// What the endpoint needs.
+struct FrontEndpoint {
+    reception: Reception,
+    refusals: Refusals,
+}
+
+/// The routes of the endpoint, for the group that is limited per address.
+pub fn routes(reception: Reception) -> Router {
+    let front = Arc::new(FrontEndpoint {
+        reception,
+        refusals: Refusals::default(),
+    });
+    Router::new()
+        .route("/v1/realtime", get(open))
+        .with_state(front)
+}
+
+async fn open(State(front): State<Arc<FrontEndpoint>>, request: Request) -> Response {
+    if !front.allows_origin(request.headers()) {
+        return Problem::not_allowed()
+            .with_detail("this page's origin is not in http.cors_origins")
+            .into_response();
+    }
+    let Some(visitor) = Visitor::of(&request) else {
+        tracing::error!("the front endpoint stands outside of the server's layers");
+        return Problem::internal().into_response();
+    };
+    let subprotocol = visitor.offers_realtime.then_some(SUBPROTOCOL_REALTIME);
+    let answer = upgrade::accept(
+        request,
+        subprotocol,
+        SocketLimits::CLIENT,
+        move |socket| async move {
+            front.greet(socket, visitor).await;
+        },
+    );
+    answer.unwrap_or_else(|problem| {
+        let response = problem.into_response();
+        debug_assert_ne!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+        response
+    })
+}
+
+/// What an upgrade said about its client.
+struct Visitor {
+    address: IpAddr,
+    verifier: Arc<dyn KeyVerifier>,
+    key: Option<ApiKey>,
+    /// Some credential was there, right or wrong.
+    has_credential: bool,
+    target: Result<Target, TargetError>,
+    is_beta: bool,
+    kind: ClientKind,
+    wants_own_events: bool,
+    offers_realtime: bool,
+}
+
+impl Visitor {
+    /// None when the request did not come through the server.
+    fn of(request: &Request) -> Option<Self> {
+        let headers = request.headers();
+        let query = request.uri().query().unwrap_or_default();
+        let offer = subprotocols(headers);
+        let text = |name| {
+            headers
+                .get(name)
+                .and_then(|value: &http::HeaderValue| value.to_str().ok())
+                .unwrap_or_default()
+        };
+        Some(Self {
+            address: request.extensions().get::<ClientAddress>()?.0,
+            verifier: Arc::clone(request.extensions().get::<Arc<dyn KeyVerifier>>()?),
+            key: bearer_key(headers),
+            has_credential: headers.contains_key(AUTHORIZATION) || offer.api_key.is_some(),
+            target: parse_target(query),
+            is_beta: headers
+                .get(BETA_HEADER)
+                .is_some_and(|value| value.as_bytes() == BETA_SHAPE.as_bytes()),
+            kind: ClientKind::of(text(USER_AGENT)),
+            wants_own_events: query.split('&').any(|pair| pair == OWN_EVENTS),
+            offers_realtime: offer.realtime,
+        })
+    }
+
+    fn key_of_refusals(&self) -> ClientKey {
+        let key = self.key.as_ref().map_or("", ApiKey::expose);
+        let target = match &self.target {
+            Ok(Target::Model(agent)) => agent.as_str(),
+            _ => "",
+        };
+        ClientKey::new(self.address, key, target)
+    }
+}
+
+fn subprotocols(headers: &HeaderMap) -> SubprotocolOffer {
+    let lines = headers
+        .get_all(SEC_WEBSOCKET_PROTOCOL)
+        .into_iter()
+        .filter_map(|line| line.to_str().ok());
+    parse_subprotocols(&lines.collect::<Vec<_>>().join(","))
+}
+
+/// Why a client is turned away.
+enum Refusal {
+    /// As the provider does.
+    Handshake(HandshakeRefusal),
+    /// The tenant holds all the calls it may.
+    TooMany,
+    /// Something of ours does not answer.
+    Unavailable,
+}
+
+impl FrontEndpoint {
+    /// Programs send no `Origin`; a browser's must be our own page or a listed one (S6).
+    fn allows_origin(&self, headers: &HeaderMap) -> bool {
+        let Some(origin) = headers.get(ORIGIN) else {
+            return true;
+        };
+        let is_listed = |allowed: &String| allowed.as_bytes() == origin.as_bytes();
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        let is_ours = origin
+            .to_str()
+            .ok()
+            .and_then(|origin| origin.split_once("://"))
+            .map(|(_, host)| host)
+            == host;
+        is_ours
+            || self
+                .reception
+                .settings
+                .http
+                .cors_origins
+                .iter()
+                .any(is_listed)
+    }
+
+    async fn greet(&self, socket: WebSocket, visitor: Visitor) {
+        match self.admit(&visitor).await {
+            Ok((agent, permit)) => self.start(socket, &visitor, agent, permit),
+            Err(refusal) => self.turn_away(socket, &visitor, &refusal).await,
+        }
+    }
+
+    async fn admit(&self, visitor: &Visitor) -> Result<(ReadyAgent, Permit), Refusal> {
+        if visitor.is_beta {
+            return Err(Refusal::Handshake(HandshakeRefusal::BetaShape));
+        }
+        let wrong_key = if visitor.has_credential {
+            HandshakeRefusal::InvalidApiKey
+        } else {
+            HandshakeRefusal::MissingApiKey
+        };
+        let key = visitor.key.as_ref().ok_or(Refusal::Handshake(wrong_key))?;
+        let identity = visitor
+            .verifier
+            .verify(key)
+            .await
+            .map_err(|_| Refusal::Unavailable)?;
+        let identity = identity.ok_or(Refusal::Handshake(HandshakeRefusal::InvalidApiKey))?;
+        let name = match &visitor.target {
+            Ok(Target::Model(name)) => name,
+            Err(TargetError::Missing) => {
+                return Err(Refusal::Handshake(HandshakeRefusal::MissingModel));
+            }
+            // Sidebands and transcription sessions are not offered.
+            _ => return Err(Refusal::Handshake(HandshakeRefusal::InvalidModel)),
+        };
+        let agent = self
+            .reception
+            .agent(identity.tenant_id, name)
+            .await
+            .map_err(|error| match error {
+                ReceptionError::NoAgent => Refusal::Handshake(HandshakeRefusal::InvalidModel),
+                error => {
+                    tracing::error!(%error, "an agent cannot answer a client");
+                    Refusal::Unavailable
+                }
+            })?;
+        let permit = self.reception.admit(&agent).ok_or(Refusal::TooMany)?;
+        Ok((agent, permit))
+    }
+
+    fn start(&self, socket: WebSocket, visitor: &Visitor, agent: ReadyAgent, permit: Permit) {
+        let offered_at = chrono::Utc::now();
+        let call = CallId::new();
+        let setup = ClientSetup {
+            agent: self.profile(&agent, offered_at.timestamp()),
+            credential: Credential::ApiKey,
+            kind: visitor.kind,
+            wants_own_events: visitor.wants_own_events,
+            seed: seed(),
+        };
+        let row = Reception::offered_row(&agent, call, Channel::WebVoice, offered_at);
+        self.reception.store_offered(agent.tenant, row);
+        self.reception.start(Offer {
+            agent,
+            call,
+            offered_at,
+            leg: Leg::Client(Box::new(ClientLeg::new(socket, setup))),
+            kind: LegKind::Client,
+            caller: None,
+            transferrer: Arc::new(NobodyBehind),
+            permit,
+        });
+    }
+
+    fn profile(&self, agent: &ReadyAgent, now_s: i64) -> AgentProfile {
+        let definition = &agent.definition;
+        let length_max_s = self
+            .reception
+            .settings
+            .calls
+            .with(&definition.limits)
+            .length_max_s;
+        AgentProfile {
+            name: definition.name.clone(),
+            voice: definition.voice.clone(),
+            threshold: definition.turn_detection.threshold,
+            prefix_padding_ms: definition.turn_detection.prefix_padding_ms,
+            silence_ms: definition.turn_detection.silence_ms,
+            expires_at: u64::try_from(now_s)
+                .unwrap_or_default()
+                .saturating_add(length_max_s),
+        }
+    }
+
+    async fn turn_away(&self, mut socket: WebSocket, visitor: &Visitor, refusal: &Refusal) {
+        let farewell = refusal.farewell();
+        let wait = self
+            .refusals
+            .wait(Instant::now(), visitor.key_of_refusals());
+        let word = farewell
+            .error
+            .as_ref()
+            .and_then(|error| error.code.as_deref())
+            .unwrap_or("missing_api_key")
+            .to_owned();
+        tracing::info!(
+            reason = word,
+            wait_ms = wait.as_millis(),
+            "turned a client away"
+        );
+        metrics::counter!("switchboard_clients_refused_total", "reason" => word).increment(1);
+        tokio::time::sleep(wait).await;
+        if let Some(error) = farewell.error {
+            let event_id = wire_id(IdPrefix::Event, u128::from(seed()).to_be_bytes());
+            socket.send_text(&ServerMessage::new(event_id, ServerEvent::Error { error }).to_json());
+        }
+        socket.close(farewell.code, &farewell.reason).await;
+    }
+}
+
+impl Refusal {
+    fn farewell(&self) -> Farewell {
+        match self {
+            Self::Handshake(refusal) => {
+                let (code, reason) = refusal.close();
+                Farewell {
+                    error: Some(refusal.error()),
+                    code,
+                    reason,
+                }
+            }
+            Self::TooMany => Farewell {
+                error: Some(ErrorBody {
+                    kind: "invalid_request_error".to_owned(),
+                    code: Some(code::RATE_LIMIT_EXCEEDED.to_owned()),
+                    message: "As many calls as this tenant may hold are live already.".to_owned(),
+                    ..ErrorBody::default()
+                }),
+                ..Farewell::with_error(
+                    "invalid_request_error",
+                    code::RATE_LIMIT_EXCEEDED,
+                    CLOSE_TOO_MANY,
+                )
+            },
+            Self::Unavailable => {
+                Farewell::with_error("server_error", "unavailable", close_code::INTERNAL)
+            }
+        }
+    }
+}
+
+/// Ids are names, so a connection without system entropy still has some.
+fn seed() -> u64 {
+    getrandom::u64().unwrap_or(0x5EED)
+}
+
+/// A client of this endpoint has no human of ours behind it: a handoff ends the call, and the client is told why.
+struct NobodyBehind;
+
+impl Transferrer for NobodyBehind {
+    fn transfer(&self, _handoff: Handoff, answer: DriveHandle) {
+        answer.send(DriveInput::Core(Input::Transfer(
+            TransferOutcome::Unsupported,
+        )));
+    }
+}

@@ -1,0 +1,282 @@
+//! The server's side of the Realtime protocol towards one client, as a plain struct without a socket.
+//!
+//! Three things go in: what the client writes, what the model says and what the core decides. Two come out: messages to
+//! the client and events for the core. It never decides about the conversation; it tells one client what is decided,
+//! in the order the provider would.
+
+mod conversation;
+mod credentials;
+mod desk;
+mod farewell;
+mod incoming;
+mod lenient;
+mod listening;
+mod outbox;
+mod replies;
+mod response;
+mod session;
+mod speech;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use serde_json::{Map, Value, json};
+use switchboard_call::end::End;
+use switchboard_call::event::{CallEvent, EventKind};
+use switchboard_call::input::{FromLeg, FromModel, TurnTaking};
+use switchboard_call::interruption::StopCause;
+use switchboard_call::output::{Record, ToLeg};
+use switchboard_call::turn::{Speaker, TurnRecord};
+use switchboard_wire::openai::{ResponseReason, ServerEvent, UnknownEvent};
+
+pub(super) use credentials::Credential;
+pub(super) use farewell::{ClientKind, Farewell};
+pub(super) use outbox::Outgoing;
+pub(super) use session::AgentProfile;
+pub(super) use speech::CALL_FORMAT;
+
+use crate::leg::LegEvent;
+use crate::model::Payload;
+use desk::Desk;
+use listening::Listening;
+use replies::Replies;
+use speech::Speech;
+
+/// How one client is served.
+#[derive(Debug, Clone)]
+pub(super) struct ClientSetup {
+    /// The agent it talks to.
+    pub(super) agent: AgentProfile,
+    /// What it may do.
+    pub(super) credential: Credential,
+    /// Which client it is.
+    pub(super) kind: ClientKind,
+    /// It asked for `switchboard.*` events. Off by default: openai-agents takes every unknown event for an error.
+    pub(super) wants_own_events: bool,
+    /// Makes its ids unlike those of other connections.
+    pub(super) seed: u64,
+}
+
+/// One client's view of a call.
+#[derive(Debug)]
+pub(super) struct ClientProtocol {
+    setup: ClientSetup,
+    desk: Desk,
+    listening: Listening,
+    replies: Replies,
+    speech: Speech,
+    taking: TurnTaking,
+    is_ready: bool,
+    has_spoken: bool,
+    events: VecDeque<LegEvent>,
+    farewell: Option<Farewell>,
+}
+
+impl ClientProtocol {
+    /// The first message is `session.created`, at once (section 14).
+    pub(super) fn new(setup: ClientSetup) -> Self {
+        let session = session::first_session(&setup.agent);
+        let (manners, padding_ms) = session::manners(&session);
+        let taking = session::turn_taking(&session);
+        let mut desk = Desk::new(setup.seed, session);
+        let session = Box::new(desk.session.clone());
+        desk.say(ServerEvent::SessionCreated { session });
+        Self {
+            setup,
+            desk,
+            listening: Listening::new(manners, padding_ms),
+            replies: Replies::default(),
+            speech: Speech::default(),
+            taking,
+            is_ready: false,
+            has_spoken: false,
+            events: VecDeque::new(),
+            farewell: None,
+        }
+    }
+
+    /// The model can hear: only now is anything of the client read, so that nothing is lost or told out of order.
+    pub(super) fn is_ready(&self) -> bool {
+        self.is_ready
+    }
+
+    pub(super) fn take_event(&mut self) -> Option<LegEvent> {
+        self.events.pop_front()
+    }
+
+    pub(super) fn take_outgoing(&mut self) -> Option<Outgoing> {
+        self.desk.take_outgoing()
+    }
+
+    /// The call is over; what was to be said is said.
+    pub(super) fn take_farewell(&mut self) -> Option<Farewell> {
+        self.farewell.take()
+    }
+
+    fn tell(&mut self, event: FromLeg) {
+        self.events.push_back(LegEvent::Event(event));
+    }
+
+    /// What the model says, before the core decides about it.
+    pub(super) fn observe_model(&mut self, now: Instant, event: &FromModel) {
+        let desk = &mut self.desk;
+        match event {
+            FromModel::Ready => self.is_ready = true,
+            FromModel::SpeechStarted => self.listening.on_speech_started(desk),
+            FromModel::SpeechStopped => self.listening.on_speech_stopped(desk),
+            FromModel::TurnCommitted { item, typed: true } => {
+                self.listening.on_typed_committed(*item, desk)
+            }
+            FromModel::TurnCommitted { item, typed: false } => {
+                self.listening.on_turn_committed(now, *item, desk)
+            }
+            FromModel::CallerWords(said) => self.listening.on_words(said, desk),
+            FromModel::ReplyStarted { reply } => self.replies.on_started(now, *reply),
+            FromModel::Audio(audio) => self.replies.on_audio(now, audio),
+            FromModel::AgentWords { reply, delta, .. } => {
+                self.replies.on_words(now, *reply, delta.expose(), desk)
+            }
+            FromModel::ToolRequested(request) => self.replies.on_tool_requested(now, request.reply),
+            FromModel::ReplyDone(done) => self.replies.on_done(now, done, desk),
+            FromModel::Failed(_) => self.replies.on_model_failed(now),
+            FromModel::WordsAligned { .. } => {}
+        }
+    }
+
+    /// What the core decided.
+    pub(super) fn observe_event(&mut self, now: Instant, event: &CallEvent) {
+        let desk = &mut self.desk;
+        match &event.kind {
+            EventKind::ReplyRequested => {
+                self.listening
+                    .on_reply_requested(self.replies.is_speaking(), desk);
+                self.replies.on_requested(now, desk);
+            }
+            EventKind::InterruptionProposed => self.listening.on_proposed(),
+            EventKind::ReplyInterrupted { cause, .. } => {
+                let is_final = *cause == StopCause::Explicit;
+                let reason = if is_final {
+                    ResponseReason::ClientCancelled
+                } else {
+                    ResponseReason::TurnDetected
+                };
+                self.replies.on_stopped(now, is_final, reason, desk);
+            }
+            EventKind::ReplyResumed => self.replies.on_resumed(),
+            EventKind::TurnEnded {
+                speaker: Speaker::Agent,
+                interrupted: true,
+                ..
+            } => self.replies.on_turn_cut(now, desk),
+            EventKind::LateAudioDropped { .. } => self.replies.on_dropped(),
+            EventKind::HandoffStarted { reason } => {
+                self.say_own("switchboard.handoff", json!({ "reason": reason.as_str() }));
+            }
+            EventKind::BudgetWarned { spent_micros } => {
+                self.say_own(
+                    "switchboard.budget",
+                    json!({ "spent_micros": spent_micros }),
+                );
+            }
+            EventKind::CallEnded(end) => self.on_ended(now, *end),
+            _ => {}
+        }
+    }
+
+    fn on_ended(&mut self, now: Instant, end: End) {
+        self.replies
+            .cancel_all(now, ResponseReason::ClientCancelled, &mut self.desk);
+        let word = json!({ "reason": end.reason.as_str(), "class": end.class.as_str() });
+        self.say_own("switchboard.ended", word);
+        let farewell = Farewell::after(end, self.setup.kind);
+        if let Some(error) = farewell.error.clone() {
+            self.desk.say(ServerEvent::Error { error });
+        }
+        self.farewell = Some(farewell);
+    }
+
+    /// What was finally heard.
+    pub(super) fn observe_record(&mut self, record: &Record) {
+        if let Record::Turn(turn) = record
+            && turn.speaker == Speaker::Agent
+        {
+            self.on_agent_turn(turn);
+        }
+    }
+
+    fn on_agent_turn(&mut self, turn: &TurnRecord) {
+        let Some(item_id) = self.replies.last_item_id().map(str::to_owned) else {
+            return;
+        };
+        let heard = turn.heard.expose();
+        if turn.interrupted {
+            self.desk.conversation.set_transcript(&item_id, Some(heard));
+        }
+        let fields = json!({
+            "item_id": item_id,
+            "text": heard,
+            "audio_ms": turn.heard_audio.millis(),
+            "interrupted": turn.interrupted,
+        });
+        self.say_own("switchboard.heard", fields);
+    }
+
+    fn say_own(&mut self, kind: &str, fields: Value) {
+        if self.setup.wants_own_events {
+            let fields: Map<String, Value> = fields.as_object().cloned().unwrap_or_default();
+            self.desk.say(ServerEvent::Unknown(UnknownEvent {
+                kind: kind.to_owned(),
+                fields,
+            }));
+        }
+    }
+
+    /// Audio for the client. What belongs to a response it was told the end of is not sent.
+    pub(super) fn play(&mut self, now: Instant, command: &ToLeg, payload: &Payload) {
+        let desk = &mut self.desk;
+        let prefix = match command {
+            ToLeg::Play { audio, .. } => self.replies.play(now, *audio, desk),
+            ToLeg::PlayPhrase { .. } => {
+                self.replies
+                    .play_phrase(now, payload.length(CALL_FORMAT), desk)
+            }
+            _ => None,
+        };
+        if let Some(prefix) = prefix
+            && let Some(base64) = self.speech.say(payload)
+        {
+            self.has_spoken = true;
+            self.desk.outbox().say_audio(prefix, base64);
+        }
+        self.replies.settle(&mut self.desk);
+    }
+
+    /// Any command but audio. An end is told with its reason, by the event that follows it.
+    pub(super) fn send(&mut self, command: &ToLeg) {
+        match command {
+            ToLeg::SpeechStarted => self.listening.tell_started(&mut self.desk),
+            // Stopping is told by what the model heard: it cannot be wrong, only not yet told.
+            ToLeg::SpeechStopped => {}
+            // The client clears its own player when it reads `speech_started` or the end of the response.
+            ToLeg::Clear => {}
+            ToLeg::Play { .. } | ToLeg::PlayPhrase { .. } | ToLeg::HangUp | ToLeg::Cut => {}
+        }
+    }
+
+    /// Time passed.
+    pub(super) fn on_time(&mut self, now: Instant) {
+        self.listening.on_time(now, &mut self.desk);
+        self.replies.on_time(now, &mut self.desk);
+    }
+
+    /// When time alone changes something.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.listening
+            .deadline()
+            .into_iter()
+            .chain(self.replies.deadline())
+            .min()
+    }
+}
