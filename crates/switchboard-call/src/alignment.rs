@@ -19,6 +19,10 @@ const PAUSE_SLOTS_MIN: usize = 6;
 const SNAP_MS: f32 = 350.0;
 /// Speech of common synthesisers, used until the first complete item of the call tells better.
 const MS_PER_SYLLABLE: f32 = 185.0;
+/// An item of an hour of speech has less; what a model writes beyond it is not kept.
+const TEXT_BYTES_MAX: usize = 64 * 1024;
+/// Word positions of one item: as many as its text can have words.
+const ALIGNED_MAX: usize = 16 * 1024;
 /// A word counts as heard when at most this much of it is missing: nobody notices its last 40 ms.
 const WORD_TAIL: Span = Span::from_millis(40);
 
@@ -42,7 +46,9 @@ struct Word {
 
 impl SpokenText {
     pub(crate) fn push_text(&mut self, delta: &str) {
-        self.text.push_str(delta);
+        if self.text.len() + delta.len() <= TEXT_BYTES_MAX {
+            self.text.push_str(delta);
+        }
     }
 
     pub(crate) fn push_audio(&mut self, length: Span, levels_dbfs: &[i8]) {
@@ -51,6 +57,9 @@ impl SpokenText {
     }
 
     pub(crate) fn align(&mut self, characters: u32, spoken_by: Span) {
+        if self.aligned.len() == ALIGNED_MAX {
+            return;
+        }
         let characters = usize::try_from(characters).unwrap_or(usize::MAX);
         let offset = self
             .text

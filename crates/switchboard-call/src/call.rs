@@ -13,7 +13,7 @@ use crate::handoff::{Handoff, HandoffReason, HandoffUnderWay};
 use crate::input::{CallerAudio, Control, FromLeg, FromModel, Input, LegClosed, TurnTaking};
 use crate::interruption::{Interruption, StopCause};
 use crate::model_session::ModelSession;
-use crate::output::{Command, Output, Record, ToLeg, ToModel};
+use crate::output::{Command, HistoryTurn, Output, Record, ToLeg, ToModel};
 use crate::phase::Phase;
 use crate::playback::Playback;
 use crate::reply::Replies;
@@ -126,7 +126,7 @@ impl Call {
             FromLeg::Ready => self.on_leg_ready(now),
             FromLeg::Digit(digit) => self.on_digit(now, digit),
             FromLeg::Text(words) => self.on_text(now, words),
-            FromLeg::Remember(turn) => self.tell_model_or_hold(ToModel::Remember(turn)),
+            FromLeg::Remember(turn) => self.on_brought(turn),
             FromLeg::ReplyRequested { instructions } => self.on_reply_asked(now, instructions),
             FromLeg::ReplyCancelled => self.on_reply_cancelled(now),
             FromLeg::TurnCommitted => self.steer_turn(ToModel::CommitTurn),
@@ -228,12 +228,18 @@ impl Call {
 
     fn on_text(&mut self, now: Moment, words: crate::Words) {
         self.on_caller_acted(now);
-        if self.phase == Phase::Live {
+        if matches!(self.phase, Phase::Connecting | Phase::Live) {
             if self.turn_taking.replies_to_text {
                 self.interrupt(now, StopCause::Explicit);
             }
             self.tell_model_or_hold(ToModel::Text(words));
         }
+    }
+
+    /// What was said before this call belongs to the history of every model that takes over.
+    fn on_brought(&mut self, turn: HistoryTurn) {
+        self.turns.brought(turn.clone());
+        self.tell_model_or_hold(ToModel::Remember(turn));
     }
 
     fn on_leg_closed(&mut self, now: Moment, closed: LegClosed) {

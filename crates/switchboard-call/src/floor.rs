@@ -34,6 +34,8 @@ pub(crate) struct Floor {
     /// Final words of a turn that is not committed yet, and whether they ask for nothing.
     early_words: Option<(CallerWords, bool)>,
     awaited: Option<AwaitedWords>,
+    /// A turn the reply went on over, because its words did not come in time. They still may.
+    undecided: Option<ItemId>,
     /// The leg was told that the caller speaks.
     leg_told: bool,
 }
@@ -232,6 +234,9 @@ impl Call {
             .floor
             .awaited
             .is_some_and(|awaited| awaited.item == said.item);
+        if said.is_final && self.floor.undecided == Some(said.item) {
+            return self.decide_late(now, said);
+        }
         let is_backchannel = self.weigh_words(now, said, awaited);
         if !said.is_final {
             return;
@@ -249,6 +254,25 @@ impl Call {
             self.floor.awaited = None;
             self.settle(now, said.item, is_backchannel);
         }
+    }
+
+    /// Words that came after the reply had gone on: late, but they are the caller's.
+    fn decide_late(&mut self, now: Moment, said: &CallerWords) {
+        self.floor.undecided = None;
+        if backchannel::asks_nothing(said.words.expose(), said.language) {
+            return self.forget_turn(said.item);
+        }
+        self.interrupt(now, StopCause::Words);
+        self.book_caller_words(now, said);
+        if self.turn_taking.replies_to_speech {
+            self.answer_turn(now, self.floor.caller_stopped.unwrap_or(now));
+        }
+    }
+
+    /// A turn that was none: neither the model nor the record keeps it.
+    fn forget_turn(&mut self, item: ItemId) {
+        self.ask_model(ToModel::Delete { item });
+        self.turns.caller_deleted(item);
     }
 
     /// What the words do to an interruption under way. True when they ask for nothing.
@@ -293,14 +317,9 @@ impl Call {
     /// What becomes of a turn said over our reply, now that its meaning is known.
     fn settle(&mut self, now: Moment, item: ItemId, is_backchannel: bool) {
         if is_backchannel {
-            self.ask_model(ToModel::Delete { item });
             let committed = self.turns.committed_at(item).unwrap_or(now);
-            self.turns.caller_deleted(item);
-            // A sound reported since then is still being weighed.
-            if committed >= self.interruption.reported() {
-                self.interruption.reset();
-            }
-            return;
+            self.forget_turn(item);
+            return self.let_pass(committed);
         }
         if self.interruption.is_open() {
             self.apply(now, Some(Verdict::Confirm));
@@ -314,6 +333,13 @@ impl Call {
             self.floor.owe_answer();
         } else {
             self.answer_turn(now, self.floor.caller_stopped.unwrap_or(now));
+        }
+    }
+
+    /// The reply goes on. A sound reported since this turn is still being weighed.
+    fn let_pass(&mut self, committed: Moment) {
+        if committed >= self.interruption.reported() {
+            self.interruption.reset();
         }
     }
 
@@ -354,6 +380,11 @@ impl Call {
         }
         self.floor.awaited = None;
         let held = self.interruption.is_held() && self.playback.is_audible();
+        if held && self.settings.has_words {
+            self.floor.undecided = Some(awaited.item);
+            let committed = self.turns.committed_at(awaited.item).unwrap_or(now);
+            return self.let_pass(committed);
+        }
         self.settle(now, awaited.item, held);
     }
 

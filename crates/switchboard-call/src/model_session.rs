@@ -25,7 +25,7 @@ pub(crate) struct ModelSession {
 }
 
 /// More than this is not said or typed while a session opens.
-const HELD_MAX: usize = 32;
+const HELD_MAX: usize = 256;
 
 impl ModelSession {
     pub(crate) fn is_ready(&self) -> bool {

@@ -15,6 +15,8 @@ const MARK_LOST_AFTER: Span = Span::from_secs(1);
 const MARK_GRACE: Span = Span::from_millis(20);
 /// A learned one-way delay above this says more about a stalled carrier than about its line.
 const LATENCY_MAX: Span = Span::from_millis(400);
+/// Pieces that wait to be sent: minutes of the smallest ones. No honest reply is longer.
+const QUEUED_MAX: usize = 20_000;
 /// Items whose heard position is remembered. A reply rarely has more than two.
 const ITEMS_MAX: usize = 16;
 
@@ -100,6 +102,11 @@ impl Playback {
             ended_at: None,
             ended_unseen: false,
         }
+    }
+
+    /// Whether one more piece may wait to be sent.
+    pub(crate) fn has_room(&self) -> bool {
+        self.queued.len() < QUEUED_MAX
     }
 
     pub(crate) fn queue(&mut self, piece: Piece) {

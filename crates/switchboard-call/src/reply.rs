@@ -192,7 +192,7 @@ impl Call {
 
     pub(crate) fn on_agent_audio(&mut self, now: Moment, audio: AgentAudio) {
         let accepts = matches!(self.phase, Phase::Live | Phase::Ending);
-        if !accepts || self.replies.is_late(audio.reply) {
+        if !accepts || self.replies.is_late(audio.reply) || !self.playback.has_room() {
             self.event(
                 now,
                 EventKind::LateAudioDropped {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use crate::alignment::SpokenText;
 use crate::ids::ItemId;
 use crate::input::CallerWords;
+use crate::output::HistoryTurn;
 use crate::time::{Moment, Span};
 use crate::words::{Language, Words};
 
@@ -97,6 +98,8 @@ pub(crate) struct TurnLog {
     closed: Option<AgentTurn>,
     callers: VecDeque<CallerTurn>,
     history: Vec<(u32, Speaker, Words)>,
+    /// What a client said to have been said before the call.
+    brought: Vec<HistoryTurn>,
     ms_per_syllable: Option<f32>,
     language: Option<Language>,
 }
@@ -337,7 +340,7 @@ impl TurnLog {
 
     /// What was said and heard so far, for a model that takes over. The audio of a turn still open plays on,
     /// so all its words that have audio belong to it.
-    pub(crate) fn history(&mut self) -> Vec<crate::output::HistoryTurn> {
+    pub(crate) fn history(&mut self) -> Vec<HistoryTurn> {
         let pace = self.ms_per_syllable;
         let open = self.agent.as_ref().map(|turn| {
             let spoken = |item: &AgentItem| item.spoken.until(item.spoken.audio(), pace).to_owned();
@@ -348,10 +351,16 @@ impl TurnLog {
         }
         let mut turns = self.history.clone();
         turns.sort_by_key(|(seq, _, _)| *seq);
-        turns
+        let turns = turns
             .into_iter()
-            .map(|(_, speaker, words)| crate::output::HistoryTurn { speaker, words })
-            .collect()
+            .map(|(_, speaker, words)| HistoryTurn { speaker, words });
+        self.brought.iter().cloned().chain(turns).collect()
+    }
+
+    pub(crate) fn brought(&mut self, turn: HistoryTurn) {
+        if self.brought.len() < HISTORY_MAX {
+            self.brought.push(turn);
+        }
     }
 }
 

@@ -221,6 +221,26 @@ fn words_that_come_after_the_voice_let_us_pass_still_stop_us_within_700_ms() {
 }
 
 #[test]
+fn words_that_come_a_second_late_are_still_the_callers() {
+    for (words, replies) in [("stop", 2), ("mm-hm", 1)] {
+        let mut scenario = speaking();
+        scenario.words_after_ms = Some(1_200);
+        let item = scenario.says(5_000, 300, words);
+        scenario.run(20_000);
+        let asked = scenario.to_model(|command| matches!(command, ToModel::Reply { .. }));
+        assert_eq!(asked.len(), replies, "{words}\n{}", scenario.log());
+        assert_eq!(truncations(&scenario).len(), replies - 1, "{words}");
+        let kept = scenario
+            .turns()
+            .iter()
+            .any(|turn| turn.heard.expose() == words);
+        assert_eq!(kept, replies == 2, "{words}");
+        let deleted = scenario.to_model(|command| *command == ToModel::Delete { item });
+        assert_eq!(deleted.len(), 2 - replies, "{words}");
+    }
+}
+
+#[test]
 fn words_that_come_before_their_turn_is_committed_count_all_the_same() {
     for (words, length_ms, replies) in [("mm-hm", 350, 1), ("okay okay", 600, 1), ("wait", 480, 2)]
     {

@@ -6,6 +6,7 @@ mod any_order;
 mod barge_in;
 mod budget;
 mod call_length;
+mod client_turns;
 mod consent;
 mod dead_air;
 mod dtmf_zero;

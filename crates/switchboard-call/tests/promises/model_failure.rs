@@ -4,7 +4,7 @@ use switchboard_call::CallSettings;
 use switchboard_call::event::EventKind;
 use switchboard_call::handoff::HandoffReason;
 use switchboard_call::input::{FromLeg, FromModel, ModelFailure, ToolOutcome};
-use switchboard_call::output::{Command, ToModel};
+use switchboard_call::output::{Command, HistoryTurn, ToModel};
 use switchboard_call::turn::Speaker;
 
 use crate::support::{Answer, AnswerKind, Readiness, Scenario};
@@ -193,6 +193,32 @@ fn words_and_results_wait_for_the_session_that_is_being_opened() {
     assert_eq!(told, [3_300], "when the model is ready to hear it");
     let answered = scenario.agent_turns();
     assert_eq!(answered.len(), 1, "{}", scenario.log());
+}
+
+#[test]
+fn words_typed_before_the_first_model_is_ready_reach_it() {
+    let mut scenario = Scenario::new(CallSettings::default());
+    scenario.model.readiness.push_back(Readiness::After(1_000));
+    scenario.leg(500, FromLeg::Text("hello".into()));
+    scenario.run(5_000);
+    let told = scenario.to_model(|command| matches!(command, ToModel::Text(_)));
+    assert_eq!(told, [1_000], "{}", scenario.log());
+    assert_eq!(scenario.agent_turns().len(), 1);
+}
+
+#[test]
+fn what_a_client_brought_along_is_known_to_the_next_model_too() {
+    let mut scenario = Scenario::new(two_models());
+    let brought = HistoryTurn {
+        speaker: Speaker::Caller,
+        words: "my name is on file".into(),
+    };
+    scenario.leg(600, FromLeg::Remember(brought.clone()));
+    scenario.model_sends(3_000, disconnected());
+    scenario.run(5_000);
+    let told = scenario.to_model(|command| *command == ToModel::Remember(brought.clone()));
+    assert_eq!(told, [600]);
+    assert_eq!(scenario.model.histories[1], [brought]);
 }
 
 #[test]

@@ -56,7 +56,7 @@ pub(crate) struct Scenario {
     pub(crate) echo: Option<Echo>,
     /// The carrier sends the caller's audio.
     pub(crate) sends_media: bool,
-    /// Caller items whose transcripts never come.
+    /// How long after the turn its transcript comes, if ever.
     pub(crate) words_after_ms: Option<u64>,
     pub(crate) handled: u64,
     filler_us: u64,
