@@ -1,7 +1,8 @@
 """Holds the fake model server against OpenAI's own clients: what they accept from the vendor they must accept from it.
 
-The facts written for our own endpoint (`openai_sdk.py`, `openai_agents.py`) are checked against the fake as well, and
-some more that only a provider has: tool turns, text turns, failures, truncation. Every event is validated strictly.
+The facts written for our own endpoint (`openai_sdk.py`, `openai_agents.py`, and the LiveKit and Pipecat ones where
+those are installed) are checked against the fake as well, and some more that only a provider has: tool turns, text
+turns, failures, truncation.
 
     pip install openai==3.52.0 openai-agents==0.24.0
     cargo build -p switchboard-sim --example fake_realtime
@@ -10,6 +11,7 @@ some more that only a provider has: tool turns, text turns, failures, truncation
 
 import argparse
 import asyncio
+import importlib.util
 import os
 import subprocess
 import sys
@@ -30,6 +32,13 @@ from openai_sdk import Conversation, conversation
 HERE = Path(__file__).parent
 KEY, MODEL = "sk-fake", "reception"
 SCRIPT_S_MAX = 240
+SCRIPTS = [
+    ("openai_sdk", "openai", MODEL),
+    # This SDK names its own model in every session.update, and a provider refuses any but the connection's.
+    ("openai_agents", "agents", DEFAULT_REALTIME_MODEL),
+    ("livekit_plugin", "livekit", MODEL),
+    ("pipecat_plugin", "pipecat", MODEL),
+]
 # The order of section 6.3 of the protocol page, deltas collapsed.
 TEXT_TURN = [
     "response.created",
@@ -159,8 +168,10 @@ def main() -> int:
         base_url = fake.stdout.readline().strip()
         server = base_url.removesuffix("/v1")
         held = [holds(fact, Endpoint(server, KEY, MODEL)) for fact in FACTS]
-        # The agents SDK names its own model in every session.update, and a provider refuses any but the connection's.
-        for script, model in (("openai_sdk", MODEL), ("openai_agents", DEFAULT_REALTIME_MODEL)):
+        for script, package, model in SCRIPTS:
+            if importlib.util.find_spec(package) is None:
+                print(f"skipped {script}: {package} is not installed")
+                continue
             command = [sys.executable, str(HERE / f"{script}.py"), "--server", server, "--key", KEY, "--agent", model]
             held.append(subprocess.run(command, timeout=SCRIPT_S_MAX).returncode == 0)
         fake.stdin.close()

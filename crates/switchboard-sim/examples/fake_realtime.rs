@@ -20,16 +20,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn receptionist() -> Result<RealtimeScript, SpeechError> {
     let which_day = Reply::say("A facial, with pleasure. Which day would you like to come?")?;
     let which_time =
-        Reply::say("Tomorrow there is room at ten o'clock with Aline. Shall I book that?")?;
+        Reply::say("For a facial tomorrow there is room at ten o'clock. Does that time suit you?")?;
     let weather = Reply::say("It is sunny in Kigali today.")?;
     Ok(RealtimeScript::default()
         .api_key("sk-fake")
         .model("reception")
         .model("gpt-realtime-2.1")
         .caller_says("I would like to book a facial")
-        .caller_says("tomorrow")
-        .when_caller_says("facial", which_day)
+        .caller_says("a facial tomorrow, please")
+        .caller_says("I would like to book a facial")
         .when_caller_says("tomorrow", which_time)
+        .when_caller_says("facial", which_day)
         .when_caller_says(
             "weather",
             Reply::call_tool("get_weather", r#"{"city":"Kigali"}"#),
