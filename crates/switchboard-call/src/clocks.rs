@@ -35,6 +35,7 @@ impl Call {
         self.advance_awaited(now);
         self.advance_owed_answer(now);
         self.advance_media_gap(now);
+        self.advance_held_tools(now);
         self.advance_tools(now);
         self.feed(now);
         self.advance_model(now);

@@ -489,6 +489,7 @@ impl Call {
         self.book_agent_turn(now, is_cut);
         self.turns.close_agent_turn();
         self.tools.on_interrupted();
+        self.refuse_held_tools(now);
     }
 
     fn is_conversing(&self) -> bool {

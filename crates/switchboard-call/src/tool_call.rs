@@ -1,6 +1,7 @@
 //! Tools the model asked for: deadline, idempotency number, and what becomes of an answer that comes late.
 
 use crate::ids::ToolCallId;
+use crate::input::ToolRequest;
 use crate::limits::TOOLS_PER_CALL_MAX;
 use crate::time::{Moment, Span};
 use crate::words::Words;
@@ -58,6 +59,8 @@ pub(crate) enum Asked {
 #[derive(Debug, Default)]
 pub(crate) struct ToolCalls {
     running: Vec<RunningTool>,
+    /// Requests that wait until it is decided whether the caller is interrupting.
+    held: Vec<ToolRequest>,
     asked: Vec<(String, Words)>,
     count: u32,
 }
@@ -69,7 +72,7 @@ impl ToolCalls {
         &mut self,
         now: Moment,
         deadline: Span,
-        request: &crate::input::ToolRequest,
+        request: &ToolRequest,
         session: u32,
     ) -> Asked {
         if self.running.iter().any(|tool| tool.call == request.call) {
@@ -94,7 +97,7 @@ impl ToolCalls {
         }
     }
 
-    fn idempotency_number(&mut self, request: &crate::input::ToolRequest) -> u32 {
+    fn idempotency_number(&mut self, request: &ToolRequest) -> u32 {
         let same = |(name, arguments): &(String, Words)| {
             *name == request.name && *arguments == request.arguments
         };
@@ -104,6 +107,19 @@ impl ToolCalls {
             self.asked.len() - 1
         });
         u32::try_from(index + 1).unwrap_or(u32::MAX)
+    }
+
+    /// Puts a request aside. Gives it back when more are waiting than a call may have.
+    pub(crate) fn hold(&mut self, request: ToolRequest) -> Result<(), ToolRequest> {
+        if self.held.len() as u32 >= TOOLS_PER_CALL_MAX {
+            return Err(request);
+        }
+        self.held.push(request);
+        Ok(())
+    }
+
+    pub(crate) fn take_held(&mut self) -> Vec<ToolRequest> {
+        std::mem::take(&mut self.held)
     }
 
     /// Removes an answered tool.
@@ -130,7 +146,7 @@ impl ToolCalls {
 
     /// Whether the conversation still waits for a tool.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.running.iter().any(|tool| !tool.gave_up)
+        !self.held.is_empty() || self.running.iter().any(|tool| !tool.gave_up)
     }
 
     pub(crate) fn on_interrupted(&mut self) {
@@ -152,7 +168,6 @@ impl ToolCalls {
 mod tests {
     use super::*;
     use crate::ids::ReplyId;
-    use crate::input::ToolRequest;
 
     fn request(call: u32, arguments: &str) -> ToolRequest {
         ToolRequest {

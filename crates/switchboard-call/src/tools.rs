@@ -22,6 +22,33 @@ impl Call {
         if self.phase != Phase::Live {
             return;
         }
+        // While it is open whether the caller says "no, wait", nothing is booked.
+        if !self.interruption.pauses_playback() {
+            return self.start_tool(now, request);
+        }
+        if let Err(request) = self.tools.hold(request) {
+            self.refuse_tool(now, request, REFUSED);
+        }
+    }
+
+    /// The reply goes on, and with it what it asked for.
+    pub(crate) fn advance_held_tools(&mut self, now: Moment) {
+        if self.interruption.pauses_playback() {
+            return;
+        }
+        for request in self.tools.take_held() {
+            self.start_tool(now, request);
+        }
+    }
+
+    /// The reply was stopped, and with it what it asked for.
+    pub(crate) fn refuse_held_tools(&mut self, now: Moment) {
+        for request in self.tools.take_held() {
+            self.refuse_tool(now, request, INTERRUPTED);
+        }
+    }
+
+    fn start_tool(&mut self, now: Moment, request: ToolRequest) {
         let deadline = self.settings.limits.tool_deadline;
         // Nothing is done for a reply that the caller has stopped.
         if self.replies.is_late(request.reply) {

@@ -1,11 +1,11 @@
 //! A reported interruption is a proposal: stop on "wait", go on through "mm-hm", come back after a cough.
 
 use switchboard_call::event::EventKind;
-use switchboard_call::ids::ItemId;
-use switchboard_call::input::{FromModel, TurnTaking};
+use switchboard_call::ids::{AudioId, ItemId, ReplyId};
+use switchboard_call::input::{AgentAudio, FromModel, TurnTaking};
 use switchboard_call::interruption::{HoldCause, StopCause};
 use switchboard_call::output::{ToLeg, ToModel};
-use switchboard_call::{CallSettings, Language};
+use switchboard_call::{CallSettings, Language, Span};
 
 use crate::support::{Answer, Echo, Scenario, VOICE_DBFS};
 
@@ -221,6 +221,28 @@ fn words_that_come_after_the_voice_let_us_pass_still_stop_us_within_700_ms() {
 }
 
 #[test]
+fn what_still_comes_of_a_stopped_reply_is_dropped_and_counted() {
+    let mut scenario = speaking();
+    let item = scenario.says(3_000, 1_500, "wait please I meant Sunday");
+    scenario.interim(3_300, item, "wait");
+    scenario.model_sends(
+        3_340,
+        FromModel::Audio(AgentAudio {
+            reply: ReplyId(1),
+            item: ITEM,
+            audio: AudioId(7_000_000),
+            length: Span::from_millis(200),
+            levels_dbfs: Vec::new(),
+        }),
+    );
+    scenario.run(8_000);
+    assert_eq!(scenario.when("late_audio_dropped"), [3_340]);
+    let played = scenario.to_leg(|command| matches!(command, ToLeg::Play { item: ITEM, .. }));
+    assert!(played.iter().all(|at| *at < 3_300));
+    assert_eq!(scenario.agent_turns().len(), 2, "{}", scenario.log());
+}
+
+#[test]
 fn words_that_come_a_second_late_are_still_the_callers() {
     for (words, replies) in [("stop", 2), ("mm-hm", 1)] {
         let mut scenario = speaking();
@@ -263,7 +285,7 @@ fn words_that_come_before_their_turn_is_committed_count_all_the_same() {
 #[test]
 fn refusal_and_agreement_are_told_apart_in_97_of_100() {
     let [mut yielded, mut refused, mut held, mut agreed] = [0; 4];
-    let mut holes_us = Vec::new();
+    let [mut holes_us, mut silent_ms] = [Vec::new(), Vec::new()];
     for at_ms in (4_000..9_000).step_by(630) {
         for length_ms in [260, 340, 420, 500, 580, 660] {
             for words in [
@@ -274,6 +296,8 @@ fn refusal_and_agreement_are_told_apart_in_97_of_100() {
                 scenario.run(at_ms + length_ms + 1_500);
                 refused += 1;
                 yielded += usize::from(!truncations(&scenario).is_empty());
+                let last_us = scenario.carrier.last_sound_of_us(ITEM).unwrap_or(0);
+                silent_ms.push((last_us / 1_000).saturating_sub(at_ms));
             }
             for words in [
                 "mm-hm", "okay", "ndiyo", "sawa", "oui", "d'accord", "yego", "nibyo",
@@ -289,6 +313,9 @@ fn refusal_and_agreement_are_told_apart_in_97_of_100() {
         }
     }
     holes_us.sort_unstable();
+    silent_ms.sort_unstable();
+    let silent = [50, 95].map(|percent| silent_ms[silent_ms.len() * percent / 100]);
+    println!("silent after the first sound of a refusal, P50 and P95: {silent:?} ms");
     let hole_ms = holes_us[holes_us.len() * 95 / 100] / 1_000;
     println!("yielded {yielded} of {refused}, held {held} of {agreed}, hole P95 {hole_ms} ms");
     assert!(yielded * 100 >= refused * 97 && held * 100 >= agreed * 97);

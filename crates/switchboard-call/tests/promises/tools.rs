@@ -142,6 +142,46 @@ fn a_request_of_a_reply_that_was_cancelled_is_not_run() {
     );
 }
 
+/// A reply asks for a booking just when a sound of the caller is weighed.
+fn asking_over(sound_ms: u64, words: &str) -> Scenario {
+    let mut scenario = Scenario::new(CallSettings::default());
+    let preamble = "I am booking the massage on Tuesday at half past two now for you then";
+    scenario
+        .model
+        .answers
+        .push_back(Answer::of(AnswerKind::Asks {
+            preamble: preamble.into(),
+            name: "book_appointment".into(),
+            arguments: "{}".into(),
+        }));
+    scenario.says(1_000, 1_000, "book it");
+    // The request comes at 3.78 s, 60 ms after the report.
+    scenario.says(3_520, sound_ms, words);
+    scenario.run(9_000);
+    let [requested, proposed] =
+        ["reply_finished", "interruption_proposed"].map(|name| scenario.when(name)[0]);
+    assert!(
+        requested > proposed && requested < proposed + 160,
+        "{requested} {proposed}"
+    );
+    scenario
+}
+
+#[test]
+fn a_request_of_a_reply_that_is_being_interrupted_is_not_run() {
+    let scenario = asking_over(1_500, "no wait not on Tuesday");
+    assert!(runs(&scenario).is_empty(), "{}", scenario.log());
+    assert_eq!(scenario.tools()[0].status, ToolStatus::Refused);
+}
+
+#[test]
+fn a_request_under_a_mm_hm_or_a_cough_is_run_once_the_reply_goes_on() {
+    for (sound_ms, words) in [(350, "mm-hm"), (550, "")] {
+        let scenario = asking_over(sound_ms, words);
+        assert_eq!(runs(&scenario), [1], "{}", scenario.log());
+    }
+}
+
 #[test]
 fn a_repeated_request_has_the_same_idempotency_number_and_a_doubled_one_runs_once() {
     let mut scenario = Scenario::new(CallSettings::default());

@@ -157,6 +157,14 @@ impl Carrier {
             .max()
     }
 
+    /// When the ear last heard something of this item.
+    pub(crate) fn last_sound_of_us(&self, item: ItemId) -> Option<u64> {
+        self.all()
+            .filter(|piece| piece.what.is_some_and(|what| what.item == item))
+            .map(|piece| piece.ends_us)
+            .max()
+    }
+
     /// When the ear first hears something at or after this moment.
     pub(crate) fn first_sound_after_us(&self, after_us: u64) -> Option<u64> {
         self.all()
