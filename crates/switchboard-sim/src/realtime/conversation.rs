@@ -24,6 +24,20 @@ pub(super) struct Entry {
     pub(super) produced_ms: Option<u64>,
 }
 
+impl Entry {
+    /// An item the model begins.
+    pub(super) fn of_model(id: String, item: Item, produced_ms: Option<u64>) -> Self {
+        Self {
+            id,
+            item,
+            audio: Vec::new(),
+            understood: String::new(),
+            audio_ms: 0,
+            produced_ms,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Conversation {
     pub(super) id: String,

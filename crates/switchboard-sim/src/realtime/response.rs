@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use switchboard_wire::openai::{
-    AudioDeltaPrefix, ConversationChoice, InputTokenDetails, Item, Modality, OutputTokenDetails,
-    Response, ResponseConfig, ResponseStatus, Session, StatusDetails, Usage,
+    AudioDeltaPrefix, AudioFormat, ConversationChoice, InputTokenDetails, Item, Modality,
+    OutputTokenDetails, PartDelta, PartDone, PartEvent, PartTextDone, PartTranscriptDone, Response,
+    ResponseConfig, ResponsePart, ResponseStatus, Session, StatusDetails, Usage,
 };
 
 use super::audio::Rendered;
@@ -44,10 +45,67 @@ pub(super) enum Step {
 /// The assistant message being spoken.
 #[derive(Debug)]
 pub(super) struct Open {
-    pub(super) item_id: String,
-    pub(super) output_index: u32,
+    pub(super) place: Place,
     pub(super) said: String,
     pub(super) prefix: AudioDeltaPrefix,
+}
+
+/// Where an item stands in its response; every event about it says so.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) response_id: String,
+    pub(super) item_id: String,
+    pub(super) output_index: u32,
+}
+
+/// Fills the fields that all events of a content part share.
+macro_rules! at_place {
+    ($place:expr, $kind:ident { $($field:ident: $value:expr),* }) => {
+        $kind {
+            response_id: $place.response_id.clone(),
+            item_id: $place.item_id.clone(),
+            output_index: $place.output_index,
+            content_index: 0,
+            $($field: $value,)*
+        }
+    };
+}
+
+impl Place {
+    pub(super) fn audio_prefix(&self) -> AudioDeltaPrefix {
+        AudioDeltaPrefix::new(&self.response_id, &self.item_id, self.output_index, 0)
+    }
+
+    pub(super) fn part(&self, part: ResponsePart) -> PartEvent {
+        at_place!(self, PartEvent { part: part })
+    }
+
+    pub(super) fn delta(&self, delta: String) -> PartDelta {
+        at_place!(
+            self,
+            PartDelta {
+                delta: delta,
+                obfuscation: Some("f4Zt1".to_owned())
+            }
+        )
+    }
+
+    pub(super) fn text(&self, text: String) -> PartTextDone {
+        at_place!(self, PartTextDone { text: text })
+    }
+
+    pub(super) fn transcript(&self, transcript: String) -> PartTranscriptDone {
+        at_place!(
+            self,
+            PartTranscriptDone {
+                transcript: transcript
+            }
+        )
+    }
+
+    pub(super) fn done(&self) -> PartDone {
+        at_place!(self, PartDone {})
+    }
 }
 
 #[derive(Debug)]
@@ -84,35 +142,11 @@ impl Active {
             .as_ref()
             .and_then(|audio| audio.output.format)
             .unwrap_or_default();
-        let mut timetable = Timetable {
-            steps: VecDeque::new(),
-            at: reply.think,
-            pacing,
-        };
-        for part in &reply.parts {
-            match part {
-                ReplyPart::Speech(speech) if is_text => timetable.write(speech),
-                ReplyPart::Speech(speech) => {
-                    let rendered = speech.audio.rendered(format, pacing.delta_ms);
-                    timetable.speak(speech, &rendered, reply);
-                }
-                ReplyPart::ToolCall {
-                    name,
-                    arguments,
-                    call_id,
-                } => timetable.add(Step::ToolCall {
-                    name: name.clone(),
-                    arguments: arguments.clone(),
-                    call_id: call_id.clone(),
-                }),
-            }
-        }
-        timetable.add(Step::Done(reply.ending.clone()));
-        timetable.cut(reply);
+        let steps = Timetable::of(reply, pacing, is_text, format);
         Self {
             id,
             started_at: now,
-            steps: timetable.steps,
+            steps,
             open: None,
             output: Vec::new(),
             is_text,
@@ -122,6 +156,16 @@ impl Active {
             audio_since: None,
             said_chars: 0,
             shape,
+        }
+    }
+
+    /// The place of the next item.
+    pub(super) fn next_place(&self, item_id: String) -> Place {
+        let output_index = u32::try_from(self.output.len()).expect("a reply has few parts");
+        Place {
+            response_id: self.id.clone(),
+            item_id,
+            output_index,
         }
     }
 
@@ -252,6 +296,41 @@ struct Timetable {
 }
 
 impl Timetable {
+    /// Everything a reply does and when, counted from the response's creation.
+    fn of(
+        reply: &Reply,
+        pacing: Pacing,
+        is_text: bool,
+        format: AudioFormat,
+    ) -> VecDeque<(Duration, Step)> {
+        let mut timetable = Self {
+            steps: VecDeque::new(),
+            at: reply.think,
+            pacing,
+        };
+        for part in &reply.parts {
+            match part {
+                ReplyPart::Speech(speech) if is_text => timetable.write(speech),
+                ReplyPart::Speech(speech) => {
+                    let rendered = speech.audio.rendered(format, pacing.delta_ms);
+                    timetable.speak(speech, &rendered, reply);
+                }
+                ReplyPart::ToolCall {
+                    name,
+                    arguments,
+                    call_id,
+                } => timetable.add(Step::ToolCall {
+                    name: name.clone(),
+                    arguments: arguments.clone(),
+                    call_id: call_id.clone(),
+                }),
+            }
+        }
+        timetable.add(Step::Done(reply.ending.clone()));
+        timetable.cut(reply);
+        timetable.steps
+    }
+
     fn add(&mut self, step: Step) {
         self.steps.push_back((self.at, step));
     }

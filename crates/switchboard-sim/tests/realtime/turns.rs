@@ -197,6 +197,28 @@ async fn without_turn_detection_the_client_commits_at_least_100_ms() {
 }
 
 #[tokio::test]
+async fn the_words_of_a_turn_come_in_their_order_and_before_the_whole() {
+    let text = "one two three four five six";
+    let script = RealtimeScript::default()
+        .hearing_by(BY_LEVEL)
+        .caller_says(text);
+    let server = start(script).await;
+    let mut client = Client::configured(&server, telephone()).await;
+    client.append(&spoken(400, 600)).await;
+    let events = client
+        .until("conversation.item.input_audio_transcription.completed")
+        .await;
+    let words: String = events
+        .iter()
+        .filter_map(|message| match &message.event {
+            ServerEvent::InputTranscriptionDelta { delta, .. } => Some(delta.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(words, text);
+}
+
+#[tokio::test]
 async fn transcriptions_come_as_scripted_even_out_of_order() {
     let slow = CallerTurn {
         delay: Duration::from_millis(150),

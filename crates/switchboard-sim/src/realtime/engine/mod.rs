@@ -162,7 +162,8 @@ impl Engine {
     /// Does everything that is due.
     pub(super) fn wake(&mut self, now: Instant) {
         while let Some(index) = self.earliest_timer(now) {
-            let (_, due) = self.timers.swap_remove(index);
+            // Not `swap_remove`: events due at the same moment keep the order they were planned in.
+            let (_, due) = self.timers.remove(index);
             self.on_due(now, due);
         }
         while let Some((index, step)) = self.due_step(now) {

@@ -3,17 +3,16 @@
 use std::time::{Duration, Instant};
 
 use switchboard_wire::openai::{
-    AudioDeltaPrefix, ContentPart, ConversationChoice, IdPrefix, Item, ItemStatus, PartDelta,
-    PartDone, PartEvent, PartTextDone, PartTranscriptDone, RateLimit, Response, ResponseConfig,
-    ResponseError, ResponsePart, ResponseReason, ResponseStatus, Role, ServerEvent, StatusDetails,
-    WireError, code,
+    AudioDeltaPrefix, ContentPart, ConversationChoice, IdPrefix, Item, ItemStatus, RateLimit,
+    Response, ResponseConfig, ResponseError, ResponsePart, ResponseReason, ResponseStatus, Role,
+    ServerEvent, StatusDetails, WireError, code,
 };
 
 use super::{Engine, Output};
 use crate::realtime::audio::Rendered;
 use crate::realtime::conversation::Entry;
 use crate::realtime::reply::{Ending, Reply};
-use crate::realtime::response::{Active, Open, Step};
+use crate::realtime::response::{Active, Open, Place, Step};
 use crate::realtime::script::{Moment, Rule};
 
 /// Time between `response.done` and `rate_limits.updated` at the provider.
@@ -129,45 +128,19 @@ impl Engine {
     fn open_speech(&mut self, index: usize) {
         let item_id = self.ids.next(IdPrefix::Item);
         let active = &mut self.active[index];
-        let output_index = u32::try_from(active.output.len()).expect("a reply has few parts");
-        let response_id = active.id.clone();
-        active.open = Some(Open {
-            item_id: item_id.clone(),
-            output_index,
-            said: String::new(),
-            prefix: AudioDeltaPrefix::new(&response_id, &item_id, output_index, 0),
-        });
+        let place = active.next_place(item_id);
         let (is_text, is_default) = (active.is_text, active.is_default);
-        let item = assistant(&item_id, ItemStatus::InProgress, Vec::new());
-        self.emit(ServerEvent::OutputItemAdded {
-            response_id: response_id.clone(),
-            output_index,
-            item: item.clone(),
+        active.open = Some(Open {
+            place: place.clone(),
+            said: String::new(),
+            prefix: place.audio_prefix(),
         });
-        if is_default {
-            let previous_item_id = self.conversation.last_id();
-            let produced_ms = (!is_text).then_some(0);
-            self.conversation.push(Entry {
-                id: item_id.clone(),
-                item: item.clone(),
-                audio: Vec::new(),
-                understood: String::new(),
-                audio_ms: 0,
-                produced_ms,
-            });
-            self.emit(ServerEvent::ConversationItemAdded {
-                item,
-                previous_item_id,
-            });
-        }
-        let part = part_of(is_text, String::new());
-        self.emit(ServerEvent::ContentPartAdded(PartEvent {
-            response_id,
-            item_id,
-            output_index,
-            content_index: 0,
-            part,
-        }));
+        let item = assistant(&place.item_id, ItemStatus::InProgress, Vec::new());
+        let produced_ms = (!is_text).then_some(0);
+        self.begin_item(&place, item, is_default, produced_ms);
+        self.emit(ServerEvent::ContentPartAdded(
+            place.part(part_of(is_text, String::new())),
+        ));
     }
 
     fn say_word(&mut self, index: usize, word: String) {
@@ -175,14 +148,7 @@ impl Engine {
         active.count_words(&word);
         let Some(open) = &mut active.open else { return };
         open.said.push_str(&word);
-        let delta = PartDelta {
-            response_id: active.id.clone(),
-            item_id: open.item_id.clone(),
-            output_index: open.output_index,
-            content_index: 0,
-            delta: word,
-            obfuscation: Some("f4Zt1".to_owned()),
-        };
+        let delta = open.place.delta(word);
         let event = if active.is_text {
             ServerEvent::OutputTextDelta(delta)
         } else {
@@ -198,30 +164,21 @@ impl Engine {
         let Some(open) = &active.open else { return };
         let delta = &rendered.deltas[delta];
         let text = audio_text(&open.prefix, &event_id, &delta.base64);
+        let length_ms = delta.end_ms - delta.start_ms;
         active.audio_since.get_or_insert(now);
-        active.produced_ms += delta.end_ms - delta.start_ms;
-        let item_id = open.item_id.clone();
-        if let Some(entry) = self.conversation.find(&item_id) {
-            entry.produced_ms = entry
-                .produced_ms
-                .map(|ms| ms + delta.end_ms - delta.start_ms);
+        active.produced_ms += length_ms;
+        if let Some(entry) = self.conversation.find(&open.place.item_id) {
+            entry.produced_ms = entry.produced_ms.map(|ms| ms + length_ms);
         }
         self.outputs.push_back(Output::Text(text));
     }
 
     fn close_speech(&mut self, index: usize, status: ItemStatus) {
         let active = &mut self.active[index];
-        let Some(Open {
-            item_id,
-            output_index,
-            said,
-            ..
-        }) = active.open.take()
-        else {
+        let Some(Open { place, said, .. }) = active.open.take() else {
             return;
         };
-        let (is_text, is_default, response_id) =
-            (active.is_text, active.is_default, active.id.clone());
+        let (is_text, is_default) = (active.is_text, active.is_default);
         let content = if is_text {
             ContentPart::OutputText { text: said.clone() }
         } else {
@@ -230,61 +187,68 @@ impl Engine {
                 transcript: Some(said.clone()),
             }
         };
-        let item = assistant(&item_id, status, vec![content]);
+        let item = assistant(&place.item_id, status, vec![content]);
         active.output.push(item.clone());
         if is_text {
-            self.emit(ServerEvent::OutputTextDone(PartTextDone {
-                response_id: response_id.clone(),
-                item_id: item_id.clone(),
-                output_index,
-                content_index: 0,
-                text: said.clone(),
-            }));
+            self.emit(ServerEvent::OutputTextDone(place.text(said.clone())));
         } else {
-            self.emit(ServerEvent::OutputAudioDone(PartDone {
-                response_id: response_id.clone(),
-                item_id: item_id.clone(),
-                output_index,
-                content_index: 0,
-            }));
-            self.emit(ServerEvent::OutputAudioTranscriptDone(PartTranscriptDone {
-                response_id: response_id.clone(),
-                item_id: item_id.clone(),
-                output_index,
-                content_index: 0,
-                transcript: said.clone(),
-            }));
+            self.emit(ServerEvent::OutputAudioDone(place.done()));
+            self.emit(ServerEvent::OutputAudioTranscriptDone(
+                place.transcript(said.clone()),
+            ));
         }
-        let part = part_of(is_text, said);
-        self.emit(ServerEvent::ContentPartDone(PartEvent {
-            response_id: response_id.clone(),
-            item_id: item_id.clone(),
+        self.emit(ServerEvent::ContentPartDone(
+            place.part(part_of(is_text, said)),
+        ));
+        self.finish_item(&place, item, is_default);
+    }
+
+    /// A response's item, announced to the response first and to the conversation then (section 6.2).
+    fn begin_item(
+        &mut self,
+        place: &Place,
+        item: Item,
+        is_default: bool,
+        produced_ms: Option<u64>,
+    ) {
+        let Place {
+            response_id,
+            item_id,
             output_index,
-            content_index: 0,
-            part,
-        }));
-        self.finish_item(item, &item_id, response_id, output_index, is_default);
+        } = place.clone();
+        self.emit(ServerEvent::OutputItemAdded {
+            response_id,
+            output_index,
+            item: item.clone(),
+        });
+        if is_default {
+            let previous_item_id = self.conversation.last_id();
+            self.conversation
+                .push(Entry::of_model(item_id, item.clone(), produced_ms));
+            self.emit(ServerEvent::ConversationItemAdded {
+                item,
+                previous_item_id,
+            });
+        }
     }
 
     /// The conversation learns of a finished item before the response does (section 6.2).
-    fn finish_item(
-        &mut self,
-        item: Item,
-        item_id: &str,
-        response_id: String,
-        output_index: u32,
-        is_default: bool,
-    ) {
+    fn finish_item(&mut self, place: &Place, item: Item, is_default: bool) {
         if is_default {
-            if let Some(entry) = self.conversation.find(item_id) {
+            if let Some(entry) = self.conversation.find(&place.item_id) {
                 entry.item = item.clone();
             }
-            let previous_item_id = self.conversation.previous_of(item_id);
+            let previous_item_id = self.conversation.previous_of(&place.item_id);
             self.emit(ServerEvent::ConversationItemDone {
                 item: item.clone(),
                 previous_item_id,
             });
         }
+        let Place {
+            response_id,
+            output_index,
+            ..
+        } = place.clone();
         self.emit(ServerEvent::OutputItemDone {
             response_id,
             output_index,
@@ -303,10 +267,9 @@ impl Engine {
         let item_id = self.ids.next(IdPrefix::Item);
         let active = &mut self.active[index];
         active.count_words(&arguments);
-        let output_index = u32::try_from(active.output.len()).expect("a reply has few parts");
-        let (response_id, is_default) = (active.id.clone(), active.is_default);
+        let (place, is_default) = (active.next_place(item_id), active.is_default);
         let item = |status, arguments| Item::FunctionCall {
-            id: Some(item_id.clone()),
+            id: Some(place.item_id.clone()),
             status: Some(status),
             call_id: call_id.clone(),
             name: name.clone(),
@@ -315,26 +278,17 @@ impl Engine {
         let begun = item(ItemStatus::InProgress, String::new());
         let finished = item(ItemStatus::Completed, arguments.clone());
         active.output.push(finished.clone());
-        self.emit(ServerEvent::OutputItemAdded {
-            response_id: response_id.clone(),
+        self.begin_item(&place, begun, is_default, None);
+        self.send_arguments(place.clone(), call_id, name, arguments);
+        self.finish_item(&place, finished, is_default);
+    }
+
+    fn send_arguments(&mut self, place: Place, call_id: String, name: String, arguments: String) {
+        let Place {
+            response_id,
+            item_id,
             output_index,
-            item: begun.clone(),
-        });
-        if is_default {
-            let previous_item_id = self.conversation.last_id();
-            self.conversation.push(Entry {
-                id: item_id.clone(),
-                item: begun.clone(),
-                audio: Vec::new(),
-                understood: String::new(),
-                audio_ms: 0,
-                produced_ms: None,
-            });
-            self.emit(ServerEvent::ConversationItemAdded {
-                item: begun,
-                previous_item_id,
-            });
-        }
+        } = place;
         self.emit(ServerEvent::FunctionCallArgumentsDelta {
             response_id: response_id.clone(),
             item_id: item_id.clone(),
@@ -344,14 +298,13 @@ impl Engine {
             obfuscation: Some("Yq0".to_owned()),
         });
         self.emit(ServerEvent::FunctionCallArgumentsDone {
-            response_id: response_id.clone(),
-            item_id: item_id.clone(),
+            response_id,
+            item_id,
             output_index,
             call_id,
             name,
             arguments,
         });
-        self.finish_item(finished, &item_id, response_id, output_index, is_default);
     }
 
     fn finish(&mut self, now: Instant, index: usize, ending: &Ending) {

@@ -12,7 +12,7 @@ use super::{Due, Engine};
 use crate::realtime::conversation::Entry;
 use crate::realtime::hearing::Heard;
 use crate::realtime::response::Active;
-use crate::realtime::script::TurnOutcome;
+use crate::realtime::script::{CallerTurn, TurnOutcome};
 
 /// Least audio a commit may hold (protocol section 7.2).
 const COMMIT_MS_MIN: u64 = 100;
@@ -152,52 +152,38 @@ impl Engine {
         if self.session.audio.input.transcription.is_none() {
             return;
         }
-        let Some(turn) = self.script.caller_turns.get(self.turns - 1).cloned() else {
-            let transcript = String::new();
-            let usage = transcription_usage(audio_ms, 0);
-            return self.emit(ServerEvent::InputTranscriptionCompleted {
-                item_id,
+        let silent = || CallerTurn {
+            delay: Duration::ZERO,
+            ..CallerTurn::new("")
+        };
+        let turn = self
+            .script
+            .caller_turns
+            .get(self.turns - 1)
+            .cloned()
+            .unwrap_or_else(silent);
+        if turn.outcome == TurnOutcome::Failed {
+            return self.emit_after(now, turn.delay, transcription_failed(item_id));
+        }
+        for word in turn.text.split_inclusive(' ') {
+            let delta = ServerEvent::InputTranscriptionDelta {
+                item_id: item_id.clone(),
                 content_index: 0,
-                transcript,
-                usage,
+                delta: word.to_owned(),
                 logprobs: None,
-                languages: None,
-            });
+                obfuscation: Some("o8f3".to_owned()),
+            };
+            self.emit_after(now, turn.delay, delta);
+        }
+        let completed = ServerEvent::InputTranscriptionCompleted {
+            item_id,
+            content_index: 0,
+            usage: transcription_usage(audio_ms, turn.text.len() as u64 / 4),
+            transcript: turn.text,
+            logprobs: None,
+            languages: None,
         };
-        let last = match turn.outcome {
-            TurnOutcome::Completed => {
-                for word in turn.text.split_inclusive(' ') {
-                    let delta = ServerEvent::InputTranscriptionDelta {
-                        item_id: item_id.clone(),
-                        content_index: 0,
-                        delta: word.to_owned(),
-                        logprobs: None,
-                        obfuscation: Some("o8f3".to_owned()),
-                    };
-                    self.emit_after(now, turn.delay, delta);
-                }
-                let usage = transcription_usage(audio_ms, turn.text.len() as u64 / 4);
-                ServerEvent::InputTranscriptionCompleted {
-                    item_id,
-                    content_index: 0,
-                    transcript: turn.text,
-                    usage,
-                    logprobs: None,
-                    languages: None,
-                }
-            }
-            TurnOutcome::Failed => ServerEvent::InputTranscriptionFailed {
-                item_id,
-                content_index: 0,
-                error: TranscriptionError {
-                    kind: Some("transcription_error".to_owned()),
-                    code: Some("audio_unintelligible".to_owned()),
-                    message: Some("The audio could not be transcribed.".to_owned()),
-                    param: None,
-                },
-            },
-        };
-        self.emit_after(now, turn.delay, last);
+        self.emit_after(now, turn.delay, completed);
     }
 
     pub(super) fn on_idle(&mut self, now: Instant) {
@@ -254,5 +240,18 @@ fn transcription_usage(audio_ms: u64, output_tokens: u64) -> TranscriptionUsage 
             text_tokens: 0,
             audio_tokens,
         }),
+    }
+}
+
+fn transcription_failed(item_id: String) -> ServerEvent {
+    ServerEvent::InputTranscriptionFailed {
+        item_id,
+        content_index: 0,
+        error: TranscriptionError {
+            kind: Some("transcription_error".to_owned()),
+            code: Some("audio_unintelligible".to_owned()),
+            message: Some("The audio could not be transcribed.".to_owned()),
+            param: None,
+        },
     }
 }
