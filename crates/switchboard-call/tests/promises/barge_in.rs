@@ -368,6 +368,16 @@ fn a_report_without_voice_holds_within_160_ms_and_nobody_hears_a_hole() {
 }
 
 #[test]
+fn a_brief_sound_that_has_just_ended_at_the_decision_is_not_taken_for_a_voice() {
+    for length_ms in [360, 380, 400, 420] {
+        let mut scenario = speaking();
+        scenario.says(5_000, length_ms, "mm-hm");
+        scenario.run(15_000);
+        assert!(!was_cut(&scenario), "{length_ms}\n{}", scenario.log());
+    }
+}
+
+#[test]
 fn our_own_echo_never_interrupts_us_at_12_db_and_more() {
     for loss_db in [12, 20, 30] {
         for delay_ms in [60, 200, 600] {

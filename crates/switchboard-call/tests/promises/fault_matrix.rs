@@ -65,9 +65,8 @@ const FAULTS: [Fault; 16] = [
     Fault::FrozenFor(20_000),
 ];
 
-/// A call in this phase at 4.2 s (at 1 s before it is live).
-fn in_phase(phase: At) -> (Scenario, u64) {
-    let settings = CallSettings {
+fn settings(phase: At) -> CallSettings {
+    CallSettings {
         filler_length: Span::from_millis(900),
         greeting: (phase == At::Greeting).then(|| Greeting {
             words: "thank you for calling us my name is Ava and how may I help you today then"
@@ -75,18 +74,26 @@ fn in_phase(phase: At) -> (Scenario, u64) {
             language: Language::ENGLISH,
         }),
         ..CallSettings::default()
-    };
-    let mut scenario = if phase == At::Ringing {
-        Scenario::ringing(settings)
-    } else {
-        Scenario::new(settings)
-    };
+    }
+}
+
+/// A call that is in this phase at the returned moment.
+fn in_phase(phase: At) -> (Scenario, u64) {
+    if phase == At::Ringing {
+        return (Scenario::ringing(settings(phase)), 1_000);
+    }
+    let mut scenario = Scenario::new(settings(phase));
     if phase == At::Connecting {
         scenario.model.readiness.push_back(Readiness::Never);
+        return (scenario, 1_000);
     }
+    lead_into(&mut scenario, phase);
+    (scenario, 4_200)
+}
+
+fn lead_into(scenario: &mut Scenario, phase: At) {
     match phase {
-        At::Ringing | At::Connecting => return (scenario, 1_000),
-        At::Greeting => {}
+        At::Ringing | At::Connecting | At::Greeting => {}
         At::CallerSpeaking => {
             scenario.says(3_000, 4_000, "well I would like to book a massage");
         }
@@ -110,13 +117,11 @@ fn in_phase(phase: At) -> (Scenario, u64) {
                 arguments: "{}".into(),
             };
             scenario.model.answers.push_back(Answer::of(kind));
-            scenario
-                .tool_answers
-                .push_back(Some((20, ToolOutcome::EndCall)));
+            let answer = Some((20, ToolOutcome::EndCall));
+            scenario.tool_answers.push_back(answer);
             scenario.says(1_000, 1_000, "that was all");
         }
     }
-    (scenario, 4_200)
 }
 
 fn strike(scenario: &mut Scenario, fault: Fault, at_ms: u64) {
