@@ -149,7 +149,8 @@ impl Call {
                 },
             );
         } else if now >= Moment::START + limits::STREAM_OPEN {
-            self.ask_leg(ToLeg::HangUp);
+            // Not hung up: the carrier's own document may have the caller at a human by now.
+            self.ask_leg(ToLeg::Cut);
             self.end(now, EndReason::StreamNeverOpened);
         }
     }
