@@ -50,12 +50,6 @@ impl Desk {
         self.outbox.take()
     }
 
-    /// Announces a finished item of the caller at the end of the conversation.
-    pub(super) fn add_finished(&mut self, item: Item) {
-        let previous_item_id = self.conversation.append(item.clone());
-        self.announce_finished(item, previous_item_id);
-    }
-
     /// `added` and `done` of an item that is complete from the start (section 6.3).
     pub(super) fn announce_finished(&mut self, item: Item, previous_item_id: Option<String>) {
         self.say(ServerEvent::ConversationItemAdded {

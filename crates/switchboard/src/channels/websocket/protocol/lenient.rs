@@ -1,4 +1,4 @@
-//! Reading client events strictly, but for two habits of widespread clients that the provider tolerates too.
+//! Reading client events strictly, but for a habit of a widespread client.
 
 use serde_json::Value;
 use switchboard_wire::openai::{ClientMessage, WireError, parse_client_event};
@@ -14,24 +14,10 @@ pub(super) fn read(text: &str) -> Result<ClientMessage, WireError> {
     })
 }
 
-/// LiveKit writes `null` for instructions it does not have; Pipecat writes an assistant's words as `input_text`.
+/// Pipecat writes an assistant's words as `input_text`.
 fn mended(text: &str) -> Option<String> {
     let mut event: Value = serde_json::from_str(text).ok()?;
-    let mended = match event.get("type")?.as_str()? {
-        "response.create" => drop_nulls(event.get_mut("response")?),
-        "conversation.item.create" => rename_parts(event.get_mut("item")?),
-        _ => false,
-    };
-    mended.then(|| event.to_string())
-}
-
-fn drop_nulls(response: &mut Value) -> bool {
-    let Some(fields) = response.as_object_mut() else {
-        return false;
-    };
-    let before = fields.len();
-    fields.retain(|_, value| !value.is_null());
-    fields.len() != before
+    rename_parts(event.get_mut("item")?).then(|| event.to_string())
 }
 
 fn rename_parts(item: &mut Value) -> bool {
