@@ -4,10 +4,9 @@ use crate::call::Call;
 use crate::end::{End, EndReason};
 use crate::event::EventKind;
 use crate::handoff::{Handoff, HandoffReason, HandoffStep, HandoffUnderWay, TransferOutcome};
-use crate::ids::ToolCallId;
 use crate::input::LegClosed;
 use crate::limits;
-use crate::output::{Command, ToLeg, ToModel};
+use crate::output::{Command, ToLeg};
 use crate::phase::Phase;
 use crate::time::Moment;
 
@@ -19,11 +18,7 @@ pub(crate) struct Goodbye {
 
 impl Call {
     /// The agent wants to end: what it is saying is heard first; if it says nothing, we say goodbye.
-    pub(crate) fn say_goodbye(&mut self, now: Moment, call: ToolCallId) {
-        self.ask_model(ToModel::ToolResult {
-            call,
-            output: r#"{"ok":true}"#.into(),
-        });
+    pub(crate) fn say_goodbye(&mut self, now: Moment) {
         let audible = self.playback.is_audible();
         if !audible && let Some(sentences) = self.settings.sentences(self.turns.language()).cloned()
         {

@@ -119,7 +119,10 @@ impl Call {
             return;
         }
         match answer.outcome {
-            ToolOutcome::EndCall => self.say_goodbye(now, tool.call),
+            ToolOutcome::EndCall => {
+                self.tell_result(&tool, output);
+                self.say_goodbye(now);
+            }
             ToolOutcome::HandOff { target } => self.hand_off(
                 now,
                 Handoff {

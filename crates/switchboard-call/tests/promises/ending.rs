@@ -61,6 +61,26 @@ fn a_goodbye_plays_on_when_its_model_dies() {
 }
 
 #[test]
+fn a_goodbye_owed_while_the_model_reopens_is_said_by_the_next_one() {
+    let mut scenario = Scenario::new(CallSettings {
+        models: 2,
+        ..CallSettings::default()
+    });
+    scenario
+        .model
+        .answers
+        .push_back(Answer::asks("end_call", "{}"));
+    scenario
+        .tool_answers
+        .push_back(Some((300, ToolOutcome::EndCall)));
+    scenario.says(1_000, 1_000, "that was all thank you");
+    let failed = FromModel::Failed(ModelFailure::Disconnected);
+    scenario.model_sends(3_100, failed);
+    scenario.run(20_000);
+    assert_heard_before_hanging_up(&scenario, 5 * 300);
+}
+
+#[test]
 fn a_goodbye_that_never_comes_ends_after_5_s() {
     let mut scenario = ending("");
     scenario.model.say_think_ms = 60_000;
