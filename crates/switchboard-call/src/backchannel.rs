@@ -49,6 +49,46 @@ const STOP_KINYARWANDA: &[&str] = &[
     "oya", "tegereza", "hagarara", "reka", "buretse", "ariko", "imbabazi",
 ];
 
+/// Words that agree to a question, in the four languages.
+const ASSENT: &[&str] = &[
+    "yes",
+    "yeah",
+    "yep",
+    "yup",
+    "ok",
+    "okay",
+    "sure",
+    "right",
+    "correct",
+    "exactly",
+    "absolutely",
+    "please",
+    "ndiyo",
+    "ndio",
+    "naam",
+    "sawa",
+    "haya",
+    "oui",
+    "ouais",
+    "daccord",
+    "accord",
+    "yego",
+    "ego",
+];
+/// Words that refuse it, beside those that ask to stop.
+const REFUSALS: &[&str] = &[
+    "not",
+    "dont",
+    "never",
+    "different",
+    "another",
+    "pas",
+    "sio",
+    "si",
+];
+/// A longer answer is a sentence of its own, and the model should hear it.
+const ASSENT_WORDS_MAX: usize = 8;
+
 struct Lexicon {
     language: Language,
     agreement: &'static [&'static str],
@@ -80,11 +120,7 @@ const LEXICONS: [Lexicon; 4] = [
 
 /// Reads an utterance in its language, or in any of the four when the language is unknown.
 pub(crate) fn meaning(words: &str, language: Option<Language>) -> Meaning {
-    let tokens: Vec<String> = words
-        .split(|character: char| character.is_whitespace() || character == '-' || character == ',')
-        .map(normalised)
-        .filter(|token| !token.is_empty())
-        .collect();
+    let tokens = tokens(words);
     if tokens.is_empty() {
         return Meaning::Nothing;
     }
@@ -110,6 +146,14 @@ pub(crate) fn meaning(words: &str, language: Option<Language>) -> Meaning {
     }
 }
 
+/// A clear yes: at least one word of assent, and none that refuses. A hum is no assent.
+pub(crate) fn agrees(words: &str, language: Option<Language>) -> bool {
+    let tokens = tokens(words);
+    let said = |list: &[&str]| tokens.iter().any(|token| list.contains(&token.as_str()));
+    let refuses = lexicons(language).iter().any(|lexicon| said(lexicon.stop)) || said(REFUSALS);
+    said(ASSENT) && !refuses && tokens.len() <= ASSENT_WORDS_MAX
+}
+
 /// Agreement or no words at all.
 pub(crate) fn asks_nothing(words: &str, language: Option<Language>) -> bool {
     matches!(
@@ -123,6 +167,14 @@ fn lexicons(language: Option<Language>) -> &'static [Lexicon] {
         .iter()
         .position(|lexicon| Some(lexicon.language) == language);
     known.map_or(&LEXICONS[..], |index| &LEXICONS[index..=index])
+}
+
+fn tokens(words: &str) -> Vec<String> {
+    words
+        .split(|character: char| character.is_whitespace() || character == '-' || character == ',')
+        .map(normalised)
+        .filter(|token| !token.is_empty())
+        .collect()
 }
 
 fn normalised(token: &str) -> String {

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use crate::budget::Budget;
+use crate::confirmation::Confirmation;
 use crate::consent::Consent;
 use crate::dead_air::DeadAir;
 use crate::ending::Goodbye;
@@ -43,6 +44,7 @@ pub struct Call {
     pub(crate) dead_air: DeadAir,
     pub(crate) budget: Budget,
     pub(crate) consent: Consent,
+    pub(crate) confirmation: Confirmation,
     pub(crate) goodbye: Option<Goodbye>,
     pub(crate) handoff: Option<HandoffUnderWay>,
     outputs: VecDeque<Output>,
@@ -69,6 +71,7 @@ impl Call {
             silence: SilenceClock::default(),
             dead_air: DeadAir::default(),
             budget: Budget::default(),
+            confirmation: Confirmation::default(),
             consent: Consent::new(settings.consent.clone()),
             goodbye: None,
             handoff: None,

@@ -37,6 +37,7 @@ impl Call {
         self.advance_media_gap(now);
         self.advance_held_tools(now);
         self.advance_tools(now);
+        self.advance_confirmation(now);
         self.feed(now);
         self.advance_model(now);
         self.advance_length(now);
@@ -212,6 +213,7 @@ impl Call {
             self.interruption.wake(limits),
             self.floor.wake(self.model.is_ready()),
             self.tools.wake(),
+            self.confirmation.wake(),
             self.model.wake(),
             self.stall_at(),
             self.dead_air.wake(limits.filler_after, limits.dead_air),

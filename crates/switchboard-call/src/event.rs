@@ -74,6 +74,14 @@ pub enum EventKind {
         took: Span,
         after_interruption: bool,
     },
+    /// Our question before a write is being asked.
+    ConfirmationAsked {
+        name: String,
+    },
+    ConfirmationAnswered {
+        name: String,
+        agreed: bool,
+    },
     FillerPlayed,
     /// The promise of no dead air was broken.
     DeadAirCounted,
@@ -128,6 +136,8 @@ impl EventKind {
             Self::TurnEnded { .. } => "turn_ended",
             Self::ToolStarted { .. } => "tool_started",
             Self::ToolFinished { .. } => "tool_finished",
+            Self::ConfirmationAsked { .. } => "confirmation_asked",
+            Self::ConfirmationAnswered { .. } => "confirmation_answered",
             Self::FillerPlayed => "filler_played",
             Self::DeadAirCounted => "dead_air_counted",
             Self::SilenceNudged => "silence_nudged",

@@ -298,6 +298,11 @@ impl Call {
     }
 
     pub(crate) fn book_caller_words(&mut self, now: Moment, said: &CallerWords) {
+        self.keep_caller_words(now, said);
+        self.on_confirmation_words(now, said);
+    }
+
+    fn keep_caller_words(&mut self, now: Moment, said: &CallerWords) {
         if let Some(record) = self.turns.caller_words(said) {
             let seq = record.seq;
             self.keep(Record::Turn(record));

@@ -217,6 +217,8 @@ pub enum ToolOutcome {
     Failed(Words),
     /// The tool asks the call to end after what is being said.
     EndCall,
+    /// The tool writes, and the caller has not agreed yet: this question, made from the request, asks for it.
+    Question(Words),
     /// The tool asks for a human.
     HandOff { target: Option<String> },
 }

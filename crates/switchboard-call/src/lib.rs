@@ -24,6 +24,7 @@ mod backchannel;
 mod budget;
 mod call;
 mod clocks;
+mod confirmation;
 mod consent;
 mod dead_air;
 mod echo;

@@ -136,6 +136,8 @@ pub struct ToolRun {
     /// The same request has the same number in this call, however often the model repeats it:
     /// call id and this number make the idempotency key.
     pub idempotency_number: u32,
+    /// The caller heard the tool's own question to its end and said yes. Only then may a writing tool write.
+    pub confirmed: bool,
     /// After this span the core no longer waits.
     pub deadline: Span,
 }

@@ -120,6 +120,10 @@ impl Call {
 
     /// Somebody wants a reply: the caller's turn is over, a tool answered, or a client asked.
     pub(crate) fn request_reply(&mut self, now: Moment, instructions: Option<Words>) {
+        // While our question is open the caller answers it, and the model does not.
+        if self.confirmation.is_open() {
+            return;
+        }
         if self.phase == Phase::Connecting || self.phase == Phase::Live {
             self.want(now, Wanted::Reply { instructions });
         }
@@ -206,6 +210,11 @@ impl Call {
             *heard_anything = true;
         }
         self.consent.on_audio(audio.item);
+        let said = match &self.replies.present {
+            Some(Wanted::Say { words, .. }) => Some(words),
+            _ => None,
+        };
+        self.confirmation.on_audio(said, audio.item);
         let Some(starts_in_item) =
             self.turns
                 .agent_audio(now, audio.item, audio.length, &audio.levels_dbfs)
@@ -265,6 +274,7 @@ impl Call {
             ReplyOutcome::Completed => {
                 self.turns.agent_generated();
                 self.consent.on_generated();
+                self.confirmation.on_generated();
                 // Heard to its end before its end was known: now the words are certain.
                 if !self.playback.is_audible() {
                     self.book_agent_turn(now, false);

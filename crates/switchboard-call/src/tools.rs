@@ -49,12 +49,21 @@ impl Call {
     }
 
     fn start_tool(&mut self, now: Moment, request: ToolRequest) {
-        let deadline = self.settings.limits.tool_deadline;
         // Nothing is done for a reply that the caller has stopped.
         if self.replies.is_late(request.reply) {
             return self.refuse_tool(now, request, INTERRUPTED);
         }
         let session = self.model.session();
+        self.run_tool(now, request, session, false);
+    }
+
+    /// The same request again, after the caller agreed to it. Its reply is over; the request was not interrupted.
+    pub(crate) fn run_confirmed(&mut self, now: Moment, request: ToolRequest, session: u32) {
+        self.run_tool(now, request, session, true);
+    }
+
+    fn run_tool(&mut self, now: Moment, request: ToolRequest, session: u32, confirmed: bool) {
+        let deadline = self.settings.limits.tool_deadline;
         let idempotency_number = match self.tools.start(now, deadline, &request, session) {
             Asked::Start { idempotency_number } => idempotency_number,
             Asked::Doubled => return,
@@ -75,6 +84,7 @@ impl Call {
             name: request.name,
             arguments: request.arguments,
             idempotency_number,
+            confirmed,
             deadline,
         }));
     }
@@ -107,10 +117,16 @@ impl Call {
         let Some(tool) = self.tools.finish(answer.call) else {
             return;
         };
+        if let ToolOutcome::Question(question) = answer.outcome {
+            if !tool.gave_up && self.phase == Phase::Live {
+                self.ask_confirmation(now, tool, question);
+            }
+            return;
+        }
         let (status, output) = match &answer.outcome {
             ToolOutcome::Answered(words) => (ToolStatus::Answered, words.clone()),
             ToolOutcome::Failed(words) => (ToolStatus::Failed, words.clone()),
-            ToolOutcome::EndCall | ToolOutcome::HandOff { .. } => {
+            ToolOutcome::EndCall | ToolOutcome::HandOff { .. } | ToolOutcome::Question(_) => {
                 (ToolStatus::Answered, ENDING.into())
             }
         };
@@ -130,7 +146,7 @@ impl Call {
                     target,
                 },
             ),
-            ToolOutcome::Answered(_) | ToolOutcome::Failed(_) => {
+            ToolOutcome::Answered(_) | ToolOutcome::Failed(_) | ToolOutcome::Question(_) => {
                 self.tell_model(now, &tool, output)
             }
         }
@@ -153,7 +169,7 @@ impl Call {
     }
 
     /// A session that did not ask for the tool learns its answer as something that was said.
-    fn tell_result(&mut self, tool: &RunningTool, output: Words) {
+    pub(crate) fn tell_result(&mut self, tool: &RunningTool, output: Words) {
         if tool.session == self.model.session() {
             let call = tool.call;
             return self.tell_model_or_hold(ToModel::ToolResult { call, output });

@@ -7,6 +7,7 @@ mod barge_in;
 mod budget;
 mod call_length;
 mod client_turns;
+mod confirmation;
 mod consent;
 mod dead_air;
 mod dtmf_zero;
