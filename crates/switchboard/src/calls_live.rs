@@ -23,6 +23,11 @@ impl LiveCalls {
         self.lock().remove(&call);
     }
 
+    /// The way to a call that has not ended.
+    pub fn find(&self, call: CallId) -> Option<DriveHandle> {
+        self.lock().get(&call).cloned()
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.lock().len()

@@ -43,31 +43,59 @@ pub enum AccountError {
 impl Account {
     /// The account that serves numbers without an own one.
     pub fn of_installation(settings: &Settings) -> Result<Self, AccountError> {
-        let token = settings.twilio.auth_token.clone().ok_or(AccountError::NoAccount)?;
-        let sid = settings.twilio.account_sid.as_deref().and_then(|sid| AccountSid::parse(sid).ok());
+        let token = settings
+            .twilio
+            .auth_token
+            .clone()
+            .ok_or(AccountError::NoAccount)?;
+        let sid = settings
+            .twilio
+            .account_sid
+            .as_deref()
+            .and_then(|sid| AccountSid::parse(sid).ok());
         Ok(Self { sid, token })
     }
 
     /// The account that owns a number: the tenant's own, else the installation's (H1).
-    pub fn of_route(settings: &Settings, sealing: &SealingKey, route: &NumberRoute) -> Result<Self, AccountError> {
+    pub fn of_route(
+        settings: &Settings,
+        sealing: &SealingKey,
+        route: &NumberRoute,
+    ) -> Result<Self, AccountError> {
         let (Some(sid), Some(sealed)) = (&route.account_sid, &route.sealed_auth_token) else {
             return Self::of_installation(settings);
         };
         let context = twilio_context(route.tenant_id, sid);
-        let token = sealing.open(sealed.expose(), &context).map_err(|_| AccountError::Sealed)?;
+        let token = sealing
+            .open(sealed.expose(), &context)
+            .map_err(|_| AccountError::Sealed)?;
         let sid = AccountSid::parse(sid).map_err(|_| AccountError::Sealed)?;
-        Ok(Self { sid: Some(sid), token })
+        Ok(Self {
+            sid: Some(sid),
+            token,
+        })
     }
 
     /// Checks that a webhook is signed by this account and names it. `url` is the configured public URL and the raw
     /// target, never what a proxy claims.
-    pub fn check_webhook(&self, settings: &Settings, url: &str, headers: &HeaderMap, form: &Form) -> Result<(), AccountError> {
+    pub fn check_webhook(
+        &self,
+        settings: &Settings,
+        url: &str,
+        headers: &HeaderMap,
+        form: &Form,
+    ) -> Result<(), AccountError> {
         self.check_sid(form.text("AccountSid").unwrap_or_default())?;
         self.check_signature(settings, url, headers, SignedBody::Form(form))
     }
 
     /// Checks the signature of a WebSocket upgrade: over the `wss` URL as our document said it, without parameters.
-    pub fn check_upgrade(&self, settings: &Settings, url: &str, headers: &HeaderMap) -> Result<(), AccountError> {
+    pub fn check_upgrade(
+        &self,
+        settings: &Settings,
+        url: &str,
+        headers: &HeaderMap,
+    ) -> Result<(), AccountError> {
         self.check_signature(settings, url, headers, SignedBody::Empty)
     }
 
@@ -95,12 +123,20 @@ impl Account {
             signature: header(SIGNATURE_HEADER).unwrap_or_default(),
             settings: header(SETTINGS_HEADER),
         };
-        let secrets = SigningSecrets { auth_tokens: &[self.token.expose()], shared_keys: &[] };
+        let secrets = SigningSecrets {
+            auth_tokens: &[self.token.expose()],
+            shared_keys: &[],
+        };
         verify(&request, &secrets).map_err(|_| AccountError::Signature)
     }
 
     /// The REST API of this account. `named` is the account the request named, for installations that set only a token.
-    pub fn rest(&self, settings: &Settings, client: reqwest::Client, named: &AccountSid) -> Arc<TwilioRest> {
+    pub fn rest(
+        &self,
+        settings: &Settings,
+        client: reqwest::Client,
+        named: &AccountSid,
+    ) -> Arc<TwilioRest> {
         let sid = self.sid.clone().unwrap_or_else(|| named.clone());
         Arc::new(TwilioRest::new(
             client,

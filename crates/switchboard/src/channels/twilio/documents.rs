@@ -23,14 +23,22 @@ pub(super) struct HandoffWords {
 }
 
 impl HandoffWords {
-    pub(super) fn of(settings: &Settings, agent: &AgentDefinition, number_human: Option<PhoneNumber>) -> Self {
+    pub(super) fn of(
+        settings: &Settings,
+        agent: &AgentDefinition,
+        number_human: Option<PhoneNumber>,
+    ) -> Self {
         let language = agent.first_language();
         let announcement = agent.handoff.announcement.in_language(language);
-        let human = number_human.or_else(|| agent.handoff.number.clone()).or_else(|| settings.handoff.number.clone());
+        let human = number_human
+            .or_else(|| agent.handoff.number.clone())
+            .or_else(|| settings.handoff.number.clone());
         let is_english = language == Language::English;
         Self {
             human,
-            announcement: announcement.unwrap_or_else(|| agent.phrases.handoff(language)).to_owned(),
+            announcement: announcement
+                .unwrap_or_else(|| agent.phrases.handoff(language))
+                .to_owned(),
             voicemail: voicemail_words(language),
             voice: is_english.then(|| settings.speech.carrier_voice.clone()),
             language: carrier_language(language),
@@ -56,7 +64,11 @@ impl HandoffWords {
             return self.to_voicemail();
         };
         let has_action = action.is_some();
-        let dial = Dial { action, timeout_s: Some(self.ring_s), ..Dial::number(human.expose()) };
+        let dial = Dial {
+            action,
+            timeout_s: Some(self.ring_s),
+            ..Dial::number(human.expose())
+        };
         let mut verbs = vec![self.say(&self.announcement), Verb::Dial(dial)];
         if !has_action {
             verbs.extend(self.to_voicemail());
@@ -105,19 +117,28 @@ pub(super) fn nothing() -> String {
 
 /// The end.
 pub(super) fn hang_up() -> String {
-    Document::new(vec![Verb::Hangup]).to_xml().unwrap_or_default()
+    Document::new(vec![Verb::Hangup])
+        .to_xml()
+        .unwrap_or_default()
 }
 
 /// A number that leads nowhere here.
 pub(super) fn unknown_number(voice: &str) -> String {
-    let say = Say::new("We are sorry, this number is not in service here. Goodbye.").with_voice(voice);
-    Document::new(vec![Verb::Say(say), Verb::Hangup]).to_xml().unwrap_or_default()
+    let say =
+        Say::new("We are sorry, this number is not in service here. Goodbye.").with_voice(voice);
+    Document::new(vec![Verb::Say(say), Verb::Hangup])
+        .to_xml()
+        .unwrap_or_default()
 }
 
 /// We cannot answer and know no human for this number.
 pub(super) fn apology(voice: &str) -> String {
-    let say = Say::new("We are sorry, we cannot take your call right now. Please try again in a few minutes.");
-    Document::new(vec![Verb::Say(say.with_voice(voice)), Verb::Hangup]).to_xml().unwrap_or_default()
+    let say = Say::new(
+        "We are sorry, we cannot take your call right now. Please try again in a few minutes.",
+    );
+    Document::new(vec![Verb::Say(say.with_voice(voice)), Verb::Hangup])
+        .to_xml()
+        .unwrap_or_default()
 }
 
 const fn voicemail_words(language: Language) -> &'static str {

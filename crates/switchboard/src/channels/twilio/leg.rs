@@ -39,13 +39,23 @@ struct Stream {
 impl TwilioLeg {
     /// A leg that waits for its stream.
     pub fn new(call_sid: CallSid, rest: Arc<TwilioRest>) -> Self {
-        Self { call_sid, rest, stream: None, closed: None }
+        Self {
+            call_sid,
+            rest,
+            stream: None,
+            closed: None,
+        }
     }
 
     /// The carrier opened the stream, and its token was good. A second stream is refused: one call has one.
     pub fn attach(&mut self, socket: WebSocket, sid: StreamSid, sequence: u64) {
         if self.stream.is_none() && self.closed.is_none() {
-            self.stream = Some(Stream { socket, sid, sequence, announced: false });
+            self.stream = Some(Stream {
+                socket,
+                sid,
+                sequence,
+                announced: false,
+            });
         }
     }
 
@@ -95,14 +105,18 @@ impl TwilioLeg {
     }
 
     pub fn has_buffered(&self) -> bool {
-        self.stream.as_ref().is_some_and(|stream| stream.socket.has_buffered())
+        self.stream
+            .as_ref()
+            .is_some_and(|stream| stream.socket.has_buffered())
     }
 
     pub fn play(&mut self, command: &ToLeg, payload: &Payload) {
         let Some(stream) = &mut self.stream else {
             return;
         };
-        stream.socket.send_parts(&media_parts(&stream.sid, &payload.base64()));
+        stream
+            .socket
+            .send_parts(&media_parts(&stream.sid, &payload.base64()));
         if let ToLeg::Play { mark, .. } | ToLeg::PlayPhrase { mark, .. } = command {
             let name = MarkName::from_number(u64::from(mark.0));
             stream.socket.send_parts(&mark_parts(&stream.sid, &name));
@@ -118,7 +132,10 @@ impl TwilioLeg {
             }
             ToLeg::HangUp => self.hang_up(),
             ToLeg::Cut => self.stream = None,
-            ToLeg::Play { .. } | ToLeg::PlayPhrase { .. } | ToLeg::SpeechStarted | ToLeg::SpeechStopped => {}
+            ToLeg::Play { .. }
+            | ToLeg::PlayPhrase { .. }
+            | ToLeg::SpeechStarted
+            | ToLeg::SpeechStopped => {}
         }
     }
 
@@ -152,7 +169,9 @@ impl TwilioLeg {
     }
 
     pub fn deadline(&self) -> Option<Instant> {
-        self.stream.as_ref().and_then(|stream| stream.socket.deadline())
+        self.stream
+            .as_ref()
+            .and_then(|stream| stream.socket.deadline())
     }
 }
 
@@ -205,7 +224,9 @@ impl Stream {
         }
         self.advance(sequence)?;
         Ok(match message {
-            FromTwilio::Media(media) => Some(LegEvent::Audio(Payload::Base64(media.payload_base64.into()))),
+            FromTwilio::Media(media) => Some(LegEvent::Audio(Payload::Base64(
+                media.payload_base64.into(),
+            ))),
             FromTwilio::Dtmf(dtmf) => Some(LegEvent::Event(FromLeg::Digit(dtmf.digit))),
             FromTwilio::Mark(mark) => {
                 let number = mark.number().and_then(|number| u32::try_from(number).ok());

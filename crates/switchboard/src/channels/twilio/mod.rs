@@ -6,51 +6,34 @@
 
 mod account;
 mod documents;
+mod known_calls;
 mod leg;
 mod rest;
 mod stream;
 mod transfer;
 mod webhooks;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
 use switchboard_wire::twilio::StreamSid;
 
-use crate::drive::DriveHandle;
 use crate::leg::Leg;
 use crate::ops::seal::SealingKey;
 use crate::reception::Reception;
 use crate::socket::WebSocket;
 pub use account::{Account, AccountError};
+use known_calls::KnownCalls;
 pub use leg::TwilioLeg;
 pub use rest::TwilioRest;
-
-/// A call is remembered this long after its webhook, so that a repeated webhook finds it.
-const REMEMBERED: Duration = Duration::from_secs(4 * 60 * 60);
 
 /// What all handlers of this channel share.
 pub struct TwilioChannel {
     reception: Reception,
     client: reqwest::Client,
     sealing: Arc<SealingKey>,
-    calls: Mutex<HashMap<String, KnownCall>>,
-}
-
-/// A call whose webhook was answered.
-#[derive(Clone)]
-struct KnownCall {
-    /// What the webhook was answered with: a repeated one gets the same while the call rings (H2).
-    document: String,
-    account: Account,
-    /// The way to its drive; None when it went straight to a human.
-    handle: Option<DriveHandle>,
-    /// The stream was opened, or the call is over: a repeated webhook gets an empty document.
-    is_past_ringing: bool,
-    since: Instant,
+    calls: KnownCalls,
 }
 
 /// A stream whose token was good, on its way to its call.
@@ -72,33 +55,12 @@ impl AttachedStream {
 impl TwilioChannel {
     /// The channel of one process.
     pub fn new(reception: Reception, client: reqwest::Client, sealing: Arc<SealingKey>) -> Self {
-        Self { reception, client, sealing, calls: Mutex::default() }
-    }
-
-    fn known(&self, call_sid: &str) -> Option<KnownCall> {
-        self.lock().get(call_sid).cloned()
-    }
-
-    /// Remembers a call. False when it is known already: then the first one counts.
-    fn remember(&self, call_sid: &str, call: KnownCall) -> bool {
-        let mut calls = self.lock();
-        let now = Instant::now();
-        calls.retain(|_, known| now.duration_since(known.since) < REMEMBERED);
-        if calls.contains_key(call_sid) {
-            return false;
+        Self {
+            reception,
+            client,
+            sealing,
+            calls: KnownCalls::default(),
         }
-        calls.insert(call_sid.to_owned(), call);
-        true
-    }
-
-    fn pass_ringing(&self, call_sid: &str) {
-        if let Some(known) = self.lock().get_mut(call_sid) {
-            known.is_past_ringing = true;
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, KnownCall>> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

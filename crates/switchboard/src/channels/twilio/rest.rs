@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use switchboard_call::handoff::TransferOutcome;
-use switchboard_wire::twilio::twiml::Document;
 use switchboard_wire::twilio::rest::{Instructions, RestError, UpdateCall, call_path};
+use switchboard_wire::twilio::twiml::Document;
 use switchboard_wire::twilio::{AccountSid, CallSid};
 
 use crate::config::{BaseUrl, Secret};
@@ -45,7 +45,13 @@ impl TwilioRest {
         auth_token: Secret,
         hang_up_time_max: Duration,
     ) -> Self {
-        Self { client, base_url, account_sid, auth_token, hang_up_time_max }
+        Self {
+            client,
+            base_url,
+            account_sid,
+            auth_token,
+            hang_up_time_max,
+        }
     }
 
     /// Replaces the call's running document: this is a transfer.
@@ -62,12 +68,16 @@ impl TwilioRest {
         let attempts = async {
             let mut wait = RETRY_WAIT;
             while self.update(call, &UpdateCall::HangUp).await == Answer::TryAgain {
-                metrics::counter!("switchboard_carrier_retries_total", "request" => "hang_up").increment(1);
+                metrics::counter!("switchboard_carrier_retries_total", "request" => "hang_up")
+                    .increment(1);
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(RETRY_WAIT_MAX);
             }
         };
-        if tokio::time::timeout(self.hang_up_time_max, attempts).await.is_err() {
+        if tokio::time::timeout(self.hang_up_time_max, attempts)
+            .await
+            .is_err()
+        {
             tracing::error!("could not end a call at the carrier; its document goes on");
         }
     }
@@ -89,7 +99,10 @@ impl TwilioRest {
             Ok(response) if response.status().is_success() => Answer::Done,
             Ok(response) => refusal(response).await,
             Err(error) => {
-                tracing::warn!(timed_out = error.is_timeout(), "cannot reach the carrier's API");
+                tracing::warn!(
+                    timed_out = error.is_timeout(),
+                    "cannot reach the carrier's API"
+                );
                 Answer::TryAgain
             }
         }
@@ -103,6 +116,14 @@ async fn refusal(response: reqwest::Response) -> Answer {
     if error.is_gone() || error.is_wrong_state() {
         return Answer::Gone;
     }
-    tracing::warn!(status, code = error.code, "the carrier's API refused a request");
-    if error.is_worth_retrying() { Answer::TryAgain } else { Answer::Refused }
+    tracing::warn!(
+        status,
+        code = error.code,
+        "the carrier's API refused a request"
+    );
+    if error.is_worth_retrying() {
+        Answer::TryAgain
+    } else {
+        Answer::Refused
+    }
 }

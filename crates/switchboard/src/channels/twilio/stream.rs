@@ -14,6 +14,7 @@ use switchboard_store::StreamTokenClaim;
 use switchboard_wire::twilio::stream::{FromTwilio, Start, parse};
 use switchboard_wire::websocket::{Message, close_code};
 
+use super::known_calls::CallName;
 use super::{AttachedStream, TwilioChannel};
 use crate::drive::DriveInput;
 use crate::socket::{SocketLimits, WebSocket};
@@ -50,9 +51,14 @@ pub(super) async fn open(
         return StatusCode::NOT_FOUND.into_response();
     }
     let headers = request.headers().clone();
-    let answer = upgrade::accept(request, None, SocketLimits::CARRIER, move |socket| async move {
-        channel.greet(socket, &headers).await;
-    });
+    let answer = upgrade::accept(
+        request,
+        None,
+        SocketLimits::CARRIER,
+        move |socket| async move {
+            channel.greet(socket, &headers).await;
+        },
+    );
     answer.unwrap_or_else(IntoResponse::into_response)
 }
 
@@ -61,13 +67,21 @@ impl TwilioChannel {
         let limit = Duration::from_millis(self.reception.settings.limits.stream_start_ms_max);
         let start = tokio::time::timeout(limit, read_start(&mut socket)).await;
         let admitted = match start {
-            Ok(Some(start)) => self.admit(&start, headers).await.map(|handle| (start, handle)),
+            Ok(Some(start)) => self
+                .admit(&start, headers)
+                .await
+                .map(|handle| (start, handle)),
             Ok(None) | Err(_) => Err(Refusal::NoStart),
         };
         match admitted {
             Ok((start, handle)) => {
-                self.pass_ringing(start.call_sid.as_str());
-                let stream = AttachedStream { socket, sid: start.stream_sid, sequence: start.sequence };
+                self.calls
+                    .pass_ringing(&CallName::new(&start.account_sid, &start.call_sid));
+                let stream = AttachedStream {
+                    socket,
+                    sid: start.stream_sid,
+                    sequence: start.sequence,
+                };
                 handle.send(DriveInput::Attach(stream));
             }
             Err(refusal) => {
@@ -78,26 +92,34 @@ impl TwilioChannel {
         }
     }
 
-    async fn admit(&self, start: &Start, headers: &HeaderMap) -> Result<crate::drive::DriveHandle, Refusal> {
+    async fn admit(
+        &self,
+        start: &Start,
+        headers: &HeaderMap,
+    ) -> Result<crate::drive::DriveHandle, Refusal> {
         if !start.format.is_ulaw_8k() {
             return Err(Refusal::Format);
         }
         let token = start.parameters.value("t").ok_or(Refusal::Token)?;
-        let known = self.known(start.call_sid.as_str());
+        let name = CallName::new(&start.account_sid, &start.call_sid);
+        let known = self.calls.find(&name).ok_or(Refusal::NoCall)?;
         // The signature is the second factor. It is checked first, because it costs no token.
-        if let Some(known) = &known {
-            let settings = &self.reception.settings;
-            let url = settings.public_url().as_websocket().join("/twilio/stream");
-            known.account.check_upgrade(settings, &url, headers).map_err(|_| Refusal::Signature)?;
-        }
+        let settings = &self.reception.settings;
+        let url = settings.public_url().as_websocket().join("/twilio/stream");
+        let signed = known.account.check_upgrade(settings, &url, headers);
+        signed.map_err(|_| Refusal::Signature)?;
         let claim = StreamTokenClaim {
             token,
             carrier_call_id: start.call_sid.as_str(),
             carrier_account_id: start.account_sid.as_str(),
             now: chrono::Utc::now(),
         };
-        self.reception.store.lookup().use_stream_token(&claim).await.map_err(|_| Refusal::Token)?;
-        known.and_then(|known| known.handle).ok_or(Refusal::NoCall)
+        let used = self.reception.store.lookup().use_stream_token(&claim).await;
+        let used = used.map_err(|_| Refusal::Token)?;
+        self.reception
+            .live
+            .find(used.call_id)
+            .ok_or(Refusal::NoCall)
     }
 }
 

@@ -2,7 +2,7 @@
 //! order, and is checked before anything of it is believed.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
@@ -11,15 +11,17 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode, Uri};
 use switchboard_call::input::{FromLeg, Input, LegClosed};
 use switchboard_store::{
-    CallEnd, CallId, CallProgress, CallStatus, Channel, EndClass, JournalWrite, NumberRoute, PhoneNumber, TenantId, Word,
+    CallEnd, CallId, CallProgress, CallStatus, Channel, EndClass, JournalWrite, NewCall,
+    NumberRoute, PhoneNumber, TenantId, Timestamp, Word,
 };
 use switchboard_wire::twilio::Form;
 use switchboard_wire::twilio::requests::{DialEnded, StatusRequest, VoiceRequest};
 use switchboard_wire::twilio::status::CallStatus as CarrierStatus;
 
 use super::documents::{self, HandoffWords};
+use super::known_calls::{Answer, CallName, KnownCall};
 use super::transfer::CallTransfer;
-use super::{Account, AccountError, KnownCall, TwilioChannel, TwilioLeg};
+use super::{Account, AccountError, TwilioChannel, TwilioLeg};
 use crate::config::PhoneNumber as ConfiguredNumber;
 use crate::drive::DriveInput;
 use crate::http::Problem;
@@ -42,9 +44,18 @@ fn refuse(error: AccountError) -> Response {
     };
     metrics::counter!(names::WEBHOOKS_REFUSED_TOTAL, "reason" => reason).increment(1);
     tracing::warn!(reason, "refused a webhook");
-    Problem::new(StatusCode::FORBIDDEN, "webhook_refused", "The webhook is not signed by the account of this number.")
-        .into_response()
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "webhook_refused",
+        "The webhook is not signed by the account of this number.",
+    )
+    .into_response()
 }
+
+/// Fields that may hold the called number of a call that comes in. Its caller may be anybody, another tenant too.
+const CALLED: [&str; 2] = ["To", "Called"];
+/// The same for a call that was placed from one of our numbers, or a leg of one.
+const OURS: [&str; 3] = ["To", "Called", "From"];
 
 /// A checked webhook and where its number leads.
 struct Checked {
@@ -54,18 +65,32 @@ struct Checked {
 
 impl TwilioChannel {
     fn public_url(&self, uri: &Uri) -> String {
-        let target = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let target = uri
+            .path_and_query()
+            .map_or("/", http::uri::PathAndQuery::as_str);
         self.reception.settings.public_url().as_http().join(target)
     }
 
     /// Finds the account that owns the called number and checks the signature with its secret, before anything else
-    /// of the form is read (H1).
-    async fn check(&self, uri: &Uri, headers: &HeaderMap, form: &Form) -> Result<Checked, Response> {
+    /// of the form is read (H1). `fields` may name the number.
+    async fn check(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        form: &Form,
+        fields: &[&str],
+    ) -> Result<Checked, Response> {
         let settings = &self.reception.settings;
-        let numbers = ["To", "Called", "From"].into_iter().filter_map(|name| form.text(name));
+        let numbers = fields.iter().filter_map(|name| form.text(name));
         let mut route = None;
         for number in numbers.filter_map(|number| PhoneNumber::parse(number).ok()) {
-            route = self.reception.store.lookup().number(&number).await.map_err(|error| unavailable(&error))?;
+            route = self
+                .reception
+                .store
+                .lookup()
+                .number(&number)
+                .await
+                .map_err(|error| unavailable(&error))?;
             if route.is_some() {
                 break;
             }
@@ -75,7 +100,9 @@ impl TwilioChannel {
             None => Account::of_installation(settings),
         };
         let account = account.map_err(refuse)?;
-        account.check_webhook(settings, &self.public_url(uri), headers, form).map_err(refuse)?;
+        account
+            .check_webhook(settings, &self.public_url(uri), headers, form)
+            .map_err(refuse)?;
         Ok(Checked { account, route })
     }
 }
@@ -96,7 +123,7 @@ pub(super) async fn voice(
     let Ok(form) = Form::parse(&body) else {
         return Problem::bad_request().into_response();
     };
-    let checked = match channel.check(&uri, &headers, &form).await {
+    let checked = match channel.check(&uri, &headers, &form, &CALLED).await {
         Ok(checked) => checked,
         Err(response) => return response,
     };
@@ -108,12 +135,25 @@ pub(super) async fn voice(
         tracing::warn!("a call to a number that leads nowhere was declined");
         return xml(documents::unknown_number(voice));
     };
-    if let Some(known) = channel.known(request.call_sid.as_str()) {
-        return xml(if known.is_past_ringing { documents::nothing() } else { known.document });
+    let name = CallName::new(&request.account_sid, &request.call_sid);
+    let known = channel.calls.know(name, &checked.account);
+    let _alone = known.answer_alone().await;
+    match known.answer() {
+        Answer::NotYet => {}
+        Answer::Document(document) => return xml(document),
+        Answer::PastRinging => return xml(documents::nothing()),
     }
-    let incoming = Incoming { channel: &channel, account: checked.account, route, request };
+    let incoming = Incoming {
+        channel: &channel,
+        known: &known,
+        route,
+        request,
+    };
     match incoming.answer().await {
-        Ok(document) => xml(document),
+        Ok(document) => {
+            known.keep(Answer::Document(document.clone()));
+            xml(document)
+        }
         Err(error) => {
             tracing::error!(%error, "a call could not be answered by its agent");
             xml(documents::apology(voice))
@@ -123,8 +163,8 @@ pub(super) async fn voice(
 
 /// One call at the door.
 struct Incoming<'a> {
-    channel: &'a Arc<TwilioChannel>,
-    account: Account,
+    channel: &'a TwilioChannel,
+    known: &'a KnownCall,
     route: NumberRoute,
     request: VoiceRequest,
 }
@@ -135,104 +175,147 @@ impl Incoming<'_> {
     }
 
     async fn answer(self) -> anyhow::Result<String> {
-        let agent = self.reception().agent(self.route.tenant_id, &self.route.agent_name).await?;
-        let call = CallId::new();
+        let agent = self
+            .reception()
+            .agent(self.route.tenant_id, &self.route.agent_name)
+            .await?;
         let offered_at = chrono::Utc::now();
-        let mut row = Reception::offered_row(&agent, call, Channel::Phone, offered_at);
+        let row = self.row(&agent, offered_at);
+        let caller = row.caller_number.clone();
+        let words = self.words(&agent)?;
+        let rows = self.reception().rows(self.route.tenant_id);
+        let offered = rows.offer_call(&row).await?;
+        if offered.id != self.known.id {
+            return self.answered_before(&words).await;
+        }
+        match self.reception().admit(&agent) {
+            Some(permit) => self.connect(agent, offered_at, caller, words, permit).await,
+            None => self.to_human(&words),
+        }
+    }
+
+    fn row(&self, agent: &ReadyAgent, offered_at: Timestamp) -> NewCall {
+        let mut row = Reception::offered_row(agent, self.known.id, Channel::Phone, offered_at);
         row.carrier_call_id = Some(self.request.call_sid.as_str().to_owned());
         row.number = Some(self.route.number.clone());
         row.caller_number = PhoneNumber::parse(self.request.from.expose()).ok();
         row.location.clone_from(&self.route.location);
-        let caller = row.caller_number.clone();
-        let offered = self.reception().rows(self.route.tenant_id).offer_call(&row).await?;
-        if !offered.is_new {
-            // Another process, or this one before a restart, has answered it.
-            return Ok(documents::nothing());
+        row
+    }
+
+    /// Another process, or this one before a restart, has taken the call. While it rings, the caller has nobody:
+    /// the stream's token is lost with whoever minted it, so a human takes over.
+    async fn answered_before(&self, words: &HandoffWords) -> anyhow::Result<String> {
+        let rows = self.reception().rows(self.route.tenant_id);
+        let call = rows
+            .call_by_carrier_id(self.request.call_sid.as_str())
+            .await?;
+        let rings = |status| matches!(status, CallStatus::Offered | CallStatus::Ringing);
+        if call.is_some_and(|call| rings(call.status)) {
+            return Ok(words.human(self.dial_ended_url())?);
         }
-        let words = self.words(&agent)?;
-        match self.reception().admit(&agent) {
-            Some(permit) => self.connect(agent, call, offered_at, caller, words, permit).await,
-            None => self.to_human(call, words),
-        }
+        Ok(documents::nothing())
     }
 
     fn words(&self, agent: &ReadyAgent) -> anyhow::Result<HandoffWords> {
-        let human = self.route.human_number.as_ref().map(|number| number.expose().parse::<ConfiguredNumber>());
+        let human = self
+            .route
+            .human_number
+            .as_ref()
+            .map(|number| number.expose().parse::<ConfiguredNumber>());
         let human = human.transpose().map_err(anyhow::Error::msg)?;
-        Ok(HandoffWords::of(&self.reception().settings, &agent.definition, human))
+        Ok(HandoffWords::of(
+            &self.reception().settings,
+            &agent.definition,
+            human,
+        ))
     }
 
     fn dial_ended_url(&self) -> String {
-        self.reception().settings.public_url().as_http().join("/twilio/dial-ended")
+        self.reception()
+            .settings
+            .public_url()
+            .as_http()
+            .join("/twilio/dial-ended")
     }
 
     /// At the limit the caller goes to a human at once; no stream is tried.
-    fn to_human(&self, call: CallId, words: HandoffWords) -> anyhow::Result<String> {
+    fn to_human(&self, words: &HandoffWords) -> anyhow::Result<String> {
         let reason = switchboard_call::handoff::HandoffReason::ConcurrencyLimit;
         metrics::counter!(names::FALLBACKS_TOTAL, "reason" => reason.as_str()).increment(1);
         metrics::counter!(names::HANDOFFS_TOTAL, "reason" => reason.as_str()).increment(1);
         self.reception().journal.write(
             self.route.tenant_id,
             JournalWrite::CallEnded(CallEnd {
-                call_id: call,
+                call_id: self.known.id,
                 reason: Word::new(reason.as_str()),
                 class: EndClass::Us,
                 at: chrono::Utc::now(),
             }),
         );
-        let document = words.human(self.dial_ended_url())?;
-        self.remember(document.clone(), None);
-        Ok(document)
+        Ok(words.human(self.dial_ended_url())?)
     }
 
     async fn connect(
         &self,
         agent: ReadyAgent,
-        call: CallId,
-        offered_at: chrono::DateTime<chrono::Utc>,
+        offered_at: Timestamp,
         caller: Option<PhoneNumber>,
         words: HandoffWords,
         permit: crate::admission::Permit,
     ) -> anyhow::Result<String> {
         let settings = &self.reception().settings;
+        let call = self.known.id;
         let call_sid = &self.request.call_sid;
         let life = Duration::from_secs(settings.limits.stream_token_s);
         let minted = self
             .reception()
             .rows(self.route.tenant_id)
-            .mint_stream_token(call, call_sid.as_str(), self.request.account_sid.as_str(), offered_at + life)
+            .mint_stream_token(
+                call,
+                call_sid.as_str(),
+                self.request.account_sid.as_str(),
+                offered_at + life,
+            )
             .await?;
         let Some(minted) = minted else {
-            return Ok(documents::nothing());
+            // A webhook that was torn has minted it, and nobody knows it any more.
+            return Ok(words.human(self.dial_ended_url())?);
         };
-        let rest = self.account.rest(settings, self.channel.client.clone(), &self.request.account_sid);
+        let rest = self.known.account.rest(
+            settings,
+            self.channel.client.clone(),
+            &self.request.account_sid,
+        );
         let leg = TwilioLeg::new(call_sid.clone(), Arc::clone(&rest));
         let document = words.connect(&self.stream_url(), minted.token.expose())?;
-        let transferrer = CallTransfer { rest, call_sid: call_sid.clone(), words, dial_ended_url: self.dial_ended_url() };
-        let handle = self.reception().start(Offer {
+        let transferrer = CallTransfer {
+            rest,
+            call_sid: call_sid.clone(),
+            words,
+            dial_ended_url: self.dial_ended_url(),
+        };
+        self.reception().start(Offer {
             agent,
             call,
             offered_at,
             leg: Leg::Twilio(Box::new(leg)),
             kind: LegKind::Carrier,
+            number: Some(self.route.number.clone()),
             caller,
             transferrer: Arc::new(transferrer),
             permit,
         });
-        self.remember(document.clone(), Some(handle));
         Ok(document)
     }
 
     /// An `http` public URL is possible on loopback only and gives `ws`. A stream URL has no query: Twilio strips it.
     fn stream_url(&self) -> String {
-        self.reception().settings.public_url().as_websocket().join("/twilio/stream")
-    }
-
-    fn remember(&self, document: String, handle: Option<crate::drive::DriveHandle>) {
-        let is_past_ringing = false;
-        let account = self.account.clone();
-        let call = KnownCall { document, account, handle, is_past_ringing, since: Instant::now() };
-        self.channel.remember(self.request.call_sid.as_str(), call);
+        self.reception()
+            .settings
+            .public_url()
+            .as_websocket()
+            .join("/twilio/stream")
     }
 }
 
@@ -246,19 +329,23 @@ pub(super) async fn status(
     let Ok(form) = Form::parse(&body) else {
         return Problem::bad_request().into_response();
     };
-    if let Err(response) = channel.check(&uri, &headers, &form).await {
-        return response;
-    }
+    let checked = match channel.check(&uri, &headers, &form, &OURS).await {
+        Ok(checked) => checked,
+        Err(response) => return response,
+    };
     let Ok(request) = StatusRequest::from_form(&form) else {
         return Problem::bad_request().into_response();
     };
-    let found = channel.reception.store.lookup().call(request.call_sid.as_str()).await;
-    let identity = match found {
-        Ok(Some(identity)) => identity,
-        Ok(None) => return StatusCode::NO_CONTENT.into_response(),
-        Err(error) => return unavailable(&error),
+    let Some(route) = checked.route else {
+        return StatusCode::NO_CONTENT.into_response();
     };
-    channel.on_status(identity.tenant_id, identity.call_id, &request);
+    // Only the tenant of the number is asked: another tenant's call of this id stays as it is (H1).
+    let rows = channel.reception.rows(route.tenant_id);
+    match rows.call_by_carrier_id(request.call_sid.as_str()).await {
+        Ok(Some(call)) => channel.on_status(route.tenant_id, call.id, &request),
+        Ok(None) => {}
+        Err(error) => return unavailable(&error),
+    }
     StatusCode::NO_CONTENT.into_response()
 }
 
@@ -270,6 +357,10 @@ impl TwilioChannel {
             status if status.is_final() => CallStatus::Ended,
             _ => CallStatus::Ringing,
         };
+        if status != CallStatus::Ringing {
+            let name = CallName::new(&request.account_sid, &request.call_sid);
+            self.calls.pass_ringing(&name);
+        }
         if status != CallStatus::Ended {
             self.reception.journal.write(
                 tenant,
@@ -282,14 +373,20 @@ impl TwilioChannel {
             );
             return;
         }
-        self.pass_ringing(request.call_sid.as_str());
-        let handle = self.known(request.call_sid.as_str()).and_then(|known| known.handle);
+        let handle = self.reception.live.find(call);
         let closed = DriveInput::Core(Input::Leg(FromLeg::Closed(LegClosed::HungUp)));
         if !handle.is_some_and(|handle| handle.send(closed)) {
             // Nobody drives it any more: the end is known already, or this process has never seen the call.
             let (reason, class) = (Word::new("caller_hung_up"), EndClass::Caller);
-            let end = CallEnd { call_id: call, reason, class, at: chrono::Utc::now() };
-            self.reception.journal.write(tenant, JournalWrite::CallEnded(end));
+            let end = CallEnd {
+                call_id: call,
+                reason,
+                class,
+                at: chrono::Utc::now(),
+            };
+            self.reception
+                .journal
+                .write(tenant, JournalWrite::CallEnded(end));
         }
     }
 }
@@ -304,7 +401,7 @@ pub(super) async fn dial_ended(
     let Ok(form) = Form::parse(&body) else {
         return Problem::bad_request().into_response();
     };
-    let checked = match channel.check(&uri, &headers, &form).await {
+    let checked = match channel.check(&uri, &headers, &form, &OURS).await {
         Ok(checked) => checked,
         Err(response) => return response,
     };
@@ -320,8 +417,14 @@ pub(super) async fn dial_ended(
     let Some(route) = checked.route else {
         return xml(documents::apology(voice));
     };
-    let document = match channel.reception.agent(route.tenant_id, &route.agent_name).await {
-        Ok(agent) => HandoffWords::of(&channel.reception.settings, &agent.definition, None).voicemail().ok(),
+    let document = match channel
+        .reception
+        .agent(route.tenant_id, &route.agent_name)
+        .await
+    {
+        Ok(agent) => HandoffWords::of(&channel.reception.settings, &agent.definition, None)
+            .voicemail()
+            .ok(),
         Err(_) => None,
     };
     xml(document.unwrap_or_else(|| documents::apology(voice)))
