@@ -23,7 +23,8 @@ use crate::ops::health::{Component, ComponentState, Health};
 use crate::ops::seal::SealingKey;
 use crate::ops::{logging, metrics, panics};
 use crate::phrases::PhraseCache;
-use crate::reception::Reception;
+use crate::models::local::check_programs;
+use crate::reception::{Reception, local_programs};
 
 /// Live calls may go on this long after a stop was asked for; then they go to a human.
 const DRAIN_CALLS_MAX: Duration = Duration::from_secs(30);
@@ -161,6 +162,11 @@ fn report_health(settings: &Settings, health: &Health) {
         None => ComponentState::off("openai.api_key is not set"),
     };
     health.set(Component::Provider("openai"), openai);
+    let local = match check_programs(&local_programs(settings)) {
+        Ok(()) => ComponentState::ACTIVE,
+        Err(_) => ComponentState::off("espeak-ng, pocketsphinx or its model is not installed"),
+    };
+    health.set(Component::Provider("local"), local);
 }
 
 async fn stop_asked_for() {

@@ -1,5 +1,6 @@
 //! The reference agents as a running installation: one tenant each, named like its agent.
 
+use std::io::Write;
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
@@ -145,8 +146,10 @@ pub async fn announce(reception: &Reception, address: SocketAddr, is_demo: bool)
     if is_demo {
         lines.push("demo data is loaded; talk to an agent: switchboard call --agent medspa --say \"I would like to book a facial\"".to_owned());
     }
+    // A start is for people: plain lines on stderr, whatever the format of the log. A closed stderr is nobody reading.
+    let mut stderr = std::io::stderr().lock();
     for line in lines {
-        tracing::info!("{line}");
+        let _ = writeln!(stderr, "{line}");
     }
     Ok(())
 }

@@ -70,6 +70,8 @@ pub struct Offer {
     pub leg: Leg,
     /// What kind of leg it is.
     pub kind: LegKind,
+    /// The number that was called.
+    pub number: Option<PhoneNumber>,
     /// The caller's number, as the carrier says: a hint, not an identity.
     pub caller: Option<PhoneNumber>,
     /// Moves the caller to a human.
@@ -94,12 +96,16 @@ pub enum ReceptionError {
 
 impl ReadyAgent {
     /// What its tools know of one call. A caller's number is a hint: it gives no assurance beyond itself.
-    fn tool_context(&self, reception: &Reception, call: CallId, caller: Option<PhoneNumber>) -> ToolContext {
+    fn tool_context(&self, reception: &Reception, call: CallId, caller: Option<PhoneNumber>, own: Option<&PhoneNumber>) -> ToolContext {
         let rows = reception.store.tenant(TenantScope::new(self.tenant, Actor::Agent(call), Purpose::Call));
         let caller = Caller { phone: caller, assurance: Assurance::None };
-        let mut context = ToolContext::new(Desk::new(rows, self.definition.time_zone, caller), call);
-        context.confirmation = Confirmation::ByAgent;
-        context
+        let desk = Desk::new(rows, self.definition.time_zone, caller);
+        // A number given without its country means one around the number that was called.
+        let desk = match own {
+            Some(number) => desk.with_own_number(number),
+            None => desk,
+        };
+        ToolContext::new(desk, call)
     }
 }
 
@@ -170,7 +176,11 @@ impl Reception {
             offer.offered_at,
             models.descriptions(),
         );
-        let context = offer.agent.tool_context(self, offer.call, offer.caller);
+        let mut context = offer.agent.tool_context(self, offer.call, offer.caller, offer.number.as_ref());
+        // The offline dialogue is our own code and asks before it books; any other model is not believed.
+        if models.asks_itself() {
+            context.confirmation = Confirmation::ByAgent;
+        }
         let setup = DriveSetup {
             settings,
             leg: offer.leg,

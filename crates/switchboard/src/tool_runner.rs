@@ -25,7 +25,7 @@ impl ToolRunner {
     /// Starts a tool. The core stops waiting at the deadline; twice that ends the work itself.
     pub fn run(&self, run: ToolRun, answer: DriveHandle) {
         let toolbox = Arc::clone(&self.toolbox);
-        let context = self.context.for_request(run.idempotency_number);
+        let context = self.context.for_request(run.idempotency_number, run.confirmed);
         tokio::spawn(async move {
             let limit = std::time::Duration::from_micros(run.deadline.micros()) * 2;
             let work = toolbox.run(&context, &run.name, run.arguments.expose());

@@ -49,6 +49,8 @@ pub struct Tool {
     /// After this its answer is `timeout`; what it has written stays.
     pub deadline: Duration,
     run: Run,
+    /// Makes the question that the caller must agree to before a confirmed tool runs.
+    question: Option<Run>,
 }
 
 impl fmt::Debug for Tool {

@@ -77,6 +77,8 @@ fn fields(kind: &EventKind) -> Value {
             "tool": known_tool(name), "status": status.as_str(), "took_ms": ms(*took),
             "after_interruption": after_interruption,
         }),
+        EventKind::ConfirmationAsked { name } => json!({ "tool": known_tool(name) }),
+        EventKind::ConfirmationAnswered { name, agreed } => json!({ "tool": known_tool(name), "agreed": agreed }),
         EventKind::BudgetWarned { spent_micros } => json!({ "spent_micros": spent_micros }),
         EventKind::ModelFailed { choice, failure: cause } => json!({ "choice": choice, "failure": failure(*cause) }),
         EventKind::LateAudioDropped { length } => json!({ "length_ms": ms(*length) }),

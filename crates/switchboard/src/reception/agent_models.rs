@@ -173,6 +173,11 @@ impl AgentModels {
         }
     }
 
+    /// Whether all of them are our own dialogue, which asks the caller before it writes.
+    pub(super) fn asks_itself(&self) -> bool {
+        self.choices.iter().all(|choice| matches!(choice, Choice::Local(_)))
+    }
+
     /// What the lists call them.
     pub(super) fn descriptions(&self) -> Vec<ModelDescription> {
         let format = self.format.to_string();

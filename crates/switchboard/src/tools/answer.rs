@@ -16,6 +16,8 @@ pub enum ToolAnswer {
     Answered(Value),
     /// A refusal in words the model may speak; nothing was changed.
     Failed(ToolFailure),
+    /// Nothing was changed: the caller has to agree to this question first.
+    Question(String),
     /// The call ends after what is being said.
     EndCall,
     /// A human takes over: the one of this configured name, or the agent's usual one.
@@ -50,6 +52,7 @@ impl ToolAnswer {
             Self::Failed(failure) => {
                 ToolOutcome::Failed(failure.to_json().to_string().as_str().into())
             }
+            Self::Question(question) => ToolOutcome::Question(question.as_str().into()),
             Self::EndCall => ToolOutcome::EndCall,
             Self::HandOff { target } => ToolOutcome::HandOff { target },
         }

@@ -22,6 +22,7 @@ pub(super) const TOOL: Tool = Tool {
     confirms: true,
     deadline: DATABASE_DEADLINE,
     run,
+    question: Some(question),
 };
 
 #[derive(Deserialize)]
@@ -91,6 +92,23 @@ async fn book(context: &ToolContext, arguments: &str) -> Result<ToolAnswer, Tool
     Ok(ToolAnswer::Answered(
         json!({ "appointment": appointment_json(&booked) }),
     ))
+}
+
+/// Reads the request back in our own words: what the caller agrees to is what is written, whatever the model says.
+fn question<'a>(context: &'a ToolContext, arguments: &'a str) -> BoxFuture<'a, ToolAnswer> {
+    Box::pin(async move {
+        let asked = read::<Arguments>(arguments).map(|arguments| read_back(context, arguments));
+        asked.unwrap_or_else(|refusal| refusal)
+    })
+}
+
+fn read_back(context: &ToolContext, arguments: Arguments) -> ToolAnswer {
+    let start = moment(context, arguments.start).with_timezone(&context.desk.zone());
+    let (day, time) = (start.format("%A, %-d %B"), start.format("%-I:%M %p"));
+    let service = arguments.service.into_string();
+    let name = arguments.contact_name.into_string();
+    let with = arguments.practitioner.map(|name| format!(" with {}", name.into_string())).unwrap_or_default();
+    ToolAnswer::Question(format!("I would book {service}{with} on {day} at {time} for {name}. Are you sure?"))
 }
 
 fn moment(context: &ToolContext, start: Start) -> DateTime<Utc> {

@@ -23,6 +23,7 @@ pub(super) const TOOL: Tool = Tool {
     confirms: false,
     deadline: DATABASE_DEADLINE,
     run,
+    question: None,
 };
 
 #[derive(Deserialize)]

@@ -52,9 +52,10 @@ impl ToolContext {
 
     /// The context of one tool call. The same request has the same number, however often the model repeats it.
     #[must_use]
-    pub fn for_request(&self, idempotency_number: u32) -> Self {
+    pub fn for_request(&self, idempotency_number: u32, confirmed: bool) -> Self {
         Self {
             idempotency_number,
+            confirmed,
             ..self.clone()
         }
     }

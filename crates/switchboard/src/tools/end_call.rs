@@ -18,6 +18,7 @@ pub(super) const TOOL: Tool = Tool {
     confirms: false,
     deadline: IMMEDIATE_DEADLINE,
     run,
+    question: None,
 };
 
 #[derive(Deserialize)]

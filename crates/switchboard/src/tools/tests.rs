@@ -99,7 +99,7 @@ async fn a_caller_books_by_the_tools_alone() {
 
     let again = answered(&context, "book_appointment", wanted.clone()).await;
     assert_eq!(again, booked);
-    let other_request = context.for_request(2);
+    let other_request = context.for_request(2, context.confirmed);
     let error = refused(&other_request, "book_appointment", &wanted.to_string()).await;
     assert_eq!(error["code"], "slot_taken");
     assert_eq!(error["next_free"][0]["start"], "2026-11-24T15:00:00-05:00");
@@ -120,7 +120,7 @@ async fn a_start_without_an_offset_is_the_clock_of_the_business() {
     .enumerate()
     {
         let wanted = json!({ "service": "facial", "start": start, "contact_name": "Ama Osei" });
-        let request = context.for_request(number.try_into().unwrap());
+        let request = context.for_request(number.try_into().unwrap(), context.confirmed);
         let booked = answered(&request, "book_appointment", wanted).await;
         let start = booked["appointment"]["start"].as_str().unwrap().to_owned();
         assert!(start.ends_with("T09:00:00-05:00"), "{start}");
@@ -159,8 +159,13 @@ async fn a1_a_booking_that_the_caller_has_not_confirmed_is_refused() {
     context.confirmation = Confirmation::ByCall;
     let wanted =
         json!({ "service": "facial", "start": "2026-11-24T14:00:00-05:00", "contact_name": "Ama" });
-    let error = refused(&context, "book_appointment", &wanted.to_string()).await;
-    assert_eq!(error["code"], "not_confirmed");
+    let outcome = all_tools()
+        .run(&context, "book_appointment", &wanted.to_string()).await;
+    let ToolOutcome::Question(question) = outcome else {
+        panic!("{outcome:?}")
+    };
+    let expected = "I would book facial on Tuesday, 24 November at 2:00 PM for Ama. Are you sure?";
+    assert_eq!(question.expose(), expected, "read back from the request, not from the model's words");
     assert_eq!(rows(&spa).await, (0, 0));
     context.confirmed = true;
     answered(&context, "book_appointment", wanted).await;

@@ -111,6 +111,9 @@ impl Toolbox {
             );
         }
         if tool.confirms && !context.is_confirmed() {
+            if let Some(question) = tool.question {
+                return question(context, arguments).await;
+            }
             return ToolAnswer::failed(
                 "not_confirmed",
                 "The caller has to agree first. Ask, and wait for a yes.",

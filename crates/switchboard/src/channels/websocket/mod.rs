@@ -247,6 +247,7 @@ impl FrontEndpoint {
             offered_at,
             leg: Leg::Client(Box::new(ClientLeg::new(socket, setup))),
             kind: LegKind::Client,
+            number: None,
             caller: None,
             transferrer: Arc::new(NobodyBehind),
             permit,
