@@ -1,6 +1,6 @@
 //! Automation for Switchboard, started as `cargo xtask <command>`.
 //!
-//! It installs nothing silently, builds with the debug profile only and needs no
+//! It installs nothing silently, builds with the debug profile except for `bench`, and needs no
 //! program beyond the Rust toolchain and the system packages that it names.
 #![expect(clippy::print_stdout, reason = "a command line tool talks on stdout")]
 
@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+mod bench;
 mod conformance;
 mod demo;
 mod packages;
@@ -29,6 +30,8 @@ usage: cargo xtask <command>
                      then keep serving until Ctrl-C (--detach leaves the server running, prints its pid)
   test               everything CI runs: tidy, format, clippy, all tests on SQLite and PostgreSQL 15,
                      dependency rules, foreign SDKs against the running server
+  bench [--calls N] [--seconds S] [--rounds R] [--no-sequence] [--json]
+                     what a call costs beside a bare relay, in CPU, memory and latency
   tidy [--threats]   what a machine can check of our habits, in a second
                      (--threats lists which tests name which requirement)
 ";
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         ["demo"] => demo::run(demo::Ending::Foreground),
         ["demo", "--detach"] => demo::run(demo::Ending::Detached),
         ["test"] => test::run(),
+        ["bench", options @ ..] => bench::run(options),
         ["tidy"] => tidy::run(),
         ["tidy", "--threats"] => tidy::print_threats(),
         [] | ["help" | "-h" | "--help"] => {
