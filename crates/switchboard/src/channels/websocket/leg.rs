@@ -64,13 +64,13 @@ impl ClientLeg {
 
     /// The next event. Cancel-safe.
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<LegEvent> {
-        if let Some(closed) = self.closed.take() {
-            return Poll::Ready(LegEvent::Event(FromLeg::Closed(closed)));
-        }
         if !std::mem::replace(&mut self.is_announced, true) {
             return Poll::Ready(LegEvent::Event(FromLeg::Ready));
         }
         self.look_at_clock();
+        if let Some(closed) = self.closed.take() {
+            return Poll::Ready(LegEvent::Event(FromLeg::Closed(closed)));
+        }
         loop {
             if let Some(event) = self.protocol.take_event() {
                 return Poll::Ready(event);
@@ -267,5 +267,193 @@ impl ClientLeg {
             socket.deadline(),
         ];
         own.into_iter().flatten().min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use serde_json::{Value, json};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::super::protocol::{AgentProfile, ClientKind, Credential};
+    use super::*;
+    use crate::socket::{Io, SocketLimits};
+
+    /// Far more than loopback needs, so that a hang fails instead of standing.
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    async fn connected() -> (ClientLeg, WebSocket) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (accepted, connected) = tokio::join!(listener.accept(), TcpStream::connect(address));
+        let server = WebSocket::server(accepted.unwrap().0, None, &[], SocketLimits::CLIENT);
+        let mut client = WebSocket::client(Io::Plain(connected.unwrap()), &[], SocketLimits::MODEL);
+        let agent = AgentProfile {
+            name: "medspa".to_owned(),
+            voice: "marin".to_owned(),
+            threshold: 0.6,
+            prefix_padding_ms: 300,
+            silence_ms: 600,
+            expires_at: 0,
+        };
+        let (credential, kind) = (Credential::ApiKey, ClientKind::Other);
+        let setup = ClientSetup {
+            agent,
+            credential,
+            kind,
+            wants_own_events: false,
+            seed: 1,
+        };
+        let mut leg = ClientLeg::new(server, setup);
+        assert!(matches!(
+            next(&mut leg).await,
+            LegEvent::Event(FromLeg::Ready)
+        ));
+        leg.flush().await;
+        assert_eq!(text(&mut client).await["type"], "session.created");
+        (leg, client)
+    }
+
+    async fn next(leg: &mut ClientLeg) -> LegEvent {
+        tokio::time::timeout(PATIENCE, poll_fn(|context| leg.poll_next(context)))
+            .await
+            .expect("an event")
+    }
+
+    async fn message(client: &mut WebSocket) -> Message {
+        tokio::time::timeout(PATIENCE, client.next())
+            .await
+            .expect("in time")
+            .expect("a message")
+    }
+
+    async fn text(client: &mut WebSocket) -> Value {
+        let Message::Text(text) = message(client).await else {
+            panic!("no text");
+        };
+        serde_json::from_slice(text.as_bytes()).expect("JSON")
+    }
+
+    async fn write(client: &mut WebSocket, event: &Value) {
+        client.send_text(&event.to_string());
+        client.flush().await.expect("open");
+    }
+
+    async fn close_code(client: &mut WebSocket) -> Option<u16> {
+        loop {
+            if let Message::Close { code, .. } = message(client).await {
+                return code;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_came_before_the_model_was_ready_is_read_in_its_order() {
+        let (mut leg, mut client) = connected().await;
+        let session = json!({"type": "realtime", "audio": {"input": {"turn_detection": null}}});
+        write(
+            &mut client,
+            &json!({"type": "session.update", "session": session}),
+        )
+        .await;
+        write(
+            &mut client,
+            &json!({"type": "input_audio_buffer.append", "audio": "AAAA"}),
+        )
+        .await;
+        let both_came = poll_fn(|context| {
+            assert!(
+                leg.poll_next(context).is_pending(),
+                "nothing is told before the model can hear"
+            );
+            if leg.early.len() == 2 {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        });
+        tokio::time::timeout(PATIENCE, both_came)
+            .await
+            .expect("both messages");
+        leg.observe_model(&FromModel::Ready);
+        assert!(matches!(
+            next(&mut leg).await,
+            LegEvent::Event(FromLeg::TurnTaking(_))
+        ));
+        assert!(!leg.has_buffered() || !leg.early.is_empty());
+        leg.flush().await;
+        assert_eq!(text(&mut client).await["type"], "session.updated");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_leaves_is_noticed_before_the_model_is_ready_and_answered() {
+        let (mut leg, mut client) = connected().await;
+        client.send_close(1000, "");
+        client.flush().await.expect("open");
+        assert!(matches!(
+            next(&mut leg).await,
+            LegEvent::Event(FromLeg::Closed(LegClosed::HungUp))
+        ));
+        assert_eq!(close_code(&mut client).await, Some(1000));
+    }
+
+    #[tokio::test]
+    async fn h6_a_message_beyond_256_kib_closes_with_4413() {
+        let (mut leg, mut client) = connected().await;
+        let audio = "A".repeat(SocketLimits::CLIENT.message_bytes_max);
+        let event = json!({"type": "input_audio_buffer.append", "audio": audio});
+        write(&mut client, &event).await;
+        assert!(matches!(
+            next(&mut leg).await,
+            LegEvent::Event(FromLeg::Closed(LegClosed::ProtocolError))
+        ));
+        assert_eq!(close_code(&mut client).await, Some(CLOSE_TOO_LARGE));
+    }
+
+    #[tokio::test]
+    async fn h6_a_client_that_says_nothing_is_pinged_and_then_closed_with_4408() {
+        let (mut leg, mut client) = connected().await;
+        let now = Instant::now();
+        leg.ping_at = now;
+        poll_fn(|context| Poll::Ready(leg.poll_next(context).is_pending())).await;
+        assert!(leg.ping_at > now, "the next ping is later");
+        leg.idle_at = now;
+        assert!(leg.deadline().is_some_and(|deadline| deadline <= now));
+        assert!(matches!(
+            next(&mut leg).await,
+            LegEvent::Event(FromLeg::Closed(LegClosed::Lost))
+        ));
+        assert_eq!(close_code(&mut client).await, Some(CLOSE_IDLE));
+    }
+
+    #[tokio::test]
+    async fn s2_before_the_model_is_ready_no_more_than_the_bound_is_kept() {
+        let (mut leg, mut client) = connected().await;
+        let audio = "A".repeat(100 * 1024);
+        for _ in 0..4 {
+            client.send_text(
+                &json!({"type": "input_audio_buffer.append", "audio": audio}).to_string(),
+            );
+        }
+        let filling = poll_fn(|context| {
+            // What the kernel does not take yet is pushed on here.
+            let _ = client.poll_next(context);
+            assert!(leg.poll_next(context).is_pending());
+            if leg.early_bytes >= EARLY_BYTES_MAX {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        });
+        tokio::time::timeout(PATIENCE, filling)
+            .await
+            .expect("the bound is reached");
+        assert_eq!(leg.early.len(), 3, "the fourth waits in the kernel");
+        leg.observe_model(&FromModel::Ready);
+        for _ in 0..4 {
+            assert!(matches!(next(&mut leg).await, LegEvent::Audio(_)));
+        }
     }
 }

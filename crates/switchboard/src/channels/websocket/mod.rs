@@ -16,8 +16,8 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use http::HeaderMap;
 use http::header::{AUTHORIZATION, HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
-use http::{HeaderMap, StatusCode};
 use switchboard_call::handoff::{Handoff, TransferOutcome};
 use switchboard_call::input::Input;
 use switchboard_store::{CallId, Channel};
@@ -65,7 +65,8 @@ pub fn routes(reception: Reception) -> Router {
 }
 
 async fn open(State(front): State<Arc<FrontEndpoint>>, request: Request) -> Response {
-    if !front.allows_origin(request.headers()) {
+    let listed = &front.reception.settings.http.cors_origins;
+    if !allows_origin(request.headers(), listed) {
         return Problem::not_allowed()
             .with_detail("this page's origin is not in http.cors_origins")
             .into_response();
@@ -83,11 +84,20 @@ async fn open(State(front): State<Arc<FrontEndpoint>>, request: Request) -> Resp
             front.greet(socket, visitor).await;
         },
     );
-    answer.unwrap_or_else(|problem| {
-        let response = problem.into_response();
-        debug_assert_ne!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
-        response
-    })
+    answer.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// Programs send no `Origin`; a browser's must be our own page or a listed one (threats.md S6).
+fn allows_origin(headers: &HeaderMap, listed: &[String]) -> bool {
+    let Some(origin) = headers.get(ORIGIN) else {
+        return true;
+    };
+    let Ok(origin) = origin.to_str() else {
+        return false;
+    };
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let is_ours = host.is_some() && origin.split_once("://").map(|(_, host)| host) == host;
+    is_ours || listed.iter().any(|allowed| allowed == origin)
 }
 
 /// What an upgrade said about its client.
@@ -160,29 +170,6 @@ enum Refusal {
 }
 
 impl FrontEndpoint {
-    /// Programs send no `Origin`; a browser's must be our own page or a listed one (S6).
-    fn allows_origin(&self, headers: &HeaderMap) -> bool {
-        let Some(origin) = headers.get(ORIGIN) else {
-            return true;
-        };
-        let is_listed = |allowed: &String| allowed.as_bytes() == origin.as_bytes();
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-        let is_ours = origin
-            .to_str()
-            .ok()
-            .and_then(|origin| origin.split_once("://"))
-            .map(|(_, host)| host)
-            == host;
-        is_ours
-            || self
-                .reception
-                .settings
-                .http
-                .cors_origins
-                .iter()
-                .any(is_listed)
-    }
-
     async fn greet(&self, socket: WebSocket, visitor: Visitor) {
         match self.admit(&visitor).await {
             Ok((agent, permit)) => self.start(socket, &visitor, agent, permit),
@@ -344,5 +331,89 @@ impl Transferrer for NobodyBehind {
         answer.send(DriveInput::Core(Input::Transfer(
             TransferOutcome::Unsupported,
         )));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pairs = pairs.iter().map(|(name, value)| {
+            let name = http::HeaderName::from_static(name);
+            (name, http::HeaderValue::from_static(value))
+        });
+        pairs.collect()
+    }
+
+    #[test]
+    fn s6_a_page_of_somebody_else_opens_no_socket() {
+        let listed = ["https://app.example.org".to_owned()];
+        let allows = |origin| {
+            allows_origin(
+                &headers(&[("host", "voice.example.com"), ("origin", origin)]),
+                &listed,
+            )
+        };
+        assert!(allows("https://app.example.org") && allows("https://voice.example.com"));
+        for origin in [
+            "https://evil.example",
+            "null",
+            "https://voice.example.com.evil.example",
+            "https://app.example.org.evil",
+        ] {
+            assert!(!allows(origin), "{origin}");
+        }
+        assert!(
+            allows_origin(&headers(&[("host", "voice.example.com")]), &listed),
+            "programs send none"
+        );
+        assert!(!allows_origin(
+            &headers(&[("origin", "https://voice.example.com")]),
+            &[]
+        ));
+    }
+
+    #[test]
+    fn s6_a_browsers_key_selects_no_subprotocol_of_its_own() {
+        let offered = headers(&[(
+            "sec-websocket-protocol",
+            "realtime, openai-insecure-api-key.sk_sb_secret",
+        )]);
+        let offer = subprotocols(&offered);
+        assert!(offer.realtime && offer.api_key.is_some());
+        assert!(!format!("{offer:?}").contains("secret"));
+        let keys_only = headers(&[(
+            "sec-websocket-protocol",
+            "openai-insecure-api-key.sk_sb_secret",
+        )]);
+        assert!(
+            !subprotocols(&keys_only).realtime,
+            "nothing is selected that was not offered"
+        );
+    }
+
+    #[test]
+    fn refusals_have_the_close_codes_of_the_contract() {
+        let codes = |refusal: Refusal| {
+            let farewell = refusal.farewell();
+            (
+                farewell
+                    .error
+                    .and_then(|error| error.code)
+                    .unwrap_or_default(),
+                farewell.code,
+                farewell.reason,
+            )
+        };
+        let wrong = Refusal::Handshake(HandshakeRefusal::InvalidApiKey);
+        let expected = (
+            "invalid_api_key".to_owned(),
+            3000,
+            "invalid_request_error.invalid_api_key".to_owned(),
+        );
+        assert_eq!(codes(wrong), expected);
+        assert_eq!(codes(Refusal::TooMany).1, 4429);
+        assert_eq!(codes(Refusal::Unavailable).1, 1011);
     }
 }

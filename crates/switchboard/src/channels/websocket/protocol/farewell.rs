@@ -90,9 +90,8 @@ impl Farewell {
 
 /// Something broke that may be whole again on the next connection.
 fn is_for_a_while(end: End) -> bool {
-    let reason = match end.reason {
-        EndReason::HandedOff(reason) | EndReason::NobodyToHandOffTo(reason) => reason,
-        _ => return false,
+    let (EndReason::HandedOff(reason) | EndReason::NobodyToHandOffTo(reason)) = end.reason else {
+        return false;
     };
     end.class == EndClass::Upstream
         || matches!(

@@ -71,6 +71,8 @@ pub(super) struct WireResponse {
     is_announced: bool,
     spoken: Option<SpokenItem>,
     words: String,
+    /// The next words are another reply's: they do not run into the last one's.
+    is_joined: bool,
 }
 
 impl WireResponse {
@@ -90,10 +92,12 @@ impl WireResponse {
             is_announced: false,
             spoken: None,
             words: String::new(),
+            is_joined: false,
         }
     }
 
     pub(super) fn begin(&mut self, reply: ReplyId) {
+        self.is_joined = !self.words.is_empty();
         self.replies.push(reply);
         self.stage = Stage::Generating(reply);
     }
@@ -149,9 +153,20 @@ impl WireResponse {
 
     /// The next words. They may run ahead of the audio, as the provider's do; before the response is announced they wait.
     pub(super) fn add_words(&mut self, delta: &str, desk: &mut Desk) {
-        self.words.push_str(delta);
-        if self.is_announced && !delta.is_empty() {
-            self.say_words(delta.to_owned(), desk);
+        if delta.is_empty() {
+            return;
+        }
+        let needs_space = std::mem::take(&mut self.is_joined)
+            && !self.words.ends_with(char::is_whitespace)
+            && !delta.starts_with(char::is_whitespace);
+        let delta = if needs_space {
+            format!(" {delta}")
+        } else {
+            delta.to_owned()
+        };
+        self.words.push_str(&delta);
+        if self.is_announced {
+            self.say_words(delta, desk);
         }
     }
 

@@ -98,7 +98,7 @@ fn what_is_said_around_a_tool_is_one_response_with_one_item() {
     );
     stage
         .reply_begins(ReplyId(2))
-        .words(ReplyId(2), ItemId(8), " Booked.")
+        .words(ReplyId(2), ItemId(8), "Booked.")
         .speaks(ReplyId(2), ItemId(8));
     stage.done(ReplyId(2), ReplyOutcome::Completed);
     let said = stage.said();
@@ -283,23 +283,29 @@ fn a_response_that_stands_still_is_ended() {
 #[test]
 fn no_two_responses_are_ever_active_whatever_order_things_come_in() {
     // A fixed sequence of everything, walked with many strides, so that a failing order can be repeated.
-    for stride in 1..400_u32 {
+    for stride in 1..100_u32 {
         let mut stage = Stage::new();
         let mut pieces = Vec::new();
         for step in 0..60_u32 {
             let reply = ReplyId(step / 7);
             match step.wrapping_mul(stride).wrapping_add(step * step) % 11 {
-                0 => drop(stage.core(EventKind::ReplyRequested)),
-                1 => drop(stage.model(FromModel::ReplyStarted { reply })),
-                2 => drop(stage.words(reply, ItemId(reply.0), "word ")),
-                3 | 4 => pieces.push(stage.makes(reply, ItemId(reply.0))),
-                5 => drop(pieces.pop().map(|audio| drop(stage.plays(audio)))),
-                6 => drop(stage.done(reply, ReplyOutcome::Completed)),
-                7 => drop(stage.stopped_by(StopCause::Voice)),
-                8 => drop(stage.turn_cut()),
-                9 => drop(stage.client(json!({"type": "response.create"}))),
-                _ => drop(stage.client(json!({"type": "response.cancel"}))),
-            }
+                0 => stage.core(EventKind::ReplyRequested),
+                1 => stage.model(FromModel::ReplyStarted { reply }),
+                2 => stage.words(reply, ItemId(reply.0), "word "),
+                3 | 4 => {
+                    pieces.push(stage.makes(reply, ItemId(reply.0)));
+                    &mut stage
+                }
+                5 => match pieces.pop() {
+                    Some(audio) => stage.plays(audio),
+                    None => &mut stage,
+                },
+                6 => stage.done(reply, ReplyOutcome::Completed),
+                7 => stage.stopped_by(StopCause::Voice),
+                8 => stage.turn_cut(),
+                9 => stage.client(json!({"type": "response.create"})),
+                _ => stage.client(json!({"type": "response.cancel"})),
+            };
         }
         require_sequence(&stage.said());
     }
