@@ -48,7 +48,8 @@ impl Gateway {
             body.len(),
         );
         let answer = exchange(&self.address, &request).await?;
-        ticket_in(&answer).with_context(|| format!("no stream in the answer: {answer}"))
+        let document = answer.lines().last().unwrap_or_default();
+        ticket_in(document).with_context(|| format!("no stream in the answer: {document}"))
     }
 
     fn form(&self, call: &CallSid) -> String {

@@ -7,8 +7,8 @@ use bytes::{Buf, BytesMut};
 use std::io;
 use std::time::Duration;
 use switchboard_wire::websocket::{
-    self as ws, Decoder, HandshakeError, Head, Limits, MaskKey, Message,
-    ProtocolError, RequestLine, Role, StatusLine,
+    self as ws, Decoder, HandshakeError, Head, Limits, MaskKey, Message, ProtocolError,
+    RequestLine, Role, StatusLine,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -25,18 +25,29 @@ impl Admission {
             return None;
         }
         *count += 1;
-        Some(Permit { admission: self.clone(), tenant })
+        Some(Permit {
+            admission: self.clone(),
+            tenant,
+        })
     }
 
     /// Permits out now, of all tenants.
     pub fn held(&self) -> u32 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .sum()
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut held = self.admission.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self
+            .admission
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = held.get_mut(&self.tenant) {
             *count = count.saturating_sub(1);
             if *count == 0 {
@@ -54,10 +65,15 @@ mod tests {
     fn the_eleventh_call_gets_no_permit_and_a_returned_one_is_free_again() {
         let admission = Admission::default();
         let (tenant, other) = (TenantId::new(), TenantId::new());
-        let mut permits: Vec<Permit> = (0..10).filter_map(|_| admission.admit(tenant, 10)).collect();
+        let mut permits: Vec<Permit> = (0..10)
+            .filter_map(|_| admission.admit(tenant, 10))
+            .collect();
         assert_eq!(permits.len(), 10);
         assert!(admission.admit(tenant, 10).is_none());
-        assert!(admission.admit(other, 10).is_some(), "another tenant's calls do not count");
+        assert!(
+            admission.admit(other, 10).is_some(),
+            "another tenant's calls do not count"
+        );
         permits.pop();
         assert!(admission.admit(tenant, 10).is_some());
         drop(permits);

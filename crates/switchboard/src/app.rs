@@ -19,11 +19,11 @@ use crate::config::Settings;
 use crate::demo;
 use crate::http::{Drain, DrainTrigger, HttpContext, KeyVerifier, RouteGroups, Server, router};
 use crate::journal::Journal;
+use crate::models::local::check_programs;
 use crate::ops::health::{Component, ComponentState, Health};
 use crate::ops::seal::SealingKey;
 use crate::ops::{logging, metrics, panics};
 use crate::phrases::PhraseCache;
-use crate::models::local::check_programs;
 use crate::reception::{Reception, local_programs};
 
 /// Live calls may go on this long after a stop was asked for; then they go to a human.
@@ -72,11 +72,15 @@ impl App {
     pub async fn start(settings: Settings, is_demo: bool) -> Result<Self> {
         crate::tls::install_provider();
         let metrics = metrics::install();
-        let store = Store::open_exclusive(&settings.database.store_settings()).await.context("cannot open the database")?;
+        let store = Store::open_exclusive(&settings.database.store_settings())
+            .await
+            .context("cannot open the database")?;
         if is_demo {
             demo::load(&store).await.context("cannot load the demo")?;
         }
-        let sealing = Arc::new(SealingKey::load_or_create(Path::new(&settings.database.sealing_key_file))?);
+        let sealing = Arc::new(SealingKey::load_or_create(Path::new(
+            &settings.database.sealing_key_file,
+        ))?);
         let server = Server::bind(&settings.http).await?;
         let address = server.local_address()?;
         let mut settings = settings;
@@ -93,7 +97,16 @@ impl App {
         };
         let routes = routes(&reception, sealing, &health, &metrics)?;
         report_health(&reception.settings, &health);
-        Ok(Self { address, reception, server, routes, drain, trigger, metrics, health })
+        Ok(Self {
+            address,
+            reception,
+            server,
+            routes,
+            drain,
+            trigger,
+            metrics,
+            health,
+        })
     }
 
     /// Tells whoever started it where it is and what will answer, the things that will hurt callers first.
@@ -115,7 +128,10 @@ impl App {
             wait_until(HANDED_OVER_MAX, || live.count() == 0).await;
         }
         if !self.reception.journal.flushed(FLUSH_MAX).await {
-            tracing::error!(waiting = self.reception.journal.waiting(), "events could not be stored before the stop");
+            tracing::error!(
+                waiting = self.reception.journal.waiting(),
+                "events could not be stored before the stop"
+            );
         }
         // Requests in progress have a limit of their own inside the server.
         let _ = serving.await;
@@ -144,8 +160,16 @@ fn routes(
         .context("cannot prepare requests to the carrier")?;
     let channel = Arc::new(TwilioChannel::new(reception.clone(), client, sealing));
     let verifier: Arc<dyn KeyVerifier> = Arc::new(reception.store.lookup());
-    let context = HttpContext::new(&reception.settings, health.clone(), metrics.clone(), verifier);
-    let groups = RouteGroups { signed: twilio::routes(channel), limited: websocket::routes(reception.clone()) };
+    let context = HttpContext::new(
+        &reception.settings,
+        health.clone(),
+        metrics.clone(),
+        verifier,
+    );
+    let groups = RouteGroups {
+        signed: twilio::routes(channel),
+        limited: websocket::routes(reception.clone()),
+    };
     Ok(router(groups, &context))
 }
 

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result};
 use chrono::Timelike;
 use switchboard_store::{
-    Actor, Currency, Micros, Money, NewNumber, NewPractitioner, NewService, NewTenant, OpeningHours, PhoneNumber,
-    Purpose, Store, TenantId, TenantScope, TenantStore, Zone,
+    Actor, Currency, Micros, Money, NewNumber, NewPractitioner, NewService, NewTenant,
+    OpeningHours, PhoneNumber, Purpose, Store, TenantId, TenantScope, TenantStore, Zone,
 };
 
 use crate::cli::{Exit, Failure};
@@ -51,7 +51,9 @@ pub async fn load(store: &Store) -> Result<()> {
     for agent in reference_agents()? {
         let tenant = tenant(store, &agent).await?;
         let rows = store.tenant(TenantScope::new(tenant, Actor::Operator, Purpose::Demo));
-        publish(&rows, &agent).await.with_context(|| format!("agent {}", agent.name))?;
+        publish(&rows, &agent)
+            .await
+            .with_context(|| format!("agent {}", agent.name))?;
     }
     Ok(())
 }
@@ -77,7 +79,12 @@ async fn publish(rows: &TenantStore, agent: &AgentDefinition) -> Result<()> {
         rows.put_number(&NewNumber {
             number: PhoneNumber::parse(number.expose())?,
             agent_name: agent.name.clone(),
-            human_number: agent.handoff.number.as_ref().map(|human| PhoneNumber::parse(human.expose())).transpose()?,
+            human_number: agent
+                .handoff
+                .number
+                .as_ref()
+                .map(|human| PhoneNumber::parse(human.expose()))
+                .transpose()?,
             twilio_account: None,
             location: None,
         })
@@ -85,7 +92,10 @@ async fn publish(rows: &TenantStore, agent: &AgentDefinition) -> Result<()> {
     }
     let mut services = Vec::new();
     for service in &agent.demo.services {
-        let price = Money { micros: Micros(i64::try_from(service.price_micros)?), currency: Currency::USD };
+        let price = Money {
+            micros: Micros(i64::try_from(service.price_micros)?),
+            currency: Currency::USD,
+        };
         let id = rows
             .put_service(&NewService {
                 name: service.name.clone(),
@@ -99,12 +109,26 @@ async fn publish(rows: &TenantStore, agent: &AgentDefinition) -> Result<()> {
         services.push((service.name.as_str(), id));
     }
     for practitioner in &agent.demo.practitioners {
-        let performs = |name: &&str| practitioner.services.iter().any(|performed| performed == name);
-        let performed = services.iter().filter(|(name, _)| performs(name)).map(|(_, id)| *id).collect();
-        rows.put_practitioner(&NewPractitioner { name: practitioner.name.clone(), location: None, services: performed })
-            .await?;
+        let performs = |name: &&str| {
+            practitioner
+                .services
+                .iter()
+                .any(|performed| performed == name)
+        };
+        let performed = services
+            .iter()
+            .filter(|(name, _)| performs(name))
+            .map(|(_, id)| *id)
+            .collect();
+        rows.put_practitioner(&NewPractitioner {
+            name: practitioner.name.clone(),
+            location: None,
+            services: performed,
+        })
+        .await?;
     }
-    rows.replace_opening_hours(None, &opening_hours(agent)).await?;
+    rows.replace_opening_hours(None, &opening_hours(agent))
+        .await?;
     Ok(())
 }
 
@@ -138,7 +162,10 @@ pub async fn announce(reception: &Reception, address: SocketAddr, is_demo: bool)
     if tenants.is_empty() {
         lines.push("warning: no tenant exists; create one, or start with --demo".to_owned());
     }
-    lines.push(format!("listening on http://{address}, public address {}", settings.public_url().as_str()));
+    lines.push(format!(
+        "listening on http://{address}, public address {}",
+        settings.public_url().as_str()
+    ));
     lines.push(format!("database {}", settings.database.url));
     for tenant in &tenants {
         lines.push(format!("tenant {} ({})", tenant.name, tenant.display_name));

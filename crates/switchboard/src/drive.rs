@@ -34,7 +34,7 @@ use voice_tap::VoiceTap;
 /// What reaches a call beside leg and model. Few and never dropped.
 pub enum DriveInput {
     /// The carrier opened the stream of this call, and its token was good.
-    Attach(crate::channels::twilio::AttachedStream),
+    Attach(Box<crate::channels::twilio::AttachedStream>),
     /// A tool's answer, a transfer's outcome, somebody's control.
     Core(Input),
 }
@@ -62,7 +62,12 @@ impl std::fmt::Debug for DriveInput {
 /// Opens the voice models of one agent.
 pub trait ModelOpener: Send + Sync {
     /// The `choice`th configured model, as the call's `session`th session. Never waits: the result may be on its way.
-    fn open(&self, choice: u32, session: u32, history: Vec<switchboard_call::output::HistoryTurn>) -> Model;
+    fn open(
+        &self,
+        choice: u32,
+        session: u32,
+        history: Vec<switchboard_call::output::HistoryTurn>,
+    ) -> Model;
 }
 
 /// Carries out a handoff at the carrier.
@@ -209,7 +214,7 @@ impl Drive {
                     self.model.send_audio(&payload, &mut self.scratch);
                 }
             }
-            Command::Leg(command) => self.to_leg(&command),
+            Command::Leg(command) => self.tell_leg(&command),
             Command::Drop(audio) => self.audio.release(audio),
             Command::Model(ToModel::Open { choice, history }) => {
                 self.model = self.models.open(choice, self.sessions, history);
@@ -225,13 +230,14 @@ impl Drive {
             Command::GiveUpTool(call) => self.tools.give_up(call),
             Command::Transfer(handoff) => self.transferrer.transfer(handoff, self.handle.clone()),
             Command::End(end) => {
-                self.journal.ended(self.now(), end, self.call.spent_micros());
+                self.journal
+                    .ended(self.now(), end, self.call.spent_micros());
                 self.ended = true;
             }
         }
     }
 
-    fn to_leg(&mut self, command: &ToLeg) {
+    fn tell_leg(&mut self, command: &ToLeg) {
         match command {
             ToLeg::Play { audio, .. } => {
                 if let Some(payload) = self.audio.agent(*audio) {
@@ -311,7 +317,6 @@ impl Drive {
             }
             Woken::Beside(DriveInput::Attach(stream)) => {
                 stream.attach_to(&mut self.leg);
-                self.journal.answered();
                 return;
             }
             Woken::Beside(DriveInput::Core(input)) => input,
@@ -334,20 +339,36 @@ impl Drive {
         let level_dbfs = format.level_dbfs(bytes).round() as i8;
         let voice_percent = self.tap.voice_percent(bytes);
         let audio = self.audio.keep_caller(payload);
-        let frame = CallerAudio { audio, length, level_dbfs, voice_percent };
+        let frame = CallerAudio {
+            audio,
+            length,
+            level_dbfs,
+            voice_percent,
+        };
         self.call.handle(now, Input::Leg(FromLeg::Audio(frame)));
     }
 
     fn on_agent_audio(&mut self, now: Moment, agent: ModelAudio) {
         let format = self.leg.format();
         let Some(bytes) = agent.payload.bytes(&mut self.scratch) else {
-            return self.call.handle(now, Input::Model(FromModel::Failed(ModelFailure::Protocol)));
+            return self
+                .call
+                .handle(now, Input::Model(FromModel::Failed(ModelFailure::Protocol)));
         };
         let slot = format.bytes_of(20).max(1);
-        let levels_dbfs = bytes.chunks(slot).map(|slot| format.level_dbfs(slot).round() as i8).collect();
+        let levels_dbfs = bytes
+            .chunks(slot)
+            .map(|slot| format.level_dbfs(slot).round() as i8)
+            .collect();
         let length = agent.payload.length(format);
         let audio = self.audio.keep_agent(agent.payload);
-        let said = AgentAudio { reply: agent.reply, item: agent.item, audio, length, levels_dbfs };
+        let said = AgentAudio {
+            reply: agent.reply,
+            item: agent.item,
+            audio,
+            length,
+            levels_dbfs,
+        };
         let said = FromModel::Audio(said);
         self.leg.observe_model(&said);
         self.call.handle(now, Input::Model(said));

@@ -73,7 +73,11 @@ impl Journal {
     }
 }
 
-async fn write_all(store: Store, mut receiver: mpsc::UnboundedReceiver<Entry>, waiting: Arc<AtomicUsize>) {
+async fn write_all(
+    store: Store,
+    mut receiver: mpsc::UnboundedReceiver<Entry>,
+    waiting: Arc<AtomicUsize>,
+) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while let Some(first) = receiver.recv().await {
         batch.push(first);
@@ -147,5 +151,8 @@ async fn store_one_by_one(rows: &switchboard_store::TenantStore, writes: &[Journ
 
 /// Whether the same write may succeed later.
 fn may_pass(error: &StoreError) -> bool {
-    matches!(error, StoreError::Unavailable { .. } | StoreError::Busy | StoreError::ReadOnly)
+    matches!(
+        error,
+        StoreError::Unavailable { .. } | StoreError::Busy | StoreError::ReadOnly
+    )
 }

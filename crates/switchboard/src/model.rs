@@ -135,7 +135,9 @@ pub enum Model {
 
 impl Model {
     /// A model that is being opened.
-    pub fn opening(future: impl Future<Output = Result<Self, ModelFailure>> + Send + 'static) -> Self {
+    pub fn opening(
+        future: impl Future<Output = Result<Self, ModelFailure>> + Send + 'static,
+    ) -> Self {
         Self::Opening(Box::pin(future))
     }
 

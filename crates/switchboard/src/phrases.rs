@@ -23,12 +23,16 @@ impl PhraseCache {
     /// The phrases of an agent in a leg's format, as far as they were synthesised.
     pub fn of(&self, agent: &AgentDefinition, format: AudioFormat) -> PhraseAudio {
         let text = agent.phrases.filler(agent.first_language()).to_owned();
-        PhraseAudio { filler: self.lock().get(&(text, format)).cloned() }
+        PhraseAudio {
+            filler: self.lock().get(&(text, format)).cloned(),
+        }
     }
 
     /// How long the agent's filler plays; zero when there is none.
     pub fn filler_length(&self, agent: &AgentDefinition, format: AudioFormat) -> Span {
-        self.of(agent, format).filler.map_or(Span::ZERO, |audio| audio.length(format))
+        self.of(agent, format)
+            .filler
+            .map_or(Span::ZERO, |audio| audio.length(format))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, AudioFormat), Payload>> {

@@ -8,18 +8,18 @@ mod call_settings;
 use std::sync::Arc;
 
 use switchboard_store::{
-    Actor, CallId, Channel, Direction, JournalWrite, NewCall, PhoneNumber, Purpose, Store, StoreError, TenantId,
-    TenantScope, TenantStore, Timestamp,
+    Actor, CallId, Channel, Direction, JournalWrite, NewCall, PhoneNumber, Purpose, Store,
+    StoreError, TenantId, TenantScope, TenantStore, Timestamp,
 };
 
 use crate::admission::{Admission, Permit};
 use crate::calls_live::LiveCalls;
 use crate::config::{AgentDefinition, Settings};
+use crate::desk::{Assurance, Caller, Desk};
 use crate::drive::{Drive, DriveHandle, DriveSetup, Transferrer};
 use crate::journal::{CallJournal, Journal};
 use crate::leg::Leg;
 use crate::tool_runner::ToolRunner;
-use crate::desk::{Assurance, Caller, Desk};
 use crate::tools::{Confirmation, ToolContext, Toolbox};
 pub(crate) use agent_models::local_programs;
 pub use business::Business;
@@ -96,9 +96,22 @@ pub enum ReceptionError {
 
 impl ReadyAgent {
     /// What its tools know of one call. A caller's number is a hint: it gives no assurance beyond itself.
-    fn tool_context(&self, reception: &Reception, call: CallId, caller: Option<PhoneNumber>, own: Option<&PhoneNumber>) -> ToolContext {
-        let rows = reception.store.tenant(TenantScope::new(self.tenant, Actor::Agent(call), Purpose::Call));
-        let caller = Caller { phone: caller, assurance: Assurance::None };
+    fn tool_context(
+        &self,
+        reception: &Reception,
+        call: CallId,
+        caller: Option<PhoneNumber>,
+        own: Option<&PhoneNumber>,
+    ) -> ToolContext {
+        let rows = reception.store.tenant(TenantScope::new(
+            self.tenant,
+            Actor::Agent(call),
+            Purpose::Call,
+        ));
+        let caller = Caller {
+            phone: caller,
+            assurance: Assurance::None,
+        };
         let desk = Desk::new(rows, self.definition.time_zone, caller);
         // A number given without its country means one around the number that was called.
         let desk = match own {
@@ -112,7 +125,8 @@ impl ReadyAgent {
 impl Reception {
     /// The rows of one tenant, for answering a call.
     pub fn rows(&self, tenant: TenantId) -> TenantStore {
-        self.store.tenant(TenantScope::new(tenant, Actor::System, Purpose::Call))
+        self.store
+            .tenant(TenantScope::new(tenant, Actor::System, Purpose::Call))
     }
 
     /// The agent of this name, ready to answer.
@@ -122,9 +136,10 @@ impl Reception {
     pub async fn agent(&self, tenant: TenantId, name: &str) -> Result<ReadyAgent, ReceptionError> {
         let rows = self.rows(tenant);
         let stored = rows.agent(name).await?.ok_or(ReceptionError::NoAgent)?;
-        let definition: AgentDefinition =
-            serde_json::from_value(stored.definition).map_err(|error| ReceptionError::Unusable(error.to_string()))?;
-        let toolbox = Toolbox::for_agent(&definition.tools).map_err(|error| ReceptionError::Unusable(error.to_string()))?;
+        let definition: AgentDefinition = serde_json::from_value(stored.definition)
+            .map_err(|error| ReceptionError::Unusable(error.to_string()))?;
+        let toolbox = Toolbox::for_agent(&definition.tools)
+            .map_err(|error| ReceptionError::Unusable(error.to_string()))?;
         let business = Business::load(&rows).await?;
         Ok(ReadyAgent {
             tenant,
@@ -142,7 +157,12 @@ impl Reception {
     }
 
     /// The row of a call that was just offered.
-    pub fn offered_row(agent: &ReadyAgent, call: CallId, channel: Channel, offered_at: Timestamp) -> NewCall {
+    pub fn offered_row(
+        agent: &ReadyAgent,
+        call: CallId,
+        channel: Channel,
+        offered_at: Timestamp,
+    ) -> NewCall {
         NewCall {
             id: call,
             carrier_call_id: None,
@@ -168,7 +188,13 @@ impl Reception {
     pub fn start(&self, offer: Offer) -> DriveHandle {
         let format = offer.leg.format();
         let models = agent_models::choices(&self.settings, &offer.agent, format, offer.kind);
-        let settings = call_settings(&self.settings, &offer.agent, offer.kind, &models, &self.phrases);
+        let settings = call_settings(
+            &self.settings,
+            &offer.agent,
+            offer.kind,
+            &models,
+            &self.phrases,
+        );
         let journal = CallJournal::new(
             self.journal.clone(),
             offer.agent.tenant,
@@ -176,7 +202,10 @@ impl Reception {
             offer.offered_at,
             models.descriptions(),
         );
-        let mut context = offer.agent.tool_context(self, offer.call, offer.caller, offer.number.as_ref());
+        let mut context =
+            offer
+                .agent
+                .tool_context(self, offer.call, offer.caller, offer.number.as_ref());
         // The offline dialogue is our own code and asks before it books; any other model is not believed.
         if models.asks_itself() {
             context.confirmation = Confirmation::ByAgent;

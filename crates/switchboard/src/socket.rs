@@ -86,7 +86,12 @@ impl Masks {
 
 impl WebSocket {
     /// The server's end of an upgraded request. `read` holds what the peer sent behind its head.
-    pub fn server(tcp: TcpStream, permit: Option<ConnectionPermit>, read: &[u8], limits: SocketLimits) -> Self {
+    pub fn server(
+        tcp: TcpStream,
+        permit: Option<ConnectionPermit>,
+        read: &[u8],
+        limits: SocketLimits,
+    ) -> Self {
         Self::new(Io::Plain(tcp), Role::Server, permit, read, limits)
     }
 
@@ -95,8 +100,17 @@ impl WebSocket {
         Self::new(io, Role::Client, None, read, limits)
     }
 
-    fn new(io: Io, role: Role, permit: Option<ConnectionPermit>, read: &[u8], limits: SocketLimits) -> Self {
-        let message_limits = Limits { message_bytes_max: limits.message_bytes_max, ..Limits::default() };
+    fn new(
+        io: Io,
+        role: Role,
+        permit: Option<ConnectionPermit>,
+        read: &[u8],
+        limits: SocketLimits,
+    ) -> Self {
+        let message_limits = Limits {
+            message_bytes_max: limits.message_bytes_max,
+            ..Limits::default()
+        };
         let mut incoming = BytesMut::with_capacity(READ_BYTES.max(read.len()));
         incoming.extend_from_slice(read);
         Self {
@@ -123,7 +137,11 @@ impl WebSocket {
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, SocketError>> {
         self.poll_push(context)?;
         loop {
-            match self.decoder.decode(&mut self.incoming).map_err(SocketError::Protocol)? {
+            match self
+                .decoder
+                .decode(&mut self.incoming)
+                .map_err(SocketError::Protocol)?
+            {
                 Some(Message::Ping(payload)) => {
                     let mask = self.mask();
                     websocket::write_pong(&mut self.outgoing, mask, &payload);
@@ -200,7 +218,9 @@ impl WebSocket {
     fn poll_push(&mut self, context: &mut Context<'_>) -> Result<(), SocketError> {
         while !self.outgoing.is_empty() {
             match Pin::new(&mut self.io).poll_write(context, &self.outgoing) {
-                Poll::Ready(Ok(0)) => return Err(SocketError::Broken(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(0)) => {
+                    return Err(SocketError::Broken(io::ErrorKind::WriteZero.into()));
+                }
                 Poll::Ready(Ok(written)) => {
                     self.outgoing.advance(written);
                     self.stuck_since = None;
@@ -259,21 +279,38 @@ pub struct SocketLimits {
 
 impl SocketLimits {
     /// A carrier: small frames in; about two seconds of base64 audio may wait.
-    pub const CARRIER: Self = Self { message_bytes_max: 64 * 1024, outgoing_bytes_max: 16 * 1024 };
+    pub const CARRIER: Self = Self {
+        message_bytes_max: 64 * 1024,
+        outgoing_bytes_max: 16 * 1024,
+    };
     /// A model: long deltas in, small appends out.
-    pub const MODEL: Self = Self { message_bytes_max: 4 * 1024 * 1024, outgoing_bytes_max: 64 * 1024 };
+    pub const MODEL: Self = Self {
+        message_bytes_max: 4 * 1024 * 1024,
+        outgoing_bytes_max: 64 * 1024,
+    };
     /// A client of the front endpoint (threats.md H6: 256 KiB per message on audio sockets).
-    pub const CLIENT: Self = Self { message_bytes_max: 256 * 1024, outgoing_bytes_max: 256 * 1024 };
+    pub const CLIENT: Self = Self {
+        message_bytes_max: 256 * 1024,
+        outgoing_bytes_max: 256 * 1024,
+    };
 }
 
 /// One read into the free end of the buffer.
-fn poll_read_buffer(io: &mut Io, context: &mut Context<'_>, buffer: &mut BytesMut) -> Poll<io::Result<usize>> {
+fn poll_read_buffer(
+    io: &mut Io,
+    context: &mut Context<'_>,
+    buffer: &mut BytesMut,
+) -> Poll<io::Result<usize>> {
     // The future holds no state of its own, so making one per poll loses nothing.
     pin!(io.read_buf(buffer)).poll(context)
 }
 
 impl AsyncRead for Io {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_read(context, buffer),
             Self::Tls(tls) => Pin::new(tls).poll_read(context, buffer),
@@ -282,7 +319,11 @@ impl AsyncRead for Io {
 }
 
 impl AsyncWrite for Io {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_write(context, bytes),
             Self::Tls(tls) => Pin::new(tls).poll_write(context, bytes),
@@ -325,7 +366,11 @@ pub enum DialError {
 ///
 /// # Errors
 /// No connection, or no upgrade.
-pub async fn dial(url: &str, headers: &[(&str, &str)], limits: SocketLimits) -> Result<WebSocket, DialError> {
+pub async fn dial(
+    url: &str,
+    headers: &[(&str, &str)],
+    limits: SocketLimits,
+) -> Result<WebSocket, DialError> {
     let uri: http::Uri = url.parse().map_err(|_| DialError::Address)?;
     let host = uri.host().ok_or(DialError::Address)?.to_owned();
     let is_tls = match uri.scheme_str() {
@@ -335,27 +380,50 @@ pub async fn dial(url: &str, headers: &[(&str, &str)], limits: SocketLimits) -> 
     };
     let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let tcp = TcpStream::connect((bare, port)).await.map_err(DialError::Connect)?;
+    let tcp = TcpStream::connect((bare, port))
+        .await
+        .map_err(DialError::Connect)?;
     tcp.set_nodelay(true).map_err(DialError::Connect)?;
-    let mut io = if is_tls { Io::Tls(Box::new(crate::tls::connect(bare, tcp).await.map_err(DialError::Connect)?)) } else { Io::Plain(tcp) };
-    let authority = uri.authority().map_or(host.as_str(), http::uri::Authority::as_str);
-    let target = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let mut io = if is_tls {
+        Io::Tls(Box::new(
+            crate::tls::connect(bare, tcp)
+                .await
+                .map_err(DialError::Connect)?,
+        ))
+    } else {
+        Io::Plain(tcp)
+    };
+    let authority = uri
+        .authority()
+        .map_or(host.as_str(), http::uri::Authority::as_str);
+    let target = uri
+        .path_and_query()
+        .map_or("/", http::uri::PathAndQuery::as_str);
     let rest = upgrade(&mut io, authority, target, headers).await?;
     Ok(WebSocket::client(io, &rest, limits))
 }
 
-async fn upgrade(io: &mut Io, host: &str, target: &str, headers: &[(&str, &str)]) -> Result<Bytes, DialError> {
+async fn upgrade(
+    io: &mut Io,
+    host: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+) -> Result<Bytes, DialError> {
     let mut nonce = [0_u8; 16];
     getrandom::fill(&mut nonce).map_err(|_| DialError::Handshake)?;
     let key = websocket::key_from_nonce(nonce);
     let mut request = BytesMut::new();
-    websocket::write_upgrade_request(&mut request, host, target, &key, headers).map_err(|_| DialError::Handshake)?;
+    websocket::write_upgrade_request(&mut request, host, target, &key, headers)
+        .map_err(|_| DialError::Handshake)?;
     io.write_all(&request).await.map_err(DialError::Connect)?;
     io.flush().await.map_err(DialError::Connect)?;
     let mut answer = BytesMut::with_capacity(1024);
     loop {
-        if let Some(head) = websocket::parse_response_head(&answer).map_err(|_| DialError::Handshake)? {
-            websocket::check_upgrade_response(&head, &key, &[]).map_err(|_| DialError::Refused(head.line.status))?;
+        if let Some(head) =
+            websocket::parse_response_head(&answer).map_err(|_| DialError::Handshake)?
+        {
+            websocket::check_upgrade_response(&head, &key, &[])
+                .map_err(|_| DialError::Refused(head.line.status))?;
             return Ok(answer.split_off(head.head_bytes).freeze());
         }
         if io.read_buf(&mut answer).await.map_err(DialError::Connect)? == 0 {

@@ -19,18 +19,28 @@ pub struct ToolRunner {
 impl ToolRunner {
     /// Tools of one agent, in the context of one call.
     pub fn new(toolbox: Arc<Toolbox>, context: ToolContext) -> Self {
-        Self { toolbox, context: Arc::new(context) }
+        Self {
+            toolbox,
+            context: Arc::new(context),
+        }
     }
 
     /// Starts a tool. The core stops waiting at the deadline; twice that ends the work itself.
     pub fn run(&self, run: ToolRun, answer: DriveHandle) {
         let toolbox = Arc::clone(&self.toolbox);
-        let context = self.context.for_request(run.idempotency_number, run.confirmed);
+        let context = self
+            .context
+            .for_request(run.idempotency_number, run.confirmed);
         tokio::spawn(async move {
             let limit = std::time::Duration::from_micros(run.deadline.micros()) * 2;
             let work = toolbox.run(&context, &run.name, run.arguments.expose());
-            let outcome = tokio::time::timeout(limit, work).await.unwrap_or_else(|_| too_late());
-            answer.send(tool_answer(FromTool { call: run.call, outcome }));
+            let outcome = tokio::time::timeout(limit, work)
+                .await
+                .unwrap_or_else(|_| too_late());
+            answer.send(tool_answer(FromTool {
+                call: run.call,
+                outcome,
+            }));
         });
     }
 
@@ -41,5 +51,7 @@ impl ToolRunner {
 }
 
 fn too_late() -> ToolOutcome {
-    ToolOutcome::Failed(r#"{"error":{"code":"timeout","message":"This did not work in time."}}"#.into())
+    ToolOutcome::Failed(
+        r#"{"error":{"code":"timeout","message":"This did not work in time."}}"#.into(),
+    )
 }

@@ -221,7 +221,8 @@ fn settings(command: &mut Command, folder: &Path, port: u16, model_port: u16) {
 /// A tenant with the agent on one number, in a database of its own.
 fn prepare(folder: &Path) -> Result<()> {
     let agent_file = workspace::root().join(AGENT_FILE).display().to_string();
-    let commands: [&[&str]; 3] = [
+    let commands: [&[&str]; 4] = [
+        &["migrate", "up"],
         &["tenant", "create", TENANT],
         &["agent", "import", &agent_file, "--tenant", TENANT],
         &[

@@ -30,7 +30,9 @@ impl AudioShelf {
     }
 
     pub(super) fn take_caller(&mut self, audio: AudioId) -> Option<Payload> {
-        self.caller.take_if(|(kept, _)| *kept == audio).map(|(_, payload)| payload)
+        self.caller
+            .take_if(|(kept, _)| *kept == audio)
+            .map(|(_, payload)| payload)
     }
 
     pub(super) fn keep_agent(&mut self, payload: Payload) -> AudioId {
@@ -53,7 +55,10 @@ impl AudioShelf {
             self.take_caller(audio);
             return;
         }
-        if let Some(slot) = self.index(audio).and_then(|index| self.agent.get_mut(index)) {
+        if let Some(slot) = self
+            .index(audio)
+            .and_then(|index| self.agent.get_mut(index))
+        {
             *slot = None;
         }
         while let Some(None) = self.agent.front() {
@@ -79,7 +84,10 @@ mod tests {
     #[test]
     fn pieces_are_found_by_handle_until_released_in_any_order() {
         let mut shelf = AudioShelf::default();
-        let handles: Vec<AudioId> = ["a", "b", "c"].into_iter().map(|text| shelf.keep_agent(piece(text))).collect();
+        let handles: Vec<AudioId> = ["a", "b", "c"]
+            .into_iter()
+            .map(|text| shelf.keep_agent(piece(text)))
+            .collect();
         shelf.release(handles[1]);
         assert!(shelf.agent(handles[1]).is_none());
         assert_eq!(shelf.agent(handles[2]).map(Payload::len), Some(1));

@@ -36,7 +36,12 @@ mod tests {
             assert!(meter.admits(Moment::from_millis(frame * 20), Span::from_millis(20)));
         }
         let mut flood = AudioMeter::default();
-        let frames = (0..100_000).filter(|_| flood.admits(Moment::from_millis(1_000), Span::from_millis(120))).count();
-        assert!(frames * 120 <= 11_500, "{frames} frames of 120 ms in the first second");
+        let frames = (0..100_000)
+            .filter(|_| flood.admits(Moment::from_millis(1_000), Span::from_millis(120)))
+            .count();
+        assert!(
+            frames * 120 <= 11_500,
+            "{frames} frames of 120 ms in the first second"
+        );
     }
 }

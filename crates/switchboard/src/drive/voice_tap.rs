@@ -21,14 +21,21 @@ pub(super) struct VoiceTap {
 impl VoiceTap {
     pub(super) fn new(format: AudioFormat) -> Self {
         let pre_roll_bytes = format.bytes_of(PRE_ROLL_MS);
-        Self { format, pre_roll: VecDeque::new(), pre_roll_bytes, vad: None }
+        Self {
+            format,
+            pre_roll: VecDeque::new(),
+            pre_roll_bytes,
+            vad: None,
+        }
     }
 
     /// Runs from a proposal to its decision.
     pub(super) fn on_event(&mut self, event: &EventKind) {
         match event {
             EventKind::InterruptionProposed => self.start(),
-            EventKind::InterruptionHeld { .. } | EventKind::ReplyInterrupted { .. } => self.vad = None,
+            EventKind::InterruptionHeld { .. } | EventKind::ReplyInterrupted { .. } => {
+                self.vad = None
+            }
             _ => {}
         }
     }
@@ -46,9 +53,12 @@ impl VoiceTap {
     pub(super) fn voice_percent(&mut self, bytes: &[u8]) -> Option<u8> {
         if let Some(vad) = &mut self.vad {
             let samples = self.format.decode_to_pcm(bytes);
-            let score = vad.push(&samples).map(|frame| frame.score).fold(None, |best: Option<f32>, score| {
-                Some(best.map_or(score, |best| best.max(score)))
-            });
+            let score = vad
+                .push(&samples)
+                .map(|frame| frame.score)
+                .fold(None, |best: Option<f32>, score| {
+                    Some(best.map_or(score, |best| best.max(score)))
+                });
             return score.map(|score| (score.clamp(0.0, 1.0) * 100.0) as u8);
         }
         self.pre_roll.extend(bytes);

@@ -6,9 +6,9 @@ use switchboard_call::event::{CallEvent, EventKind};
 use switchboard_call::output::{Record, ToolRecord};
 use switchboard_call::turn::TurnRecord;
 use switchboard_store::{
-    CallEnd, CallId, CallProgress, CallStatus, ConsentAnswer, ConsentId, Currency, EndClass, HandshakeWrite,
-    JournalWrite, Micros, ModelSessionWrite, NewConsent, Private, TenantId, Timestamp, ToolCallWrite, TurnWrite,
-    UsageId, UsageWrite, Word,
+    CallEnd, CallId, CallProgress, CallStatus, ConsentAnswer, ConsentId, Currency, EndClass,
+    HandshakeWrite, JournalWrite, Micros, ModelSessionWrite, NewConsent, Private, TenantId,
+    Timestamp, ToolCallWrite, TurnWrite, UsageId, UsageWrite, Word,
 };
 
 use super::{Journal, encode};
@@ -40,8 +40,21 @@ pub struct CallJournal {
 
 impl CallJournal {
     /// The journal of a call whose row is stored or on its way. `models` are the agent's choices in order.
-    pub fn new(journal: Journal, tenant: TenantId, call: CallId, offered_at: Timestamp, models: Vec<ModelDescription>) -> Self {
-        Self { journal, tenant, call, offered_at, models, session: None }
+    pub fn new(
+        journal: Journal,
+        tenant: TenantId,
+        call: CallId,
+        offered_at: Timestamp,
+        models: Vec<ModelDescription>,
+    ) -> Self {
+        Self {
+            journal,
+            tenant,
+            call,
+            offered_at,
+            models,
+            session: None,
+        }
     }
 
     /// The call this is.
@@ -54,23 +67,17 @@ impl CallJournal {
     }
 
     fn at(&self, moment: Moment) -> Timestamp {
-        self.offered_at + chrono::Duration::microseconds(i64::try_from(moment.micros()).unwrap_or(i64::MAX / 2))
-    }
-
-    /// The leg is there: the carrier answered.
-    pub fn answered(&self) {
-        self.write(JournalWrite::CallProgressed(CallProgress {
-            call_id: self.call,
-            status: CallStatus::Answered,
-            carrier_status: None,
-            at: chrono::Utc::now(),
-        }));
+        self.offered_at
+            + chrono::Duration::microseconds(i64::try_from(moment.micros()).unwrap_or(i64::MAX / 2))
     }
 
     /// A model session was asked for: the `session`th of this call, counted from 0.
     pub fn model_opened(&mut self, session: u32, choice: u32) {
         self.close_session(chrono::Utc::now(), None);
-        let Some(model) = usize::try_from(choice).ok().and_then(|choice| self.models.get(choice)) else {
+        let Some(model) = usize::try_from(choice)
+            .ok()
+            .and_then(|choice| self.models.get(choice))
+        else {
             return;
         };
         let write = ModelSessionWrite {
@@ -108,6 +115,12 @@ impl CallJournal {
         let at = self.at(event.at);
         self.write(JournalWrite::Event(encode::event(self.call, event, at)));
         match &event.kind {
+            EventKind::LegReadied => self.write(JournalWrite::CallProgressed(CallProgress {
+                call_id: self.call,
+                status: CallStatus::Answered,
+                carrier_status: None,
+                at,
+            })),
             EventKind::ModelReadied { .. } | EventKind::ModelReopened { .. } => {
                 if let Some(session) = &mut self.session {
                     session.ready_at = Some(at);
@@ -123,7 +136,8 @@ impl CallJournal {
                     call_id: self.call,
                     started_at: self.offered_at,
                     elapsed_ms: encode::ms(*elapsed),
-                    fell_back: fell_back.is_some_and(switchboard_call::handoff::HandoffReason::is_fallback),
+                    fell_back: fell_back
+                        .is_some_and(switchboard_call::handoff::HandoffReason::is_fallback),
                     reason: fell_back.map(|reason| Word::new(reason.as_str())),
                 }));
             }
@@ -165,7 +179,9 @@ impl CallJournal {
             sent_text: words(&turn.sent),
             heard_text: words(&turn.heard),
             language: turn.language.map(|language| language.as_str().to_owned()),
-            confidence: turn.confidence_percent.map(|percent| f64::from(percent) / 100.0),
+            confidence: turn
+                .confidence_percent
+                .map(|percent| f64::from(percent) / 100.0),
             interrupted: turn.interrupted,
             response_ms: turn.response.map(encode::ms),
             heard_ms: turn.heard_latency.map(encode::ms),
@@ -187,7 +203,10 @@ impl CallJournal {
             idempotency_key: None,
             status: encode::tool_status(tool.status),
             arguments: Private::new(encode::json(&tool.arguments)),
-            result: tool.result.as_ref().map(|result| Private::new(encode::json(result))),
+            result: tool
+                .result
+                .as_ref()
+                .map(|result| Private::new(encode::json(result))),
             started_at,
             finished_at: Some(now),
             duration_ms,
@@ -197,7 +216,11 @@ impl CallJournal {
     /// A line of the ledger: one row with the price, and one per raw unit.
     pub fn usage(&self, moment: Moment, usage: ModelUsage) {
         let at = self.at(moment);
-        let provider = self.session.as_ref().map_or("unknown", |session| session.provider.as_str()).to_owned();
+        let provider = self
+            .session
+            .as_ref()
+            .map_or("unknown", |session| session.provider.as_str())
+            .to_owned();
         let row = |unit: &str, quantity: u64, cost_micros: u64| {
             JournalWrite::Usage(UsageWrite {
                 id: UsageId::new(),
@@ -213,7 +236,11 @@ impl CallJournal {
             })
         };
         self.write(row(usage.component, 1, usage.cost_micros));
-        for (unit, quantity) in usage.quantities.iter().filter(|(_, quantity)| *quantity > 0) {
+        for (unit, quantity) in usage
+            .quantities
+            .iter()
+            .filter(|(_, quantity)| *quantity > 0)
+        {
             self.write(row(unit, *quantity, 0));
         }
     }
@@ -228,7 +255,8 @@ impl CallJournal {
             class: encode::end_class(end.class),
             at,
         }));
-        metrics::counter!(crate::ops::metrics::names::CALL_COST_MICROS_TOTAL).increment(cost_micros);
+        metrics::counter!(crate::ops::metrics::names::CALL_COST_MICROS_TOTAL)
+            .increment(cost_micros);
     }
 
     /// The task of the call is gone without an end: a panic, or a process that stops.

@@ -8,7 +8,9 @@ use switchboard_call::interruption::{HoldCause, StopCause};
 use switchboard_call::tool_call::ToolStatus;
 use switchboard_call::turn::Speaker as CoreSpeaker;
 use switchboard_call::{Span, Words};
-use switchboard_store::{CallEventWrite, CallId, EndClass, Speaker, Timestamp, ToolCallStatus, Word};
+use switchboard_store::{
+    CallEventWrite, CallId, EndClass, Speaker, Timestamp, ToolCallStatus, Word,
+};
 
 pub(super) fn ms(span: Span) -> i64 {
     i64::try_from(span.millis()).unwrap_or(i64::MAX)
@@ -16,7 +18,8 @@ pub(super) fn ms(span: Span) -> i64 {
 
 /// JSON text of a model or tool as a value; text that is no JSON stays text.
 pub(super) fn json(words: &Words) -> Value {
-    serde_json::from_str(words.expose()).unwrap_or_else(|_| Value::String(words.expose().to_owned()))
+    serde_json::from_str(words.expose())
+        .unwrap_or_else(|_| Value::String(words.expose().to_owned()))
 }
 
 pub(super) fn event(call: CallId, event: &CallEvent, at: Timestamp) -> CallEventWrite {
@@ -56,40 +59,75 @@ fn fields(kind: &EventKind) -> Value {
         | EventKind::TransferAccepted
         | EventKind::TransferFailed
         | EventKind::LegCut => json!({}),
-        EventKind::ModelReadied { choice } | EventKind::ModelReopened { choice } => json!({ "choice": choice }),
+        EventKind::ModelReadied { choice } | EventKind::ModelReopened { choice } => {
+            json!({ "choice": choice })
+        }
         EventKind::HandshakeFinished { elapsed, fell_back } => {
             json!({ "elapsed_ms": ms(*elapsed), "reason": fell_back.map(switchboard_call::handoff::HandoffReason::as_str) })
         }
-        EventKind::ReplyFinished { outcome, cost_micros } => {
+        EventKind::ReplyFinished {
+            outcome,
+            cost_micros,
+        } => {
             json!({ "outcome": reply_outcome(*outcome), "cost_micros": cost_micros })
         }
-        EventKind::InterruptionHeld { cause, hole } => json!({ "cause": hold_cause(*cause), "hole_ms": ms(*hole) }),
-        EventKind::ReplyInterrupted { cause, heard, after } => {
+        EventKind::InterruptionHeld { cause, hole } => {
+            json!({ "cause": hold_cause(*cause), "hole_ms": ms(*hole) })
+        }
+        EventKind::ReplyInterrupted {
+            cause,
+            heard,
+            after,
+        } => {
             json!({ "cause": stop_cause(*cause), "heard_ms": ms(*heard), "after_ms": ms(*after) })
         }
-        EventKind::TurnEnded { seq, speaker, interrupted, response } => json!({
+        EventKind::TurnEnded {
+            seq,
+            speaker,
+            interrupted,
+            response,
+        } => json!({
             "turn": seq, "speaker": speaker.as_str(), "interrupted": interrupted, "response_ms": response.map(ms),
         }),
-        EventKind::ToolStarted { name, idempotency_number } => {
+        EventKind::ToolStarted {
+            name,
+            idempotency_number,
+        } => {
             json!({ "tool": known_tool(name), "idempotency_number": idempotency_number })
         }
-        EventKind::ToolFinished { name, status, took, after_interruption } => json!({
+        EventKind::ToolFinished {
+            name,
+            status,
+            took,
+            after_interruption,
+        } => json!({
             "tool": known_tool(name), "status": status.as_str(), "took_ms": ms(*took),
             "after_interruption": after_interruption,
         }),
         EventKind::ConfirmationAsked { name } => json!({ "tool": known_tool(name) }),
-        EventKind::ConfirmationAnswered { name, agreed } => json!({ "tool": known_tool(name), "agreed": agreed }),
+        EventKind::ConfirmationAnswered { name, agreed } => {
+            json!({ "tool": known_tool(name), "agreed": agreed })
+        }
         EventKind::BudgetWarned { spent_micros } => json!({ "spent_micros": spent_micros }),
-        EventKind::ModelFailed { choice, failure: cause } => json!({ "choice": choice, "failure": failure(*cause) }),
+        EventKind::ModelFailed {
+            choice,
+            failure: cause,
+        } => json!({ "choice": choice, "failure": failure(*cause) }),
         EventKind::LateAudioDropped { length } => json!({ "length_ms": ms(*length) }),
         EventKind::HandoffStarted { reason } => json!({ "reason": reason.as_str() }),
-        EventKind::CallEnded(end) => json!({ "reason": end.reason.as_str(), "class": end.class.as_str() }),
+        EventKind::CallEnded(end) => {
+            json!({ "reason": end.reason.as_str(), "class": end.class.as_str() })
+        }
     }
 }
 
 /// A model may ask for a tool by any text. Only names of tools go into a technical event.
 fn known_tool(name: &str) -> &str {
-    if crate::config::agent::TOOL_NAMES.contains(&name) { name } else { "unknown" }
+    if crate::config::agent::TOOL_NAMES.contains(&name) {
+        name
+    } else {
+        "unknown"
+    }
 }
 
 const fn reply_outcome(outcome: ReplyOutcome) -> &'static str {

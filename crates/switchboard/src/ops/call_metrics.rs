@@ -41,7 +41,10 @@ pub fn on_event(event: &CallEvent) {
                 counter!(names::FALLBACKS_TOTAL, "reason" => reason.as_str()).increment(1);
             }
         }
-        EventKind::TurnEnded { response: Some(response), .. } => {
+        EventKind::TurnEnded {
+            response: Some(response),
+            ..
+        } => {
             histogram!(names::RESPONSE_LATENCY_SECONDS).record(seconds(*response));
         }
         EventKind::DeadAirCounted => counter!(names::DEAD_AIR_TOTAL).increment(1),

@@ -17,8 +17,8 @@ use crate::drive::ModelOpener;
 use crate::journal::ModelDescription;
 use crate::model::{Model, ModelFormats};
 use crate::models::local::{
-    LocalAgent, LocalModel, LocalPractitioner, LocalPrograms, LocalService, LocalSetup, RecogniserProgram,
-    SynthesiserProgram,
+    LocalAgent, LocalModel, LocalPractitioner, LocalPrograms, LocalService, LocalSetup,
+    RecogniserProgram, SynthesiserProgram,
 };
 use crate::models::openai_realtime::{OpenAiRealtime, OpenAiSetup};
 
@@ -36,18 +36,33 @@ enum Choice {
 }
 
 /// The agent's choices for a leg of this format. There is always at least one.
-pub(super) fn choices(settings: &Settings, agent: &ReadyAgent, format: AudioFormat, kind: LegKind) -> AgentModels {
+pub(super) fn choices(
+    settings: &Settings,
+    agent: &ReadyAgent,
+    format: AudioFormat,
+    kind: LegKind,
+) -> AgentModels {
     let definition = &agent.definition;
-    let configured = std::iter::once(definition.model).chain(definition.next_models.iter().copied());
-    let choices = configured.map(|choice| resolve(settings, agent, format, kind, choice)).collect();
+    let configured =
+        std::iter::once(definition.model).chain(definition.next_models.iter().copied());
+    let choices = configured
+        .map(|choice| resolve(settings, agent, format, kind, choice))
+        .collect();
     AgentModels { choices, format }
 }
 
-fn resolve(settings: &Settings, agent: &ReadyAgent, format: AudioFormat, kind: LegKind, choice: ModelChoice) -> Choice {
+fn resolve(
+    settings: &Settings,
+    agent: &ReadyAgent,
+    format: AudioFormat,
+    kind: LegKind,
+    choice: ModelChoice,
+) -> Choice {
     let key = settings.openai.api_key.clone();
     match (choice, key) {
         (ModelChoice::OpenaiRealtime | ModelChoice::Auto, Some(key)) => {
-            openai(settings, agent, format, key).map_or(Choice::NoKey, |setup| Choice::OpenAi(Box::new(setup)))
+            openai(settings, agent, format, key)
+                .map_or(Choice::NoKey, |setup| Choice::OpenAi(Box::new(setup)))
         }
         (ModelChoice::OpenaiRealtime, None) => Choice::NoKey,
         (ModelChoice::Local, _) | (ModelChoice::Auto, None) => {
@@ -56,22 +71,44 @@ fn resolve(settings: &Settings, agent: &ReadyAgent, format: AudioFormat, kind: L
     }
 }
 
-fn openai(settings: &Settings, agent: &ReadyAgent, format: AudioFormat, api_key: Secret) -> Option<OpenAiSetup> {
+fn openai(
+    settings: &Settings,
+    agent: &ReadyAgent,
+    format: AudioFormat,
+    api_key: Secret,
+) -> Option<OpenAiSetup> {
     let definition = &agent.definition;
-    let model = definition.realtime_model.clone().unwrap_or_else(|| settings.openai.realtime_model.clone());
+    let model = definition
+        .realtime_model
+        .clone()
+        .unwrap_or_else(|| settings.openai.realtime_model.clone());
     let base = settings.openai.base_url.as_str();
     let url = realtime_url(base, &Target::Model(model.clone())).ok()?;
     let transcription = settings.openai.transcription_model.clone();
-    let facts = agent.business.facts(definition.time_zone, chrono::Utc::now());
+    let facts = agent
+        .business
+        .facts(definition.time_zone, chrono::Utc::now());
     let detection = &definition.turn_detection;
     Some(OpenAiSetup {
         url,
         api_key,
         voice: definition.voice.clone(),
         instructions: format!("{}\n\n{facts}", definition.instructions),
-        tools: agent.toolbox.definitions().into_iter().map(wire_tool).collect(),
-        formats: ModelFormats { input: format, output: format },
-        languages: definition.languages.iter().map(|language| language.code().to_owned()).collect(),
+        tools: agent
+            .toolbox
+            .definitions()
+            .into_iter()
+            .map(wire_tool)
+            .collect(),
+        formats: ModelFormats {
+            input: format,
+            output: format,
+        },
+        languages: definition
+            .languages
+            .iter()
+            .map(|language| language.code().to_owned())
+            .collect(),
         threshold: detection.threshold,
         prefix_padding_ms: detection.prefix_padding_ms,
         silence_ms: detection.silence_ms,
@@ -84,19 +121,35 @@ fn openai(settings: &Settings, agent: &ReadyAgent, format: AudioFormat, api_key:
 }
 
 /// The offline model of a business: what it may say is what the catalogue says.
-fn local(settings: &Settings, agent: &ReadyAgent, format: AudioFormat, kind: LegKind) -> LocalSetup {
+fn local(
+    settings: &Settings,
+    agent: &ReadyAgent,
+    format: AudioFormat,
+    kind: LegKind,
+) -> LocalSetup {
     let definition = &agent.definition;
     let business = &agent.business;
     let detection = &definition.turn_detection;
     LocalSetup {
-        formats: ModelFormats { input: format, output: format },
-        languages: definition.languages.iter().map(|language| core_language(*language)).collect(),
+        formats: ModelFormats {
+            input: format,
+            output: format,
+        },
+        languages: definition
+            .languages
+            .iter()
+            .map(|language| core_language(*language))
+            .collect(),
         agent: LocalAgent {
             name: definition.persona.clone(),
             business: definition.display_name.clone(),
             greeting: definition.greeting.words(definition.first_language()),
             services: business.services.iter().map(local_service).collect(),
-            practitioners: business.practitioners.iter().map(|person| local_practitioner(business, person)).collect(),
+            practitioners: business
+                .practitioners
+                .iter()
+                .map(|person| local_practitioner(business, person))
+                .collect(),
             opening: business.opening_sentence(),
             tools: definition.tools.clone(),
             zone: definition.time_zone,
@@ -118,19 +171,32 @@ fn local_service(service: &Service) -> LocalService {
         name: service.name.clone(),
         synonyms: service.synonyms.clone(),
         minutes: u32::try_from(service.duration_minutes).unwrap_or(0),
-        price_micros: u64::try_from(service.price_micros.0).ok().filter(|price| *price > 0),
+        price_micros: u64::try_from(service.price_micros.0)
+            .ok()
+            .filter(|price| *price > 0),
     }
 }
 
 fn local_practitioner(business: &Business, person: &Practitioner) -> LocalPractitioner {
-    let performed = business.services.iter().filter(|service| person.services.contains(&service.id));
-    LocalPractitioner { name: person.name.clone(), services: performed.map(|service| service.name.clone()).collect() }
+    let performed = business
+        .services
+        .iter()
+        .filter(|service| person.services.contains(&service.id));
+    LocalPractitioner {
+        name: person.name.clone(),
+        services: performed.map(|service| service.name.clone()).collect(),
+    }
 }
 
 /// The programs of the settings; the default names mean the default programs.
 pub(crate) fn local_programs(settings: &Settings) -> LocalPrograms {
     let speech = &settings.speech;
-    let named = |program: &str, args: &[&str]| (program.into(), args.iter().map(|arg| (*arg).to_owned()).collect());
+    let named = |program: &str, args: &[&str]| {
+        (
+            program.into(),
+            args.iter().map(|arg| (*arg).to_owned()).collect(),
+        )
+    };
     let synthesiser = if speech.synthesizer == "espeak-ng" {
         SynthesiserProgram::EspeakNg
     } else {
@@ -143,7 +209,10 @@ pub(crate) fn local_programs(settings: &Settings) -> LocalPrograms {
         let (program, args) = named(&speech.recognizer, &["{wav}"]);
         RecogniserProgram::Command { program, args }
     };
-    LocalPrograms { synthesiser, recogniser }
+    LocalPrograms {
+        synthesiser,
+        recogniser,
+    }
 }
 
 fn wire_tool(tool: crate::tools::ToolDefinition) -> Tool {
@@ -175,7 +244,9 @@ impl AgentModels {
 
     /// Whether all of them are our own dialogue, which asks the caller before it writes.
     pub(super) fn asks_itself(&self) -> bool {
-        self.choices.iter().all(|choice| matches!(choice, Choice::Local(_)))
+        self.choices
+            .iter()
+            .all(|choice| matches!(choice, Choice::Local(_)))
     }
 
     /// What the lists call them.
@@ -200,7 +271,9 @@ impl AgentModels {
 
 impl ModelOpener for AgentModels {
     fn open(&self, choice: u32, session: u32, history: Vec<HistoryTurn>) -> Model {
-        let choice = usize::try_from(choice).ok().and_then(|choice| self.choices.get(choice));
+        let choice = usize::try_from(choice)
+            .ok()
+            .and_then(|choice| self.choices.get(choice));
         match choice {
             Some(Choice::OpenAi(setup)) => {
                 let setup = (**setup).clone();

@@ -41,15 +41,33 @@ pub(super) fn call_settings(
     let is_client = kind == LegKind::Client;
     let speaks_first = !is_client || definition.greeting.realtime;
     let language = definition.first_language();
-    let text = definition.greeting.text.in_language(language).unwrap_or_default();
-    let greeting = Greeting { words: text.into(), language: core_language(language) };
+    let text = definition
+        .greeting
+        .text
+        .in_language(language)
+        .unwrap_or_default();
+    let greeting = Greeting {
+        words: text.into(),
+        language: core_language(language),
+    };
     CallSettings {
         limits: limits(settings, agent, kind, speaks_first),
-        playback: if is_client { PlaybackReport::Player } else { PlaybackReport::Marks },
-        turn_taking: TurnTaking { replies_to_text: !is_client, ..TurnTaking::default() },
+        playback: if is_client {
+            PlaybackReport::Player
+        } else {
+            PlaybackReport::Marks
+        },
+        turn_taking: TurnTaking {
+            replies_to_text: !is_client,
+            ..TurnTaking::default()
+        },
         greeting: speaks_first.then_some(greeting),
         consent: consent(agent, speaks_first),
-        sentences: definition.languages.iter().map(|language| sentences(agent, *language)).collect(),
+        sentences: definition
+            .languages
+            .iter()
+            .map(|language| sentences(agent, *language))
+            .collect(),
         models: models.count(),
         has_words: models.has_words(),
         filler_length: phrases.filler_length(definition, format),
@@ -62,12 +80,20 @@ fn limits(settings: &Settings, agent: &ReadyAgent, kind: LegKind, speaks_first: 
     Limits {
         handshake: ms(calls.handshake_ms),
         // A client that decides when somebody speaks is not nudged.
-        silence_nudge: if speaks_first { ms(calls.silence_nudge_ms) } else { Span::ZERO },
+        silence_nudge: if speaks_first {
+            ms(calls.silence_nudge_ms)
+        } else {
+            Span::ZERO
+        },
         silence_handoff: ms(calls.silence_handoff_ms),
         length_max: Span::from_secs(calls.length_max_s),
         length_warning: Span::from_secs(calls.length_warning_s),
         dead_air: ms(calls.dead_air_ms),
-        backlog_low: if kind == LegKind::Client { CLIENT_BACKLOG } else { ms(settings.limits.backlog_ms_min) },
+        backlog_low: if kind == LegKind::Client {
+            CLIENT_BACKLOG
+        } else {
+            ms(settings.limits.backlog_ms_min)
+        },
         interruption_voice: ms(calls.interruption_ms_max),
         interruption_words: ms(calls.interruption_words_ms_max),
         tool_deadline: ms(calls.tool_ms_max),
@@ -81,11 +107,17 @@ fn limits(settings: &Settings, agent: &ReadyAgent, kind: LegKind, speaks_first: 
 /// keeps none until somebody can ask for it.
 fn consent(agent: &ReadyAgent, speaks_first: bool) -> ConsentPolicy {
     let definition = &agent.definition;
-    let disclosure = definition.greeting.disclosure.in_language(definition.first_language()).unwrap_or_default();
+    let disclosure = definition
+        .greeting
+        .disclosure
+        .in_language(definition.first_language())
+        .unwrap_or_default();
     if !definition.consent.disclose || !speaks_first {
         return ConsentPolicy::NotNeeded;
     }
-    ConsentPolicy::Implied { disclosure: disclosure.into() }
+    ConsentPolicy::Implied {
+        disclosure: disclosure.into(),
+    }
 }
 
 fn sentences(agent: &ReadyAgent, language: AgentLanguage) -> Sentences {

@@ -107,8 +107,13 @@ fn read_back(context: &ToolContext, arguments: Arguments) -> ToolAnswer {
     let (day, time) = (start.format("%A, %-d %B"), start.format("%-I:%M %p"));
     let service = arguments.service.into_string();
     let name = arguments.contact_name.into_string();
-    let with = arguments.practitioner.map(|name| format!(" with {}", name.into_string())).unwrap_or_default();
-    ToolAnswer::Question(format!("I would book {service}{with} on {day} at {time} for {name}. Are you sure?"))
+    let with = arguments
+        .practitioner
+        .map(|name| format!(" with {}", name.into_string()))
+        .unwrap_or_default();
+    ToolAnswer::Question(format!(
+        "I would book {service}{with} on {day} at {time} for {name}. Are you sure?"
+    ))
 }
 
 fn moment(context: &ToolContext, start: Start) -> DateTime<Utc> {

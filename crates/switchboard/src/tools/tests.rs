@@ -160,12 +160,17 @@ async fn a1_a_booking_that_the_caller_has_not_confirmed_is_refused() {
     let wanted =
         json!({ "service": "facial", "start": "2026-11-24T14:00:00-05:00", "contact_name": "Ama" });
     let outcome = all_tools()
-        .run(&context, "book_appointment", &wanted.to_string()).await;
+        .run(&context, "book_appointment", &wanted.to_string())
+        .await;
     let ToolOutcome::Question(question) = outcome else {
         panic!("{outcome:?}")
     };
     let expected = "I would book facial on Tuesday, 24 November at 2:00 PM for Ama. Are you sure?";
-    assert_eq!(question.expose(), expected, "read back from the request, not from the model's words");
+    assert_eq!(
+        question.expose(),
+        expected,
+        "read back from the request, not from the model's words"
+    );
     assert_eq!(rows(&spa).await, (0, 0));
     context.confirmed = true;
     answered(&context, "book_appointment", wanted).await;

@@ -1,5 +1,9 @@
 //! A server of ours with fakes around it, all on loopback, for tests of whole calls.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses its own part of it"
+)]
 
 use std::time::Duration;
 
@@ -9,7 +13,9 @@ use switchboard::reception::Reception;
 use switchboard_sim::caller::CallerScript;
 use switchboard_sim::realtime::{RealtimeScript, RealtimeServer};
 use switchboard_sim::twilio::{CallHandle, FakeTwilio, FakeTwilioSettings, PlaceCall};
-use switchboard_store::{Actor, CallListing, ListFilter, Purpose, TenantScope, TenantStore, TurnListing};
+use switchboard_store::{
+    Actor, CallListing, ListFilter, Purpose, TenantScope, TenantStore, TurnListing,
+};
 use tokio::sync::oneshot;
 
 /// The numbers of the reference agents.
@@ -30,7 +36,11 @@ pub struct TestServer {
 
 impl TestServer {
     /// Starts a server. `adjust` changes the settings after the fakes are wired in.
-    pub async fn start(twilio: &FakeTwilio, model: Option<&RealtimeServer>, adjust: impl FnOnce(&mut Settings)) -> Self {
+    pub async fn start(
+        twilio: &FakeTwilio,
+        model: Option<&RealtimeServer>,
+        adjust: impl FnOnce(&mut Settings),
+    ) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut settings = Settings::default();
         let path = |name: &str| directory.path().join(name).display().to_string();
@@ -52,7 +62,13 @@ impl TestServer {
         let running = tokio::spawn(app.run(async move {
             let _ = stopped.await;
         }));
-        Self { base, reception, stop: Some(stop), running: Some(running), _directory: directory }
+        Self {
+            base,
+            reception,
+            stop: Some(stop),
+            running: Some(running),
+            _directory: directory,
+        }
     }
 
     pub fn voice_url(&self) -> String {
@@ -68,21 +84,44 @@ impl TestServer {
 
     /// A tenant's rows, by its name.
     pub async fn rows(&self, tenant: &str) -> TenantStore {
-        let found = self.reception.store.installation().find_tenant(tenant).await.expect("the database answers");
+        let found = self
+            .reception
+            .store
+            .installation()
+            .find_tenant(tenant)
+            .await
+            .expect("the database answers");
         let tenant = found.expect("the tenant exists").id;
-        self.reception.store.tenant(TenantScope::new(tenant, Actor::Operator, Purpose::List))
+        self.reception
+            .store
+            .tenant(TenantScope::new(tenant, Actor::Operator, Purpose::List))
     }
 
     /// The tenant's calls once all journal entries are stored.
     pub async fn calls(&self, tenant: &str) -> Vec<CallListing> {
-        assert!(self.reception.journal.flushed(BOUND).await, "the journal is flushed");
-        self.rows(tenant).await.list_calls(&ListFilter::default()).await.expect("calls")
+        assert!(
+            self.reception.journal.flushed(BOUND).await,
+            "the journal is flushed"
+        );
+        self.rows(tenant)
+            .await
+            .list_calls(&ListFilter::default())
+            .await
+            .expect("calls")
     }
 
     /// The tenant's turns in the order they were spoken.
     pub async fn turns(&self, tenant: &str) -> Vec<TurnListing> {
-        assert!(self.reception.journal.flushed(BOUND).await, "the journal is flushed");
-        let mut turns = self.rows(tenant).await.list_turns(&ListFilter::default()).await.expect("turns");
+        assert!(
+            self.reception.journal.flushed(BOUND).await,
+            "the journal is flushed"
+        );
+        let mut turns = self
+            .rows(tenant)
+            .await
+            .list_turns(&ListFilter::default())
+            .await
+            .expect("turns");
         turns.sort_by_key(|turn| turn.seq);
         turns
     }
@@ -90,7 +129,10 @@ impl TestServer {
     /// Waits until no call, permit or task of a call is left.
     pub async fn idle(&self) {
         let live = &self.reception.live;
-        wait_for("all calls have ended", || live.count() == 0 && self.reception.admission.held() == 0).await;
+        wait_for("all calls have ended", || {
+            live.count() == 0 && self.reception.admission.held() == 0
+        })
+        .await;
     }
 
     /// Stops the server and waits for it.
@@ -99,7 +141,10 @@ impl TestServer {
             let _ = stop.send(());
         }
         if let Some(running) = self.running.take() {
-            tokio::time::timeout(BOUND, running).await.expect("the server stops in time").expect("without a panic");
+            tokio::time::timeout(BOUND, running)
+                .await
+                .expect("the server stops in time")
+                .expect("without a panic");
         }
     }
 }
@@ -111,15 +156,22 @@ pub async fn wait_for(what: &str, is_true: impl Fn() -> bool) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    assert!(tokio::time::timeout(BOUND, waited).await.is_ok(), "waited in vain: {what}");
+    assert!(
+        tokio::time::timeout(BOUND, waited).await.is_ok(),
+        "waited in vain: {what}"
+    );
 }
 
 /// A fake carrier with the human of the reference agents.
 pub async fn carrier() -> FakeTwilio {
-    FakeTwilio::start(FakeTwilioSettings::default()).await.expect("the fake carrier starts")
+    FakeTwilio::start(FakeTwilioSettings::default())
+        .await
+        .expect("the fake carrier starts")
 }
 
 /// A fake model that follows a script.
 pub async fn model(script: RealtimeScript) -> RealtimeServer {
-    RealtimeServer::start(script).await.expect("the fake model starts")
+    RealtimeServer::start(script)
+        .await
+        .expect("the fake model starts")
 }

@@ -82,7 +82,7 @@ impl TwilioChannel {
                     sid: start.stream_sid,
                     sequence: start.sequence,
                 };
-                handle.send(DriveInput::Attach(stream));
+                handle.send(DriveInput::Attach(Box::new(stream)));
             }
             Err(refusal) => {
                 tracing::warn!(reason = refusal.as_str(), "closed a media stream");

@@ -97,7 +97,11 @@ impl ClockTime {
 
 /// `Tuesday, November 24th`.
 pub(super) fn spoken_date(date: NaiveDate) -> String {
-    format!("{}{}", date.format("%A, %B %-d"), ordinal_ending(date.day()))
+    format!(
+        "{}{}",
+        date.format("%A, %B %-d"),
+        ordinal_ending(date.day())
+    )
 }
 
 fn ordinal_ending(day: u32) -> &'static str {
@@ -137,8 +141,14 @@ mod tests {
     fn a_weekday_is_the_coming_one_and_never_today() {
         let saturday = date("2026-11-21");
         let on = |asked: DayAsked| asked.on_calendar(saturday);
-        assert_eq!(on(DayAsked::Weekday(Weekday::Tue)), Some(date("2026-11-24")));
-        assert_eq!(on(DayAsked::Weekday(Weekday::Sat)), Some(date("2026-11-28")));
+        assert_eq!(
+            on(DayAsked::Weekday(Weekday::Tue)),
+            Some(date("2026-11-24"))
+        );
+        assert_eq!(
+            on(DayAsked::Weekday(Weekday::Sat)),
+            Some(date("2026-11-28"))
+        );
         assert_eq!(on(DayAsked::InDays(2)), Some(date("2026-11-23")));
         assert_eq!(on(DayAsked::NextWeek), Some(date("2026-11-23")));
     }
@@ -156,7 +166,14 @@ mod tests {
 
     #[test]
     fn a_bare_three_is_the_afternoon_and_a_bare_ten_the_morning() {
-        let at = |hour, is_afternoon| ClockTime { hour, minute: 30, is_afternoon }.minute_of_day();
+        let at = |hour, is_afternoon| {
+            ClockTime {
+                hour,
+                minute: 30,
+                is_afternoon,
+            }
+            .minute_of_day()
+        };
         assert_eq!(at(3, None), 15 * 60 + 30);
         assert_eq!(at(10, None), 10 * 60 + 30);
         assert_eq!(at(12, None), 12 * 60 + 30);

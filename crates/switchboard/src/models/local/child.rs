@@ -30,10 +30,14 @@ pub struct MissingProgram {
 
 /// Looks for the programs, so that a demo can refuse to start with one clear line.
 pub fn check_programs(programs: &LocalPrograms) -> Result<(), MissingProgram> {
-    let custom = |program: &Path| find_program(program).map(drop).ok_or_else(|| MissingProgram {
-        what: program.display().to_string(),
-        how: "correct the path in the settings".to_owned(),
-    });
+    let custom = |program: &Path| {
+        find_program(program)
+            .map(drop)
+            .ok_or_else(|| MissingProgram {
+                what: program.display().to_string(),
+                how: "correct the path in the settings".to_owned(),
+            })
+    };
     match &programs.synthesiser {
         SynthesiserProgram::EspeakNg => espeak().map(drop)?,
         SynthesiserProgram::Command { program, .. } => custom(program)?,
@@ -66,7 +70,9 @@ pub(super) fn find_program(program: &Path) -> Option<PathBuf> {
         return program.is_file().then(|| program.to_owned());
     }
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|candidate| candidate.is_file())
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|candidate| candidate.is_file())
 }
 
 /// Why a child gave nothing.
@@ -103,11 +109,17 @@ impl Run<'_> {
         let program = self.program.display().to_string();
         let limit = self.limit;
         let ran = tokio::time::timeout(limit, self.run(program.clone())).await;
-        ran.unwrap_or(Err(ChildError::TimedOut { program, limit_ms: limit.as_millis() }))
+        ran.unwrap_or(Err(ChildError::TimedOut {
+            program,
+            limit_ms: limit.as_millis(),
+        }))
     }
 
     async fn run(self, program: String) -> Result<Vec<u8>, ChildError> {
-        let start = |error: std::io::Error| ChildError::Start { program: program.clone(), reason: error.kind().to_string() };
+        let start = |error: std::io::Error| ChildError::Start {
+            program: program.clone(),
+            reason: error.kind().to_string(),
+        };
         let mut child = self.command().spawn().map_err(start)?;
         let group = Group::of(&child);
         let (mut stdin, stdout) = (child.stdin.take(), child.stdout.take());
@@ -121,18 +133,32 @@ impl Run<'_> {
         let mut output = Vec::new();
         let read = async {
             match stdout {
-                Some(pipe) => pipe.take(self.output_bytes_max + 1).read_to_end(&mut output).await.map(drop),
+                Some(pipe) => pipe
+                    .take(self.output_bytes_max + 1)
+                    .read_to_end(&mut output)
+                    .await
+                    .map(drop),
                 None => Ok(()),
             }
         };
         let ((), read) = tokio::join!(feed, read);
         read.map_err(start)?;
         if output.len() as u64 > self.output_bytes_max {
-            return Err(ChildError::TooMuch { program, bytes_max: self.output_bytes_max });
+            return Err(ChildError::TooMuch {
+                program,
+                bytes_max: self.output_bytes_max,
+            });
         }
         let status = child.wait().await.map_err(start)?;
         group.ended();
-        if status.success() { Ok(output) } else { Err(ChildError::Failed { program, status: status.to_string() }) }
+        if status.success() {
+            Ok(output)
+        } else {
+            Err(ChildError::Failed {
+                program,
+                status: status.to_string(),
+            })
+        }
     }
 
     /// A shell sets the limits and becomes the program; the arguments reach it as arguments, never as shell text.
@@ -140,7 +166,9 @@ impl Run<'_> {
         let mut command = Command::new("/bin/sh");
         command
             .arg("-c")
-            .arg(format!("ulimit -v {MEMORY_KIB_MAX}; ulimit -t {CPU_S_MAX}; exec \"$@\""))
+            .arg(format!(
+                "ulimit -v {MEMORY_KIB_MAX}; ulimit -t {CPU_S_MAX}; exec \"$@\""
+            ))
             .arg("sh")
             .arg(self.program)
             .args(self.args)

@@ -156,7 +156,10 @@ impl Dialogue {
     pub(super) fn heard(&mut self, meaning: &Meaning) {
         self.has_greeted = true;
         let mut meaning = self.with_digit(meaning);
-        if std::mem::take(&mut self.question_unheard) && self.stage == Stage::Confirm && meaning.answer == Some(true) {
+        if std::mem::take(&mut self.question_unheard)
+            && self.stage == Stage::Confirm
+            && meaning.answer == Some(true)
+        {
             // A yes over a question that was cut before its end books nothing: the question is asked again.
             meaning.answer = None;
             if meaning.is_empty() {
@@ -194,8 +197,12 @@ impl Dialogue {
             Some(Intent::Repeat) => self.goal = Some(Goal::Repeat),
             Some(Intent::AskHours) => self.remark = Some(self.agent.opening.clone()),
             Some(Intent::AskServices) => self.remark = Some(sayings::services(&self.agent)),
-            Some(Intent::AskPrice) => self.remark = Some(sayings::price(&self.agent, self.asked_service(meaning))),
-            Some(Intent::AskDuration) => self.remark = Some(sayings::duration(&self.agent, self.asked_service(meaning))),
+            Some(Intent::AskPrice) => {
+                self.remark = Some(sayings::price(&self.agent, self.asked_service(meaning)))
+            }
+            Some(Intent::AskDuration) => {
+                self.remark = Some(sayings::duration(&self.agent, self.asked_service(meaning)))
+            }
             Some(Intent::LeaveMessage) => self.stage = Stage::Message,
             Some(Intent::Book) => {
                 self.is_booking |= !self.agent.services.is_empty();
@@ -211,7 +218,15 @@ impl Dialogue {
     }
 
     fn fill(&mut self, meaning: &Meaning) {
-        let is_asked_for = matches!(self.stage, Stage::Service | Stage::Day | Stage::Time | Stage::Name | Stage::Confirm | Stage::Change);
+        let is_asked_for = matches!(
+            self.stage,
+            Stage::Service
+                | Stage::Day
+                | Stage::Time
+                | Stage::Name
+                | Stage::Confirm
+                | Stage::Change
+        );
         if !self.is_booking && !is_asked_for && meaning.service.is_none() {
             return;
         }
@@ -265,19 +280,25 @@ impl Dialogue {
 
     /// An offer is chosen by its place, or by its time.
     fn choose(&mut self, meaning: &Meaning) {
-        let by_clock = meaning.clock.and_then(|clock| self.offer_at(clock.minute_of_day()));
+        let by_clock = meaning
+            .clock
+            .and_then(|clock| self.offer_at(clock.minute_of_day()));
         let by_place = match meaning.choice {
             Some(Choice::Nth(place)) => self.offers.get(place),
             Some(Choice::Last) => self.offers.last(),
             Some(Choice::Any) => self.offers.first(),
             Some(Choice::Other) | None => None,
         };
-        let only = (self.offers.len() == 1 && meaning.answer == Some(true)).then(|| self.offers.first()).flatten();
+        let only = (self.offers.len() == 1 && meaning.answer == Some(true))
+            .then(|| self.offers.first())
+            .flatten();
         if let Some(offer) = by_clock.or(by_place).or(only).cloned() {
             self.slots.start = Some(offer);
             return;
         }
-        if meaning.choice == Some(Choice::Other) || (meaning.answer == Some(false) && meaning.day.is_none()) {
+        if meaning.choice == Some(Choice::Other)
+            || (meaning.answer == Some(false) && meaning.day.is_none())
+        {
             self.slots.day = None;
             (self.slots.clock, self.slots.part) = (None, None);
             self.offers.clear();
@@ -291,23 +312,35 @@ impl Dialogue {
     }
 
     fn offer_at(&self, minute_of_day: u32) -> Option<&Offer> {
-        self.offers.iter().find(|offer| offer.start.hour() * 60 + offer.start.minute() == minute_of_day)
+        self.offers
+            .iter()
+            .find(|offer| offer.start.hour() * 60 + offer.start.minute() == minute_of_day)
     }
 
     fn on_answer(&mut self, meaning: &Meaning) {
-        let changes = meaning.service.is_some() || meaning.day.is_some() || meaning.clock.is_some() || meaning.part.is_some();
+        let changes = meaning.service.is_some()
+            || meaning.day.is_some()
+            || meaning.clock.is_some()
+            || meaning.part.is_some();
         match (self.stage, meaning.answer) {
-            (Stage::Confirm, Some(true)) if !changes && self.slots.start.is_some() => self.goal = Some(Goal::Book),
+            (Stage::Confirm, Some(true)) if !changes && self.slots.start.is_some() => {
+                self.goal = Some(Goal::Book)
+            }
             (Stage::Confirm, Some(false)) if !changes => self.stage = Stage::Change,
             (Stage::Change, _) if meaning.name.is_some() => {}
             (Stage::AnythingElse, Some(false)) => self.goal = Some(Goal::Goodbye),
-            (Stage::Request, Some(true)) if !self.is_booking => self.is_booking = !self.agent.services.is_empty(),
+            (Stage::Request, Some(true)) if !self.is_booking => {
+                self.is_booking = !self.agent.services.is_empty()
+            }
             _ => {}
         }
         if self.stage == Stage::Change && has_word(&meaning.words, &["name"]) {
             self.slots.name = None;
         }
-        if self.stage == Stage::Change && has_word(&meaning.words, &["day", "date", "time"]) && !changes {
+        if self.stage == Stage::Change
+            && has_word(&meaning.words, &["day", "date", "time"])
+            && !changes
+        {
             self.slots.day = None;
             self.slots.start = None;
             self.stage = Stage::Request;
@@ -333,7 +366,10 @@ impl Dialogue {
         let Some(digit) = meaning.digit else {
             return meaning;
         };
-        let place = digit.to_digit(10).and_then(|digit| usize::try_from(digit).ok()).and_then(|digit| digit.checked_sub(1));
+        let place = digit
+            .to_digit(10)
+            .and_then(|digit| usize::try_from(digit).ok())
+            .and_then(|digit| digit.checked_sub(1));
         if digit == '0' {
             meaning.intent = Some(Intent::Person);
         }
@@ -341,8 +377,12 @@ impl Dialogue {
             (Stage::Request | Stage::AnythingElse, '1') => meaning.intent = Some(Intent::Book),
             (Stage::Request | Stage::AnythingElse, '2') => meaning.intent = Some(Intent::AskHours),
             (Stage::Request | Stage::AnythingElse, '9') => meaning.intent = Some(Intent::Goodbye),
-            (Stage::Service | Stage::Change, _) => meaning.service = place.filter(|place| *place < self.agent.services.len()),
-            (Stage::Day, '1'..='6') => meaning.day = place.map(|place| super::calendar::DayAsked::InDays(place as u64 + 1)),
+            (Stage::Service | Stage::Change, _) => {
+                meaning.service = place.filter(|place| *place < self.agent.services.len())
+            }
+            (Stage::Day, '1'..='6') => {
+                meaning.day = place.map(|place| super::calendar::DayAsked::InDays(place as u64 + 1))
+            }
             (Stage::Time, '9') => meaning.choice = Some(Choice::Other),
             (Stage::Time, '1'..='8') => meaning.choice = place.map(Choice::Nth),
             (Stage::Confirm, '1') => meaning.answer = Some(true),
@@ -364,14 +404,19 @@ impl Dialogue {
 
     fn next_step(&mut self) -> Step {
         match self.goal.take() {
-            Some(Goal::Person) => return self.transfer(sayings::CONNECTING, "the caller asked for a person"),
+            Some(Goal::Person) => {
+                return self.transfer(sayings::CONNECTING, "the caller asked for a person");
+            }
             Some(Goal::Goodbye) => return self.goodbye(),
             Some(Goal::Book) => return self.book(),
             Some(Goal::Repeat) if !self.last_said.is_empty() => return say(self.last_said.clone()),
             Some(Goal::Repeat) | None => {}
         }
         if self.asked >= ASKED_MAX {
-            return self.transfer(sayings::CONNECTING_AFTER_FAILURES, "the offline agent did not understand the caller");
+            return self.transfer(
+                sayings::CONNECTING_AFTER_FAILURES,
+                "the offline agent did not understand the caller",
+            );
         }
         if !std::mem::replace(&mut self.has_greeted, true) {
             return say(sayings::greeting(&self.agent));
@@ -395,7 +440,11 @@ impl Dialogue {
         };
         let Some(day) = self.slots.day else {
             self.stage = Stage::Day;
-            return say(sayings::ask_day(&self.agent.services[service].name, self.today, telephone));
+            return say(sayings::ask_day(
+                &self.agent.services[service].name,
+                self.today,
+                telephone,
+            ));
         };
         if self.slots.start.is_none() {
             if self.offers.is_empty() {
@@ -416,24 +465,49 @@ impl Dialogue {
     }
 
     fn read_back(&self, service: usize) -> String {
-        let offer = self.slots.start.as_ref().expect("confirmed bookings have a start");
-        let name = self.slots.name.as_deref().filter(|name| *name != NAME_NOT_UNDERSTOOD);
-        sayings::read_back(&self.agent.services[service].name, offer, name, self.agent.telephone)
+        let offer = self
+            .slots
+            .start
+            .as_ref()
+            .expect("confirmed bookings have a start");
+        let name = self
+            .slots
+            .name
+            .as_deref()
+            .filter(|name| *name != NAME_NOT_UNDERSTOOD);
+        sayings::read_back(
+            &self.agent.services[service].name,
+            offer,
+            name,
+            self.agent.telephone,
+        )
     }
 
     fn ask_availability(&mut self, service: usize, day: NaiveDate) -> Step {
         let mut arguments = Map::new();
         arguments.insert("service".into(), json!(self.agent.services[service].name));
         arguments.insert("day".into(), json!(day.format("%Y-%m-%d").to_string()));
-        if let Some(practitioner) = self.slots.practitioner.and_then(|at| self.agent.practitioners.get(at)) {
+        if let Some(practitioner) = self
+            .slots
+            .practitioner
+            .and_then(|at| self.agent.practitioners.get(at))
+        {
             arguments.insert("practitioner".into(), json!(practitioner.name));
         }
-        let from = self.slots.clock.map(ClockTime::minute_of_day).or(self.slots.part.map(DayPart::from_minute));
+        let from = self
+            .slots
+            .clock
+            .map(ClockTime::minute_of_day)
+            .or(self.slots.part.map(DayPart::from_minute));
         if let Some(from) = from.filter(|from| *from > 0) {
             arguments.insert("from".into(), json!(clock_text(from)));
         }
         self.stage = Stage::Waiting;
-        self.call(sayings::LOOKING.to_owned(), "check_availability", Value::Object(arguments))
+        self.call(
+            sayings::LOOKING.to_owned(),
+            "check_availability",
+            Value::Object(arguments),
+        )
     }
 
     fn book(&mut self) -> Step {
@@ -452,12 +526,20 @@ impl Dialogue {
             arguments.insert("phone".into(), json!(phone));
         }
         self.stage = Stage::Waiting;
-        self.call(sayings::BOOKING.to_owned(), "book_appointment", Value::Object(arguments))
+        self.call(
+            sayings::BOOKING.to_owned(),
+            "book_appointment",
+            Value::Object(arguments),
+        )
     }
 
     fn transfer(&mut self, words: &str, reason: &str) -> Step {
         self.asked = 0;
-        self.call(words.to_owned(), "transfer_to_human", json!({ "reason": reason }))
+        self.call(
+            words.to_owned(),
+            "transfer_to_human",
+            json!({ "reason": reason }),
+        )
     }
 
     fn goodbye(&mut self) -> Step {
@@ -515,14 +597,22 @@ impl Dialogue {
         let day = self.slots.day.unwrap_or(self.today);
         if free.is_empty() {
             let from = self.slots.clock.is_some() || self.slots.part.is_some();
-            self.remark = Some(sayings::nothing_free(day, from, result.get("reason").and_then(Value::as_str)));
+            self.remark = Some(sayings::nothing_free(
+                day,
+                from,
+                result.get("reason").and_then(Value::as_str),
+            ));
             self.slots.day = None;
             (self.slots.clock, self.slots.part) = (None, None);
             return;
         }
         let until = self.slots.part.map_or(24 * 60, DayPart::until_minute);
         let within = free.iter().filter(|offer| minute_of(offer) < until).count();
-        let pool = if within > 0 { &free[..within] } else { &free[..] };
+        let pool = if within > 0 {
+            &free[..within]
+        } else {
+            &free[..]
+        };
         self.offers = spread(pool);
         if wanted.is_some() {
             self.remark = Some(sayings::NOT_AT_THAT_TIME.to_owned());
@@ -534,24 +624,54 @@ impl Dialogue {
 
     fn on_booked(&mut self, result: &Value) {
         if let Some(appointment) = result.get("appointment") {
-            let start = appointment.get("start").and_then(Value::as_str).and_then(|text| DateTime::parse_from_rfc3339(text).ok());
-            let service = appointment.get("service").and_then(Value::as_str).unwrap_or("appointment");
-            let practitioner = appointment.get("practitioner").and_then(Value::as_str).map(str::to_owned);
+            let start = appointment
+                .get("start")
+                .and_then(Value::as_str)
+                .and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+            let service = appointment
+                .get("service")
+                .and_then(Value::as_str)
+                .unwrap_or("appointment");
+            let practitioner = appointment
+                .get("practitioner")
+                .and_then(Value::as_str)
+                .map(str::to_owned);
             let start = start.or(self.slots.start.as_ref().map(|offer| offer.start));
-            self.remark = Some(sayings::booked(service, start.map(|start| Offer { start, practitioner }).as_ref()));
+            self.remark = Some(sayings::booked(
+                service,
+                start
+                    .map(|start| Offer {
+                        start,
+                        practitioner,
+                    })
+                    .as_ref(),
+            ));
             self.stage = Stage::AnythingElse;
             self.is_booking = false;
             let (name, phone) = (self.slots.name.take(), self.slots.phone.take());
-            self.slots = Slots { name, phone, ..Slots::default() };
+            self.slots = Slots {
+                name,
+                phone,
+                ..Slots::default()
+            };
             self.offers.clear();
             return;
         }
-        let next_free = result.pointer("/error/next_free").or(result.get("next_free")).and_then(Value::as_array);
+        let next_free = result
+            .pointer("/error/next_free")
+            .or(result.get("next_free"))
+            .and_then(Value::as_array);
         self.slots.start = None;
-        self.offers = next_free.into_iter().flatten().filter_map(offer).take(OFFERS_MAX).collect();
+        self.offers = next_free
+            .into_iter()
+            .flatten()
+            .filter_map(offer)
+            .take(OFFERS_MAX)
+            .collect();
         if let Some(first) = self.offers.first() {
             self.slots.day = Some(first.start.date_naive());
-            self.offers.retain(|offer| Some(offer.start.date_naive()) == self.slots.day);
+            self.offers
+                .retain(|offer| Some(offer.start.date_naive()) == self.slots.day);
             self.remark = Some(sayings::TAKEN.to_owned());
             self.stage = Stage::Time;
             return;
@@ -561,24 +681,33 @@ impl Dialogue {
 
     /// The tool failed: say so, and offer a person instead of trying for ever.
     fn on_tool_failure(&mut self, result: &Value) {
-        let code = result.pointer("/error/code").and_then(Value::as_str).unwrap_or_default();
+        let code = result
+            .pointer("/error/code")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         self.slots.start = None;
         self.offers.clear();
         self.slots.day = None;
         self.stage = Stage::Request;
-        self.remark = Some(match code {
-            "slot_taken" => sayings::TAKEN,
-            "closed" => sayings::CLOSED,
-            _ => {
-                self.is_booking = false;
-                sayings::TOOL_FAILED
+        self.remark = Some(
+            match code {
+                "slot_taken" => sayings::TAKEN,
+                "closed" => sayings::CLOSED,
+                _ => {
+                    self.is_booking = false;
+                    sayings::TOOL_FAILED
+                }
             }
-        }.to_owned());
+            .to_owned(),
+        );
     }
 }
 
 fn say(words: String) -> Step {
-    Step { say: words, tools: Vec::new() }
+    Step {
+        say: words,
+        tools: Vec::new(),
+    }
 }
 
 fn minute_of(offer: &Offer) -> u32 {
@@ -590,25 +719,40 @@ fn spread(free: &[Offer]) -> Vec<Offer> {
     if free.len() <= OFFERS_MAX {
         return free.to_vec();
     }
-    [0, free.len() / 2, free.len() - 1].iter().map(|at| free[*at].clone()).collect()
+    [0, free.len() / 2, free.len() - 1]
+        .iter()
+        .map(|at| free[*at].clone())
+        .collect()
 }
 
 fn offer(slot: &Value) -> Option<Offer> {
-    let start = slot.get("start").and_then(Value::as_str).or(slot.as_str())?;
+    let start = slot
+        .get("start")
+        .and_then(Value::as_str)
+        .or(slot.as_str())?;
     let start = DateTime::parse_from_rfc3339(start).ok()?;
     // A year beyond four digits cannot be said or booked.
     (1..=9999).contains(&start.year()).then(|| Offer {
         start,
-        practitioner: slot.get("practitioner").and_then(Value::as_str).map(str::to_owned),
+        practitioner: slot
+            .get("practitioner")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
     })
 }
 
 fn has_word(text: &str, words: &[&str]) -> bool {
     let lower = text.to_lowercase();
-    lower.split(|sign: char| !sign.is_alphanumeric()).any(|word| words.contains(&word))
+    lower
+        .split(|sign: char| !sign.is_alphanumeric())
+        .any(|word| words.contains(&word))
 }
 
 /// How the day and time of an offer are said.
 pub(super) fn spoken_start(start: DateTime<FixedOffset>) -> String {
-    format!("{} at {}", spoken_date(start.date_naive()), spoken_time(start))
+    format!(
+        "{} at {}",
+        spoken_date(start.date_naive()),
+        spoken_time(start)
+    )
 }

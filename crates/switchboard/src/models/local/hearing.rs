@@ -38,7 +38,10 @@ pub(super) struct Hearing {
 }
 
 impl Hearing {
-    pub(super) fn new(format: AudioFormat, settings: SpeechDetectorSettings) -> Result<Self, ResampleError> {
+    pub(super) fn new(
+        format: AudioFormat,
+        settings: SpeechDetectorSettings,
+    ) -> Result<Self, ResampleError> {
         Ok(Self {
             format,
             detector: SpeechDetector::new(format.rate_hz(), settings)?,
@@ -109,19 +112,28 @@ impl Hearing {
 
     fn samples(&self, from_ms: u64, until_ms: u64) -> Vec<i16> {
         let at = |ms: u64| {
-            let sample = ms.saturating_sub(self.kept_from_ms).saturating_mul(SAMPLES_PER_MS);
-            usize::try_from(sample).unwrap_or(usize::MAX).min(self.kept.len())
+            let sample = ms
+                .saturating_sub(self.kept_from_ms)
+                .saturating_mul(SAMPLES_PER_MS);
+            usize::try_from(sample)
+                .unwrap_or(usize::MAX)
+                .min(self.kept.len())
         };
         self.kept[at(from_ms)..at(until_ms).max(at(from_ms))].to_vec()
     }
 
     fn forget_old(&mut self) {
-        let limit_ms = if self.utterance_from_ms.is_some() { UTTERANCE_MS_MAX } else { KEPT_MS };
+        let limit_ms = if self.utterance_from_ms.is_some() {
+            UTTERANCE_MS_MAX
+        } else {
+            KEPT_MS
+        };
         let kept_ms = self.kept.len() as u64 / SAMPLES_PER_MS;
         // Dropping a second at a time keeps the moving of samples rare.
         if kept_ms > limit_ms + 1_000 {
             let surplus_ms = kept_ms - limit_ms;
-            self.kept.drain(..usize::try_from(surplus_ms * SAMPLES_PER_MS).unwrap_or(0));
+            self.kept
+                .drain(..usize::try_from(surplus_ms * SAMPLES_PER_MS).unwrap_or(0));
             self.kept_from_ms += surplus_ms;
         }
     }
@@ -136,7 +148,8 @@ mod tests {
     #[test]
     fn chunks_that_cut_samples_in_two_are_heard_whole() {
         let format = AudioFormat::Pcm16 { rate_hz: 16_000 };
-        let mut hearing = Hearing::new(format, SpeechDetectorSettings::default()).expect("16 kHz is supported");
+        let mut hearing =
+            Hearing::new(format, SpeechDetectorSettings::default()).expect("16 kHz is supported");
         let bytes = format.encode_from_pcm(&[1_000, -1_000, 500, 7]);
         for chunk in bytes.chunks(3) {
             assert_eq!(hearing.hear(chunk), []);
@@ -147,7 +160,8 @@ mod tests {
     #[test]
     fn silence_keeps_no_more_than_its_limit_and_commits_what_is_kept() {
         let format = AudioFormat::Ulaw8k;
-        let mut hearing = Hearing::new(format, SpeechDetectorSettings::default()).expect("8 kHz is supported");
+        let mut hearing =
+            Hearing::new(format, SpeechDetectorSettings::default()).expect("8 kHz is supported");
         for _ in 0..60 {
             assert_eq!(hearing.hear_silence(1_000), []);
         }

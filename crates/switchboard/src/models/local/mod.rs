@@ -178,7 +178,9 @@ impl LocalModel {
 
     /// A piece of the caller's audio of any length, in the input format.
     pub fn send_audio(&mut self, payload: &[u8]) {
-        let _ = self.inputs.send(Input::Audio(Bytes::copy_from_slice(payload)));
+        let _ = self
+            .inputs
+            .send(Input::Audio(Bytes::copy_from_slice(payload)));
     }
 
     /// Anything else. Never waits.

@@ -16,7 +16,10 @@ pub(super) type Pronunciations = BTreeMap<String, Vec<String>>;
 /// Looks up every word; words that are nowhere are missing from the answer.
 pub(super) async fn pronounce(words: &BTreeSet<String>, dictionary: &Path) -> Pronunciations {
     let mut found = look_up(words, dictionary).await;
-    let missing: Vec<&String> = words.iter().filter(|word| !found.contains_key(*word)).collect();
+    let missing: Vec<&String> = words
+        .iter()
+        .filter(|word| !found.contains_key(*word))
+        .collect();
     for (word, guess) in guess(&missing).await {
         found.insert(word, vec![guess]);
     }
@@ -33,7 +36,9 @@ pub(super) async fn pronounce(words: &BTreeSet<String>, dictionary: &Path) -> Pr
 
 /// Dictionary lines read `word PH ON EMES` or `word(2) PH ON EMES`.
 async fn look_up(words: &BTreeSet<String>, dictionary: &Path) -> Pronunciations {
-    let text = tokio::fs::read_to_string(dictionary).await.unwrap_or_default();
+    let text = tokio::fs::read_to_string(dictionary)
+        .await
+        .unwrap_or_default();
     let mut found = Pronunciations::new();
     for line in text.lines() {
         let Some((entry, sound)) = line.split_once(char::is_whitespace) else {
@@ -41,7 +46,10 @@ async fn look_up(words: &BTreeSet<String>, dictionary: &Path) -> Pronunciations 
         };
         let word = entry.split('(').next().unwrap_or(entry);
         if words.contains(word) {
-            found.entry(word.to_owned()).or_default().push(sound.trim().to_owned());
+            found
+                .entry(word.to_owned())
+                .or_default()
+                .push(sound.trim().to_owned());
         }
     }
     found
@@ -61,7 +69,11 @@ async fn guess(words: &[&String]) -> Vec<(String, String)> {
             limit: GUESS_LIMIT,
             output_bytes_max: GUESS_BYTES_MAX,
         };
-        let ipa = run.output().await.ok().and_then(|output| String::from_utf8(output).ok());
+        let ipa = run
+            .output()
+            .await
+            .ok()
+            .and_then(|output| String::from_utf8(output).ok());
         if let Some(sound) = ipa.and_then(|ipa| from_ipa(&ipa)) {
             guesses.push(((*word).clone(), sound));
         }
@@ -71,13 +83,66 @@ async fn guess(words: &[&String]) -> Vec<(String, String)> {
 
 /// Longest first: `tʃ` before `t`.
 const IPA: &[(&str, &str)] = &[
-    ("tʃ", "CH"), ("dʒ", "JH"), ("eɪ", "EY"), ("aɪ", "AY"), ("aʊ", "AW"), ("ɔɪ", "OY"), ("oʊ", "OW"), ("əʊ", "OW"),
-    ("əl", "AH L"), ("iə", "IY AH"), ("ɜː", "ER"), ("ɔː", "AO"), ("ɑː", "AA"), ("iː", "IY"), ("uː", "UW"), ("oː", "AO"),
-    ("n̩", "AH N"), ("ɚ", "ER"), ("ɝ", "ER"), ("ɐ", "AH"), ("ə", "AH"), ("ʌ", "AH"), ("ɪ", "IH"), ("ᵻ", "IH"),
-    ("i", "IY"), ("u", "UW"), ("ʊ", "UH"), ("ɛ", "EH"), ("e", "EH"), ("æ", "AE"), ("a", "AA"), ("ɔ", "AO"), ("ɒ", "AA"),
-    ("o", "OW"), ("ɾ", "T"), ("ʔ", "T"), ("b", "B"), ("d", "D"), ("ð", "DH"), ("f", "F"), ("ɡ", "G"), ("g", "G"),
-    ("h", "HH"), ("j", "Y"), ("k", "K"), ("l", "L"), ("m", "M"), ("n", "N"), ("ŋ", "NG"), ("p", "P"), ("ɹ", "R"),
-    ("r", "R"), ("s", "S"), ("ʃ", "SH"), ("t", "T"), ("θ", "TH"), ("v", "V"), ("w", "W"), ("z", "Z"), ("ʒ", "ZH"),
+    ("tʃ", "CH"),
+    ("dʒ", "JH"),
+    ("eɪ", "EY"),
+    ("aɪ", "AY"),
+    ("aʊ", "AW"),
+    ("ɔɪ", "OY"),
+    ("oʊ", "OW"),
+    ("əʊ", "OW"),
+    ("əl", "AH L"),
+    ("iə", "IY AH"),
+    ("ɜː", "ER"),
+    ("ɔː", "AO"),
+    ("ɑː", "AA"),
+    ("iː", "IY"),
+    ("uː", "UW"),
+    ("oː", "AO"),
+    ("n̩", "AH N"),
+    ("ɚ", "ER"),
+    ("ɝ", "ER"),
+    ("ɐ", "AH"),
+    ("ə", "AH"),
+    ("ʌ", "AH"),
+    ("ɪ", "IH"),
+    ("ᵻ", "IH"),
+    ("i", "IY"),
+    ("u", "UW"),
+    ("ʊ", "UH"),
+    ("ɛ", "EH"),
+    ("e", "EH"),
+    ("æ", "AE"),
+    ("a", "AA"),
+    ("ɔ", "AO"),
+    ("ɒ", "AA"),
+    ("o", "OW"),
+    ("ɾ", "T"),
+    ("ʔ", "T"),
+    ("b", "B"),
+    ("d", "D"),
+    ("ð", "DH"),
+    ("f", "F"),
+    ("ɡ", "G"),
+    ("g", "G"),
+    ("h", "HH"),
+    ("j", "Y"),
+    ("k", "K"),
+    ("l", "L"),
+    ("m", "M"),
+    ("n", "N"),
+    ("ŋ", "NG"),
+    ("p", "P"),
+    ("ɹ", "R"),
+    ("r", "R"),
+    ("s", "S"),
+    ("ʃ", "SH"),
+    ("t", "T"),
+    ("θ", "TH"),
+    ("v", "V"),
+    ("w", "W"),
+    ("z", "Z"),
+    ("ʒ", "ZH"),
 ];
 
 /// None when nothing of it is known.
@@ -124,7 +189,10 @@ mod tests {
 
     #[test]
     fn international_signs_become_dictionary_phonemes() {
-        assert_eq!(from_ipa("h\u{2c8}aɪdɹɐf\u{2cc}eɪʃəl").as_deref(), Some("HH AY D R AH F EY SH AH L"));
+        assert_eq!(
+            from_ipa("h\u{2c8}aɪdɹɐf\u{2cc}eɪʃəl").as_deref(),
+            Some("HH AY D R AH F EY SH AH L")
+        );
         assert_eq!(from_ipa("?!"), None);
     }
 

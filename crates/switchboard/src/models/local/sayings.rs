@@ -10,20 +10,25 @@ pub(super) const NOT_UNDERSTOOD: &str = "Sorry, I did not understand that.";
 pub(super) const LOOKING: &str = "One moment, let me check.";
 pub(super) const BOOKING: &str = "One moment, I am booking that.";
 pub(super) const CONNECTING: &str = "I will connect you to a person.";
-pub(super) const CONNECTING_AFTER_FAILURES: &str = "I am having trouble understanding you, so I will connect you to a person.";
+pub(super) const CONNECTING_AFTER_FAILURES: &str =
+    "I am having trouble understanding you, so I will connect you to a person.";
 pub(super) const NO_PERSON: &str = "I am sorry, I cannot connect you to a person right now.";
 pub(super) const CANNOT_BOOK: &str = "I am sorry, I cannot book appointments here.";
 pub(super) const ANYTHING_ELSE: &str = "Is there anything else I can do for you?";
-pub(super) const ASK_CHANGE: &str = "What should I change: the treatment, the day, the time, or the name?";
+pub(super) const ASK_CHANGE: &str =
+    "What should I change: the treatment, the day, the time, or the name?";
 pub(super) const ASK_MESSAGE: &str = "Please say your message now.";
-pub(super) const MESSAGE_NOT_KEPT: &str = "Thank you. Your words are in the transcript of this call, if the business keeps one.";
+pub(super) const MESSAGE_NOT_KEPT: &str =
+    "Thank you. Your words are in the transcript of this call, if the business keeps one.";
 pub(super) const NO_SUCH_DAY: &str = "I do not find that day in the calendar.";
 pub(super) const NOT_AT_THAT_TIME: &str = "That time is not free.";
 pub(super) const NOT_IN_THAT_PART: &str = "Nothing is free in that part of the day.";
 pub(super) const TAKEN: &str = "That time has just been taken.";
 pub(super) const CLOSED: &str = "We are closed then.";
-pub(super) const TOOL_FAILED: &str = "I am sorry, I could not do that just now. You can try again, or ask for a person.";
-pub(super) const NAME_NOT_CAUGHT: &str = "I did not catch the name, so the booking will say that and our team will ask you for it.";
+pub(super) const TOOL_FAILED: &str =
+    "I am sorry, I could not do that just now. You can try again, or ask for a person.";
+pub(super) const NAME_NOT_CAUGHT: &str =
+    "I did not catch the name, so the booking will say that and our team will ask you for it.";
 
 /// Begins the sentence that says a booking was made.
 pub(super) const BOOKED: &str = "You are booked";
@@ -39,7 +44,11 @@ pub(super) fn greeting(agent: &LocalAgent) -> String {
         greeting => greeting.to_owned(),
     };
     let asks = greeting.trim_end().ends_with('?') && !agent.telephone;
-    let question = if asks { String::new() } else { ask_request(agent) };
+    let question = if asks {
+        String::new()
+    } else {
+        ask_request(agent)
+    };
     format!("{greeting} {question}").trim().to_owned()
 }
 
@@ -54,7 +63,11 @@ pub(super) fn ask_request(agent: &LocalAgent) -> String {
 }
 
 pub(super) fn services(agent: &LocalAgent) -> String {
-    let names: Vec<&str> = agent.services.iter().map(|service| service.name.as_str()).collect();
+    let names: Vec<&str> = agent
+        .services
+        .iter()
+        .map(|service| service.name.as_str())
+        .collect();
     match names.as_slice() {
         [] => "I cannot book services here.".to_owned(),
         names => format!("We offer {}.", listed(names, "and")),
@@ -66,8 +79,15 @@ pub(super) fn price(agent: &LocalAgent, service: Option<usize>) -> String {
         return "Please name the treatment whose price you want to know.".to_owned();
     };
     match service.price_micros {
-        Some(micros) if micros % 1_000_000 == 0 => format!("{} costs {} dollars.", service.name, micros / 1_000_000),
-        Some(micros) => format!("{} costs {}.{:02} dollars.", service.name, micros / 1_000_000, micros / 10_000 % 100),
+        Some(micros) if micros % 1_000_000 == 0 => {
+            format!("{} costs {} dollars.", service.name, micros / 1_000_000)
+        }
+        Some(micros) => format!(
+            "{} costs {}.{:02} dollars.",
+            service.name,
+            micros / 1_000_000,
+            micros / 10_000 % 100
+        ),
         None => format!("I have no price for {}.", service.name),
     }
 }
@@ -80,34 +100,65 @@ pub(super) fn duration(agent: &LocalAgent, service: Option<usize>) -> String {
 }
 
 pub(super) fn ask_service(agent: &LocalAgent) -> String {
-    let names: Vec<&str> = agent.services.iter().map(|service| service.name.as_str()).collect();
+    let names: Vec<&str> = agent
+        .services
+        .iter()
+        .map(|service| service.name.as_str())
+        .collect();
     if agent.telephone {
-        let keys: Vec<String> = names.iter().take(9).enumerate().map(|(at, name)| format!("{} for {name}", at + 1)).collect();
+        let keys: Vec<String> = names
+            .iter()
+            .take(9)
+            .enumerate()
+            .map(|(at, name)| format!("{} for {name}", at + 1))
+            .collect();
         return format!("Which treatment would you like? Press {}.", keys.join(", "));
     }
     let some: Vec<&str> = names.iter().copied().take(SERVICES_NAMED).collect();
-    format!("Which treatment would you like? For example {}.", listed(&some, "or"))
+    format!(
+        "Which treatment would you like? For example {}.",
+        listed(&some, "or")
+    )
 }
 
 pub(super) fn ask_day(service: &str, today: NaiveDate, telephone: bool) -> String {
     if !telephone {
         return format!("{service}, gladly. Which day would you like?");
     }
-    let days = (1..=DAYS_OFFERED).filter_map(|days| Some((days, today.checked_add_days(Days::new(days))?)));
-    let keys: Vec<String> = days.map(|(key, date)| format!("{key} for {}", date.format("%A"))).collect();
+    let days = (1..=DAYS_OFFERED)
+        .filter_map(|days| Some((days, today.checked_add_days(Days::new(days))?)));
+    let keys: Vec<String> = days
+        .map(|(key, date)| format!("{key} for {}", date.format("%A")))
+        .collect();
     format!("{service}. Which day? Press {}.", keys.join(", "))
 }
 
 pub(super) fn offer(day: NaiveDate, offers: &[Offer], telephone: bool) -> String {
-    let times: Vec<String> = offers.iter().enumerate().map(|(at, offer)| {
-        let time = with_practitioner(&spoken_time(offer.start), offer);
-        if telephone { format!("{} for {time}", at + 1) } else { time }
-    }).collect();
+    let times: Vec<String> = offers
+        .iter()
+        .enumerate()
+        .map(|(at, offer)| {
+            let time = with_practitioner(&spoken_time(offer.start), offer);
+            if telephone {
+                format!("{} for {time}", at + 1)
+            } else {
+                time
+            }
+        })
+        .collect();
     let times: Vec<&str> = times.iter().map(String::as_str).collect();
     match (telephone, times.as_slice()) {
-        (true, times) => format!("On {} press {}, or 9 for another day.", spoken_date(day), times.join(", ")),
+        (true, times) => format!(
+            "On {} press {}, or 9 for another day.",
+            spoken_date(day),
+            times.join(", ")
+        ),
         (false, [time]) => format!("On {} I have {time}. Does that suit you?", spoken_date(day)),
-        (false, times) => format!("On {} I have {}. Which one would you like?", spoken_date(day), listed(times, "and")),
+        (false, times) => format!(
+            "On {} I have {}. Which one would you like?",
+            spoken_date(day),
+            listed(times, "and")
+        ),
     }
 }
 
@@ -127,16 +178,32 @@ pub(super) fn ask_name(asked_before: u8, telephone: bool) -> String {
     }
 }
 
-pub(super) fn read_back(service: &str, offer: &Offer, name: Option<&str>, telephone: bool) -> String {
+pub(super) fn read_back(
+    service: &str,
+    offer: &Offer,
+    name: Option<&str>,
+    telephone: bool,
+) -> String {
     let booking = with_practitioner(service, offer);
     let name = name.map(|name| format!(", for {name}")).unwrap_or_default();
-    let question = if telephone { "Press 1 to book it, 2 to change it." } else { "Are you sure you want me to book it?" };
-    format!("That is {booking} on {}{name}. {question}", spoken_start(offer.start))
+    let question = if telephone {
+        "Press 1 to book it, 2 to change it."
+    } else {
+        "Are you sure you want me to book it?"
+    };
+    format!(
+        "That is {booking} on {}{name}. {question}",
+        spoken_start(offer.start)
+    )
 }
 
 pub(super) fn booked(service: &str, offer: Option<&Offer>) -> String {
     match offer {
-        Some(offer) => format!("{BOOKED}: {} on {}.", with_practitioner(service, offer), spoken_start(offer.start)),
+        Some(offer) => format!(
+            "{BOOKED}: {} on {}.",
+            with_practitioner(service, offer),
+            spoken_start(offer.start)
+        ),
         None => format!("{BOOKED} for {service}."),
     }
 }

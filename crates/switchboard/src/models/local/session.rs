@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use switchboard_call::ids::{ItemId, ReplyId, ToolCallId};
-use switchboard_call::input::{CallerWords, FromModel, ModelFailure, ReplyDone, ReplyOutcome, ToolRequest};
+use switchboard_call::input::{
+    CallerWords, FromModel, ModelFailure, ReplyDone, ReplyOutcome, ToolRequest,
+};
 use switchboard_call::output::{HistoryTurn, ToModel};
 use switchboard_call::time::Span;
 use switchboard_call::turn::Speaker;
@@ -17,7 +19,7 @@ use tokio::task::JoinHandle;
 use super::child::check_programs;
 use super::dialogue::{Dialogue, Step, ToolCall};
 use super::hearing::{Hearing, Noticed};
-use super::recogniser::{Heard, RecognitionError, Recogniser};
+use super::recogniser::{Heard, Recogniser, RecognitionError};
 use super::speaking::{Spoken, speak};
 use super::synthesiser::Synthesiser;
 use super::understanding::{Expecting, Meaning, understand};
@@ -32,7 +34,11 @@ const HEARD_PERCENT_MIN: u64 = 85;
 const NO_VOICE: &str = "I am sorry, this offline demo agent has no voice for that language.";
 
 /// Runs until the model is closed or dropped.
-pub(super) async fn run(setup: LocalSetup, mut inputs: mpsc::UnboundedReceiver<Input>, events: mpsc::UnboundedSender<ModelEvent>) {
+pub(super) async fn run(
+    setup: LocalSetup,
+    mut inputs: mpsc::UnboundedReceiver<Input>,
+    events: mpsc::UnboundedSender<ModelEvent>,
+) {
     let refuse = |reason: String| {
         tracing::error!(reason, "the offline voice model cannot start");
         let _ = events.send(ModelEvent::Event(FromModel::Failed(ModelFailure::Refused)));
@@ -136,7 +142,10 @@ impl Session {
         Self {
             dialogue: Dialogue::new(Arc::clone(&agent), agent.today.unwrap_or(now)),
             recogniser: Arc::new(Recogniser::new(setup.programs.recogniser.clone(), agent)),
-            synthesiser: Synthesiser::new(&setup.programs.synthesiser, setup.formats.output.rate_hz()),
+            synthesiser: Synthesiser::new(
+                &setup.programs.synthesiser,
+                setup.formats.output.rate_hz(),
+            ),
             setup,
             hearing,
             events,
@@ -161,7 +170,11 @@ impl Session {
     }
 
     fn language(&self) -> Language {
-        self.setup.languages.first().copied().unwrap_or(Language::ENGLISH)
+        self.setup
+            .languages
+            .first()
+            .copied()
+            .unwrap_or(Language::ENGLISH)
     }
 
     /// Readies the recogniser for the open question, beside the call.
@@ -194,12 +207,19 @@ impl Session {
     fn commit(&mut self, samples: Vec<i16>) {
         let item = ItemId(self.id());
         self.emit(FromModel::TurnCommitted { item, typed: false });
-        self.unanswered.push(Unanswered { item, meaning: None });
+        self.unanswered.push(Unanswered {
+            item,
+            meaning: None,
+        });
         let (recogniser, heard) = (Arc::clone(&self.recogniser), self.heard.clone());
         let expecting = self.dialogue.expecting();
         tokio::spawn(async move {
             let words = recogniser.recognise(&samples, expecting).await;
-            let _ = heard.send(Recognised { item, expecting, heard: words });
+            let _ = heard.send(Recognised {
+                item,
+                expecting,
+                heard: words,
+            });
         });
     }
 
@@ -218,10 +238,16 @@ impl Session {
             item: recognised.item,
             words: Words::new(heard.text.as_str()),
             is_final: true,
-            language: Some(Language::ENGLISH).filter(|_| heard.sceptical.is_some()).or(Some(self.language())),
+            language: Some(Language::ENGLISH)
+                .filter(|_| heard.sceptical.is_some())
+                .or(Some(self.language())),
             confidence_percent: heard.confidence_percent(),
         }));
-        if let Some(turn) = self.unanswered.iter_mut().find(|turn| turn.item == recognised.item) {
+        if let Some(turn) = self
+            .unanswered
+            .iter_mut()
+            .find(|turn| turn.item == recognised.item)
+        {
             turn.meaning = Some(meaning);
         }
         self.reply_if_ready();
@@ -235,7 +261,10 @@ impl Session {
                 let noticed = self.hearing.hear_silence(length.millis());
                 self.on_noticed(noticed);
             }
-            ToModel::Text(words) => self.on_typed(&words, understand(words.expose(), &self.setup.agent, self.dialogue.expecting())),
+            ToModel::Text(words) => self.on_typed(
+                &words,
+                understand(words.expose(), &self.setup.agent, self.dialogue.expecting()),
+            ),
             ToModel::Digit(digit) => self.on_typed(&Words::new(digit), Meaning::of_digit(digit)),
             ToModel::CommitTurn => {
                 if let Some(samples) = self.hearing.commit() {
@@ -271,7 +300,10 @@ impl Session {
             language: None,
             confidence_percent: None,
         }));
-        self.unanswered.push(Unanswered { item, meaning: Some(meaning) });
+        self.unanswered.push(Unanswered {
+            item,
+            meaning: Some(meaning),
+        });
     }
 
     /// Understands anew what was said before this session.
@@ -308,10 +340,19 @@ impl Session {
         let (say, language) = if self.synthesiser.speaks(language) {
             (words.to_owned(), language)
         } else {
-            tracing::warn!(language = language.as_str(), "no voice for this language; said so in English");
+            tracing::warn!(
+                language = language.as_str(),
+                "no voice for this language; said so in English"
+            );
             (NO_VOICE.to_owned(), Language::ENGLISH)
         };
-        self.start(Step { say, tools: Vec::new() }, language);
+        self.start(
+            Step {
+                say,
+                tools: Vec::new(),
+            },
+            language,
+        );
     }
 
     fn start(&mut self, step: Step, language: Language) {
@@ -323,7 +364,14 @@ impl Session {
         self.emit(FromModel::ReplyStarted { reply });
         self.last_said = Some(item);
         self.said.insert(item, Span::ZERO);
-        self.speaking = Some(Speaking { reply, item, tools: step.tools, parts, task, audio_bytes: 0 });
+        self.speaking = Some(Speaking {
+            reply,
+            item,
+            tools: step.tools,
+            parts,
+            task,
+            audio_bytes: 0,
+        });
     }
 
     fn on_part(&mut self, part: Spoken) {
@@ -338,13 +386,25 @@ impl Session {
             }
             Spoken::Audio(bytes) => {
                 speaking.audio_bytes += bytes.len();
-                let length = crate::model::length_of(speaking.audio_bytes, self.setup.formats.output);
+                let length =
+                    crate::model::length_of(speaking.audio_bytes, self.setup.formats.output);
                 self.said.insert(item, length);
                 let payload = Payload::Raw(Bytes::from(bytes));
-                let _ = self.events.send(ModelEvent::Audio(ModelAudio { reply, item, payload }));
+                let _ = self.events.send(ModelEvent::Audio(ModelAudio {
+                    reply,
+                    item,
+                    payload,
+                }));
             }
-            Spoken::Aligned { characters, spoken_by } => {
-                self.emit(FromModel::WordsAligned { item, characters, spoken_by });
+            Spoken::Aligned {
+                characters,
+                spoken_by,
+            } => {
+                self.emit(FromModel::WordsAligned {
+                    item,
+                    characters,
+                    spoken_by,
+                });
             }
             Spoken::Ended(ended) => self.end_reply(ended.map_err(|error| {
                 tracing::error!(%error, "the agent's words could not be spoken");
@@ -361,13 +421,22 @@ impl Session {
             let call = ToolCallId(self.id());
             self.tools.insert(call, tool.name);
             let arguments = Words::new(tool.arguments.to_string());
-            self.emit(FromModel::ToolRequested(ToolRequest { reply, call, name: tool.name.to_owned(), arguments }));
+            self.emit(FromModel::ToolRequested(ToolRequest {
+                reply,
+                call,
+                name: tool.name.to_owned(),
+                arguments,
+            }));
         }
         let outcome = match ended {
             Ok(()) => ReplyOutcome::Completed,
             Err(()) => ReplyOutcome::Failed(ModelFailure::Protocol),
         };
-        self.emit(FromModel::ReplyDone(ReplyDone { reply, outcome, cost_micros: 0 }));
+        self.emit(FromModel::ReplyDone(ReplyDone {
+            reply,
+            outcome,
+            cost_micros: 0,
+        }));
     }
 
     fn cancel(&mut self) {
@@ -375,7 +444,11 @@ impl Session {
             // Asked for and not begun: whoever waits for its end gets it.
             let reply = ReplyId(self.id());
             self.emit(FromModel::ReplyStarted { reply });
-            self.emit(FromModel::ReplyDone(ReplyDone { reply, outcome: ReplyOutcome::Cancelled, cost_micros: 0 }));
+            self.emit(FromModel::ReplyDone(ReplyDone {
+                reply,
+                outcome: ReplyOutcome::Cancelled,
+                cost_micros: 0,
+            }));
         }
         self.cancel_speaking();
     }
@@ -384,7 +457,11 @@ impl Session {
         if let Some(speaking) = self.speaking.take() {
             self.dialogue.question_was_unheard();
             let reply = speaking.reply;
-            self.emit(FromModel::ReplyDone(ReplyDone { reply, outcome: ReplyOutcome::Cancelled, cost_micros: 0 }));
+            self.emit(FromModel::ReplyDone(ReplyDone {
+                reply,
+                outcome: ReplyOutcome::Cancelled,
+                cost_micros: 0,
+            }));
         }
     }
 

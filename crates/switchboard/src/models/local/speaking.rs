@@ -5,7 +5,9 @@ use switchboard_call::words::Language;
 use switchboard_media::frame::AudioFormat;
 use tokio::sync::mpsc;
 
-use super::synthesiser::{CLAUSE_CHARACTERS_MAX, SynthesisError, Synthesiser, voiced_samples, word_end_positions};
+use super::synthesiser::{
+    CLAUSE_CHARACTERS_MAX, SynthesisError, Synthesiser, voiced_samples, word_end_positions,
+};
 
 /// Length of one piece of audio.
 const PIECE_MS: u64 = 200;
@@ -20,12 +22,21 @@ pub(super) enum Spoken {
     /// Samples in the output format.
     Audio(Vec<u8>),
     /// So many characters of the text are spoken by then.
-    Aligned { characters: u32, spoken_by: Span },
+    Aligned {
+        characters: u32,
+        spoken_by: Span,
+    },
     Ended(Result<(), SynthesisError>),
 }
 
 /// Speaks the text part by part into the queue; ends early when nobody takes the parts.
-pub(super) async fn speak(text: String, language: Language, synthesiser: Synthesiser, format: AudioFormat, parts: mpsc::Sender<Spoken>) {
+pub(super) async fn speak(
+    text: String,
+    language: Language,
+    synthesiser: Synthesiser,
+    format: AudioFormat,
+    parts: mpsc::Sender<Spoken>,
+) {
     let ended = speak_clauses(&text, language, &synthesiser, format, &parts).await;
     let _ = parts.send(Spoken::Ended(ended)).await;
 }
@@ -37,7 +48,10 @@ async fn speak_clauses(
     format: AudioFormat,
     parts: &mpsc::Sender<Spoken>,
 ) -> Result<(), SynthesisError> {
-    let mut position = Position { characters: 0, micros: 0 };
+    let mut position = Position {
+        characters: 0,
+        micros: 0,
+    };
     for clause in clauses(text) {
         let _ = parts.send(Spoken::Words(clause.to_owned())).await;
         if clause.trim().is_empty() {
@@ -70,7 +84,13 @@ struct Position {
 
 impl Position {
     /// Where each word of the clause ends. Shares are of the voiced part; without them, length of text decides.
-    fn align(&self, clause: &str, shares: Option<Vec<f64>>, samples: &[i16], format: AudioFormat) -> Vec<Spoken> {
+    fn align(
+        &self,
+        clause: &str,
+        shares: Option<Vec<f64>>,
+        samples: &[i16],
+        format: AudioFormat,
+    ) -> Vec<Spoken> {
         let ends = word_end_positions(clause);
         let voiced = micros(voiced_samples(samples), format) as f64;
         let by_length = |end: &usize| *end as f64 / clause.trim_end().len().max(1) as f64;
@@ -95,12 +115,16 @@ fn micros(samples: usize, format: AudioFormat) -> u64 {
 /// The text in parts that end behind `.`, `?`, `!`, `:` or `;` and a space, or where a part grows too long. Joined,
 /// they are the text.
 fn clauses(text: &str) -> Vec<&str> {
-    let text = text.char_indices().nth(REPLY_CHARACTERS_MAX).map_or(text, |(end, _)| &text[..end]);
+    let text = text
+        .char_indices()
+        .nth(REPLY_CHARACTERS_MAX)
+        .map_or(text, |(end, _)| &text[..end]);
     let mut clauses = Vec::new();
     let mut from = 0;
     let mut last = ' ';
     for (at, sign) in text.char_indices() {
-        let is_end = sign.is_whitespace() && ".?!:;".contains(last) && !ends_with_title(&text[from..at]);
+        let is_end =
+            sign.is_whitespace() && ".?!:;".contains(last) && !ends_with_title(&text[from..at]);
         let is_long = sign.is_whitespace() && at - from > CLAUSE_CHARACTERS_MAX;
         if is_end || is_long {
             clauses.push(&text[from..at + sign.len_utf8()]);
@@ -115,7 +139,9 @@ fn clauses(text: &str) -> Vec<&str> {
 
 /// "Dr. Ortiz" is one clause.
 fn ends_with_title(text: &str) -> bool {
-    ["Dr.", "Mr.", "Mrs.", "Ms.", "St."].iter().any(|title| text.ends_with(title))
+    ["Dr.", "Mr.", "Mrs.", "Ms.", "St."]
+        .iter()
+        .any(|title| text.ends_with(title))
 }
 
 #[cfg(test)]
@@ -125,7 +151,15 @@ mod tests {
     #[test]
     fn clauses_joined_are_the_text() {
         let text = "Hello. I have 2:30 PM with Dr. Ortiz. Which one?  Bye";
-        assert_eq!(clauses(text), ["Hello. ", "I have 2:30 PM with Dr. Ortiz. ", "Which one? ", " Bye"]);
+        assert_eq!(
+            clauses(text),
+            [
+                "Hello. ",
+                "I have 2:30 PM with Dr. Ortiz. ",
+                "Which one? ",
+                " Bye"
+            ]
+        );
         assert_eq!(clauses(""), [""; 0]);
     }
 }

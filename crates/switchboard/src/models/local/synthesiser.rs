@@ -64,7 +64,11 @@ impl Synthesiser {
     }
 
     /// The clause as samples at the output rate.
-    pub(super) async fn speak(&self, clause: &str, language: Language) -> Result<Vec<i16>, SynthesisError> {
+    pub(super) async fn speak(
+        &self,
+        clause: &str,
+        language: Language,
+    ) -> Result<Vec<i16>, SynthesisError> {
         let (rate_hz, samples) = self.run(clause, language, true).await?;
         resample_clip(&samples, rate_hz, self.output_hz).map_err(|_| SynthesisError::Sound)
     }
@@ -83,13 +87,23 @@ impl Synthesiser {
         }
         let whole = lengths.last().copied().filter(|whole| *whole > 0.0)?;
         let mut reached = 0.0f64;
-        Some(lengths.into_iter().map(|length| {
-            reached = reached.max((length / whole).min(1.0));
-            reached
-        }).collect())
+        Some(
+            lengths
+                .into_iter()
+                .map(|length| {
+                    reached = reached.max((length / whole).min(1.0));
+                    reached
+                })
+                .collect(),
+        )
     }
 
-    async fn run(&self, clause: &str, language: Language, with_pause: bool) -> Result<(u32, Vec<i16>), SynthesisError> {
+    async fn run(
+        &self,
+        clause: &str,
+        language: Language,
+        with_pause: bool,
+    ) -> Result<(u32, Vec<i16>), SynthesisError> {
         let args = self.args(language, with_pause);
         let run = Run {
             program: &self.program,
@@ -104,13 +118,19 @@ impl Synthesiser {
 
     fn args(&self, language: Language, with_pause: bool) -> Vec<String> {
         if !self.is_espeak {
-            return self.args.iter().map(|arg| arg.replace("{language}", language.as_str())).collect();
+            return self
+                .args
+                .iter()
+                .map(|arg| arg.replace("{language}", language.as_str()))
+                .collect();
         }
         let voice = match language.as_str() {
             "en" => "en-us",
             other => other,
         };
-        let mut args: Vec<String> = ["-v", voice, "-s", SPEED, "-b", "1", "--stdin", "--stdout"].map(str::to_owned).to_vec();
+        let mut args: Vec<String> = ["-v", voice, "-s", SPEED, "-b", "1", "--stdin", "--stdout"]
+            .map(str::to_owned)
+            .to_vec();
         if !with_pause {
             args.push("-z".to_owned());
         }
@@ -140,12 +160,23 @@ pub(super) fn word_end_positions(clause: &str) -> Vec<usize> {
 /// Samples up to the last one that is louder than a whisper.
 pub(super) fn voiced_samples(samples: &[i16]) -> usize {
     const WHISPER: u16 = 300;
-    samples.iter().rposition(|sample| sample.unsigned_abs() > WHISPER).map_or(0, |at| at + 1)
+    samples
+        .iter()
+        .rposition(|sample| sample.unsigned_abs() > WHISPER)
+        .map_or(0, |at| at + 1)
 }
 
 /// The text without what a synthesiser could take for markup: SSML tags, `[[phonemes]]`, control characters.
 fn plain(text: &str) -> String {
-    text.chars().map(|sign| if sign.is_control() || "<>[]{}|\\&".contains(sign) { ' ' } else { sign }).collect()
+    text.chars()
+        .map(|sign| {
+            if sign.is_control() || "<>[]{}|\\&".contains(sign) {
+                ' '
+            } else {
+                sign
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -154,7 +185,12 @@ mod tests {
 
     #[test]
     fn a6_markup_and_phoneme_codes_in_text_are_not_passed_on() {
-        assert_eq!(plain("a <b> [[x]] & \\ \u{7}c").split_whitespace().collect::<Vec<_>>(), ["a", "b", "x", "c"]);
+        assert_eq!(
+            plain("a <b> [[x]] & \\ \u{7}c")
+                .split_whitespace()
+                .collect::<Vec<_>>(),
+            ["a", "b", "x", "c"]
+        );
     }
 
     #[test]

@@ -70,7 +70,10 @@ impl Meaning {
     /// Nothing in it that a dialogue could use.
     pub(super) fn is_empty(&self) -> bool {
         let words = String::new();
-        Self { words, ..self.clone() } == Self::default()
+        Self {
+            words,
+            ..self.clone()
+        } == Self::default()
     }
 
     /// Keeps what a second, more sceptical recognition understood as well. What only one of them heard was not said.
@@ -156,32 +159,160 @@ fn settle_intent(meaning: &Meaning, about_booking: bool) -> Option<Intent> {
 }
 
 const BOOKING_WORDS: &[&str] = &[
-    "book", "booking", "appointment", "appointments", "schedule", "reserve", "reservation", "slot", "opening",
-    "openings", "available", "availability", "visit", "session", "fit", "squeeze", "arrange",
+    "book",
+    "booking",
+    "appointment",
+    "appointments",
+    "schedule",
+    "reserve",
+    "reservation",
+    "slot",
+    "opening",
+    "openings",
+    "available",
+    "availability",
+    "visit",
+    "session",
+    "fit",
+    "squeeze",
+    "arrange",
 ];
 
 /// Patterns of words in a row, longest first where one contains another.
 const INTENTS: &[(Intent, &[&str])] = &[
-    (Intent::Person, &["real person", "speak to a person", "talk to a person", "a person", "a human", "human being",
-        "speak to somebody", "speak to someone", "talk to somebody", "talk to someone", "speak with someone",
-        "speak with somebody", "the receptionist", "the manager", "an operator", "representative", "talk to a real",
-        "connect me", "put me through", "transfer me"]),
-    (Intent::AskHours, &["opening hours", "your hours", "business hours", "do you open", "do you close", "are you open",
-        "are you closed", "you closing", "late are you open"]),
-    (Intent::AskPrice, &["how much", "what does", "the price", "price of", "cost", "costs", "prices", "do you charge"]),
+    (
+        Intent::Person,
+        &[
+            "real person",
+            "speak to a person",
+            "talk to a person",
+            "speak to a human",
+            "talk to a human",
+            "speak with a person",
+            "get me a person",
+            "get me a human",
+            "a person please",
+            "a human please",
+            "human being",
+            "speak to somebody",
+            "speak to someone",
+            "talk to somebody",
+            "talk to someone",
+            "speak with someone",
+            "speak with somebody",
+            "the receptionist",
+            "the manager",
+            "an operator",
+            "representative",
+            "talk to a real",
+            "connect me",
+            "put me through",
+            "transfer me",
+        ],
+    ),
+    (
+        Intent::AskHours,
+        &[
+            "opening hours",
+            "your hours",
+            "business hours",
+            "do you open",
+            "do you close",
+            "are you open",
+            "are you closed",
+            "you closing",
+            "late are you open",
+        ],
+    ),
+    (
+        Intent::AskPrice,
+        &[
+            "how much",
+            "what does",
+            "the price",
+            "price of",
+            "cost",
+            "costs",
+            "prices",
+            "do you charge",
+        ],
+    ),
     (Intent::AskDuration, &["how long"]),
-    (Intent::AskServices, &["what services", "which services", "what treatments", "which treatments", "do you offer",
-        "your services", "your treatments"]),
-    (Intent::LeaveMessage, &["leave a message", "take a message", "pass on a message"]),
-    (Intent::Goodbye, &["goodbye", "good bye", "bye", "that's all", "that is all", "that's it", "nothing else",
-        "hang up"]),
-    (Intent::Repeat, &["repeat that", "say that again", "pardon", "come again", "repeat please"]),
+    (
+        Intent::AskServices,
+        &[
+            "what services",
+            "which services",
+            "what treatments",
+            "which treatments",
+            "do you offer",
+            "your services",
+            "your treatments",
+        ],
+    ),
+    (
+        Intent::LeaveMessage,
+        &["leave a message", "take a message", "pass on a message"],
+    ),
+    (
+        Intent::Goodbye,
+        &[
+            "goodbye",
+            "good bye",
+            "bye",
+            "that's all",
+            "that is all",
+            "that's it",
+            "nothing else",
+            "hang up",
+        ],
+    ),
+    (
+        Intent::Repeat,
+        &[
+            "repeat that",
+            "say that again",
+            "pardon",
+            "come again",
+            "repeat please",
+        ],
+    ),
 ];
 
-const YES: &[&str] = &["yes", "yeah", "yep", "yup", "sure", "okay", "ok", "correct", "perfect", "absolutely", "definitely",
-    "sounds good", "that's right", "that is right", "that works", "that's fine", "go ahead", "please do", "of course"];
-const NO: &[&str] = &["no", "nope", "not right", "wrong", "incorrect", "never mind", "don't", "do not", "not sure",
-    "not correct", "cancel"];
+const YES: &[&str] = &[
+    "yes",
+    "yeah",
+    "yep",
+    "yup",
+    "sure",
+    "okay",
+    "ok",
+    "correct",
+    "perfect",
+    "absolutely",
+    "definitely",
+    "sounds good",
+    "that's right",
+    "that is right",
+    "that works",
+    "that's fine",
+    "go ahead",
+    "please do",
+    "of course",
+];
+const NO: &[&str] = &[
+    "no",
+    "nope",
+    "not right",
+    "wrong",
+    "incorrect",
+    "never mind",
+    "don't",
+    "do not",
+    "not sure",
+    "not correct",
+    "cancel",
+];
 
 /// Words without weight: they neither speak for nor against having understood.
 fn is_function_word(word: &str) -> bool {
@@ -192,16 +323,28 @@ fn is_function_word(word: &str) -> bool {
 fn tokens(text: &str) -> Vec<String> {
     let mut spaced = String::with_capacity(text.len() + 8);
     let mut last = ' ';
-    for sign in text.chars().flat_map(char::to_lowercase).take(MEANING_CHARACTERS_MAX) {
+    for sign in text
+        .chars()
+        .flat_map(char::to_lowercase)
+        .take(MEANING_CHARACTERS_MAX)
+    {
         let sign = if sign == '’' { '\'' } else { sign };
-        if last.is_ascii_digit() && sign.is_alphabetic() || last.is_alphabetic() && sign.is_ascii_digit() {
+        if last.is_ascii_digit() && sign.is_alphabetic()
+            || last.is_alphabetic() && sign.is_ascii_digit()
+        {
             spaced.push(' ');
         }
-        spaced.push(if sign.is_alphanumeric() || "'+".contains(sign) { sign } else { ' ' });
+        spaced.push(if sign.is_alphanumeric() || "'+".contains(sign) {
+            sign
+        } else {
+            ' '
+        });
         last = sign;
     }
     let words = spaced.split_whitespace().map(str::to_owned);
-    words.filter(|word| !["st", "nd", "rd", "th"].contains(&word.as_str())).collect()
+    words
+        .filter(|word| !["st", "nd", "rd", "th"].contains(&word.as_str()))
+        .collect()
 }
 
 /// Longer turns are cut before they are understood: a spoken turn of two minutes has about 1500 characters.
@@ -259,30 +402,60 @@ impl<'a> Reader<'a> {
     /// More than half of the words that carry meaning have none here.
     fn is_mostly_unknown(&self) -> bool {
         let weighty = self.words.iter().zip(&self.used);
-        let (known, unknown) = weighty
-            .filter(|(word, used)| **used || !is_function_word(word))
-            .fold((0, 0), |(known, unknown), (_, used)| if *used { (known + 1, unknown) } else { (known, unknown + 1) });
+        let (known, unknown) = weighty.filter(|(word, _)| !is_function_word(word)).fold(
+            (0, 0),
+            |(known, unknown), (_, used)| {
+                if *used {
+                    (known + 1, unknown)
+                } else {
+                    (known, unknown + 1)
+                }
+            },
+        );
         unknown > known
     }
 
     fn intent(&mut self) -> Option<Intent> {
+        // Alone it is a wish, in a longer sentence it may be anybody.
+        if self.words.len() <= 2 && self.take_any(&["person", "human", "operator"]) {
+            return Some(Intent::Person);
+        }
         let found = INTENTS.iter().find(|(_, phrases)| self.has_any(phrases))?;
         self.use_any(found.1);
         Some(found.0)
     }
 
     fn choice(&mut self) -> Option<Choice> {
-        if self.take_any(&["none of those", "none of them", "another day", "different day", "another time", "something else"]) {
+        if self.take_any(&[
+            "none of those",
+            "none of them",
+            "another day",
+            "different day",
+            "another time",
+            "something else",
+        ]) {
             return Some(Choice::Other);
         }
-        if self.take_any(&["whatever you have", "any time", "anytime", "any of them", "doesn't matter", "don't mind",
-            "the earliest", "as soon as possible", "the earlier", "next available"]) {
+        if self.take_any(&[
+            "whatever you have",
+            "any time",
+            "anytime",
+            "any of them",
+            "doesn't matter",
+            "don't mind",
+            "the earliest",
+            "as soon as possible",
+            "the earlier",
+            "next available",
+        ]) {
             return Some(Choice::Any);
         }
         if self.take_any(&["last one", "the last", "the later", "the latest"]) {
             return Some(Choice::Last);
         }
-        let nth = ["first one", "second one", "third one", "fourth one"].iter().position(|phrase| self.take(phrase));
+        let nth = ["first one", "second one", "third one", "fourth one"]
+            .iter()
+            .position(|phrase| self.take(phrase));
         nth.map(Choice::Nth)
     }
 
@@ -307,11 +480,25 @@ impl<'a> Reader<'a> {
     }
 
     fn introduced_name(&mut self) -> Option<String> {
-        let introductions = ["my name is", "my name's", "the name is", "name is", "this is", "i am", "i'm", "it's", "under"];
+        let introductions = [
+            "my name is",
+            "my name's",
+            "the name is",
+            "name is",
+            "this is",
+            "i am",
+            "i'm",
+            "it's",
+            "under",
+        ];
         introductions.iter().find_map(|introduction| {
             let range = self.find(introduction)?;
             let rest = self.words[range.end..].iter();
-            let name: Vec<&str> = rest.take_while(|word| lexicon::is_name(word)).copied().take(NAME_WORDS_MAX).collect();
+            let name: Vec<&str> = rest
+                .take_while(|word| lexicon::is_name(word))
+                .copied()
+                .take(NAME_WORDS_MAX)
+                .collect();
             if name.is_empty() {
                 return self.spelled_name(range.end);
             }
@@ -322,7 +509,9 @@ impl<'a> Reader<'a> {
 
     /// `j o h n`, letter by letter.
     fn spelled_name(&mut self, from: usize) -> Option<String> {
-        let letters = self.words[from..].iter().take_while(|word| word.chars().count() == 1 && word.chars().all(char::is_alphabetic));
+        let letters = self.words[from..]
+            .iter()
+            .take_while(|word| word.chars().count() == 1 && word.chars().all(char::is_alphabetic));
         let count = letters.clone().count();
         if count < 2 {
             return None;
@@ -351,7 +540,9 @@ impl<'a> Reader<'a> {
 
     fn may_be_name(&self, word: &str) -> bool {
         word.chars().count() >= 2
-            && word.chars().all(|sign| sign.is_alphabetic() || sign == '\'')
+            && word
+                .chars()
+                .all(|sign| sign.is_alphabetic() || sign == '\'')
             && !is_function_word(word)
             && !lexicon::is_common(word)
             && !YES.contains(&word)
@@ -361,11 +552,19 @@ impl<'a> Reader<'a> {
     fn service(&mut self, services: &[LocalService]) -> Option<usize> {
         let mut phrases: Vec<(String, usize)> = Vec::new();
         for (index, service) in services.iter().enumerate() {
-            phrases.extend(service_phrases(index, services).into_iter().map(|phrase| (phrase, index)));
+            phrases.extend(
+                service_phrases(index, services)
+                    .into_iter()
+                    .map(|phrase| (phrase, index)),
+            );
             phrases.push((service.name.to_lowercase(), index));
         }
-        phrases.sort_by_key(|(phrase, _)| std::cmp::Reverse(phrase.split_whitespace().count() * 100 + phrase.len()));
-        let (phrase, index) = phrases.into_iter().find(|(phrase, _)| self.find(phrase).is_some())?;
+        phrases.sort_by_key(|(phrase, _)| {
+            std::cmp::Reverse(phrase.split_whitespace().count() * 100 + phrase.len())
+        });
+        let (phrase, index) = phrases
+            .into_iter()
+            .find(|(phrase, _)| self.find(phrase).is_some())?;
         self.take(&phrase);
         // "My legs lasered", "the laser thing": what belongs to the same service is understood too.
         for phrase in service_phrases(index, services) {
@@ -377,9 +576,14 @@ impl<'a> Reader<'a> {
     fn practitioner(&mut self, agent: &LocalAgent) -> Option<usize> {
         agent.practitioners.iter().position(|practitioner| {
             let name = practitioner.name.to_lowercase().replace('.', "");
-            let parts = name.split_whitespace().filter(|part| !["dr", "doctor", "mr", "mrs", "ms"].contains(part));
-            parts.into_iter().any(|part| ["with", "by", "see", "doctor", "dr"].iter().any(|before| self.take(&format!("{before} {part}"))))
-                || self.take(&name)
+            let parts = name
+                .split_whitespace()
+                .filter(|part| !["dr", "doctor", "mr", "mrs", "ms"].contains(part));
+            parts.into_iter().any(|part| {
+                ["with", "by", "see", "doctor", "dr"]
+                    .iter()
+                    .any(|before| self.take(&format!("{before} {part}")))
+            }) || self.take(&name)
         })
     }
 
@@ -411,7 +615,10 @@ impl<'a> Reader<'a> {
                 continue;
             };
             let follows_the = at > 0 && self.words[at - 1] == "the";
-            let is_choice = self.words.get(at + length).is_some_and(|word| *word == "one");
+            let is_choice = self
+                .words
+                .get(at + length)
+                .is_some_and(|word| *word == "one");
             if month_at.is_none() && (!is_ordinal || !follows_the || is_choice) {
                 continue;
             }
@@ -419,7 +626,10 @@ impl<'a> Reader<'a> {
             if let Some(month_at) = month_at {
                 self.used[month_at] = true;
             }
-            return Some(DayAsked::Date { month: month_at.and_then(|at| month(self.words[at])), day });
+            return Some(DayAsked::Date {
+                month: month_at.and_then(|at| month(self.words[at])),
+                day,
+            });
         }
         None
     }
@@ -432,7 +642,13 @@ impl<'a> Reader<'a> {
         let tens = match word {
             "twenty" => 20,
             "thirty" => 30,
-            _ => return word.parse().ok().filter(|day| (1..=31).contains(day)).map(|day| (day, 1, true)),
+            _ => {
+                return word
+                    .parse()
+                    .ok()
+                    .filter(|day| (1..=31).contains(day))
+                    .map(|day| (day, 1, true));
+            }
         };
         let unit = ordinal(self.words.get(at + 1)?).filter(|unit| *unit < 10)?;
         (tens + unit <= 31).then_some((tens + unit, 2, true))
@@ -442,10 +658,15 @@ impl<'a> Reader<'a> {
         for greeting in ["good morning", "good afternoon", "good evening"] {
             self.take(greeting);
         }
-        let parts = [("morning", DayPart::Morning), ("afternoon", DayPart::Afternoon), ("evening", DayPart::Evening),
-            ("tonight", DayPart::Evening)];
+        let parts = [
+            ("morning", DayPart::Morning),
+            ("afternoon", DayPart::Afternoon),
+            ("evening", DayPart::Evening),
+            ("tonight", DayPart::Evening),
+        ];
         for (word, part) in parts {
-            let at = (0..self.words.len()).find(|at| self.words[*at] == word && (*at == 0 || self.words[at - 1] != "good"));
+            let at = (0..self.words.len())
+                .find(|at| self.words[*at] == word && (*at == 0 || self.words[at - 1] != "good"));
             if let Some(at) = at {
                 self.used[at] = true;
                 return Some(part);
@@ -457,8 +678,13 @@ impl<'a> Reader<'a> {
     fn clock(&mut self, part: Option<DayPart>, expecting: Expecting) -> Option<ClockTime> {
         let (at, length, hour, minute) = (0..self.words.len()).find_map(|at| {
             let (length, hour, minute, is_certain) = self.clock_at(at)?;
-            let is_led = at > 0 && ["at", "around", "about", "by", "after", "before", "past", "to"].contains(&self.words[at - 1]);
-            let stands_alone = expecting == Expecting::Time && self.words.get(at + length) != Some(&"one");
+            let is_led = at > 0
+                && [
+                    "at", "around", "about", "by", "after", "before", "past", "to",
+                ]
+                .contains(&self.words[at - 1]);
+            let stands_alone =
+                expecting == Expecting::Time && self.words.get(at + length) != Some(&"one");
             (is_certain || is_led || stands_alone).then_some((at, length, hour, minute))
         })?;
         if self.used[at..at + length].iter().any(|used| *used) {
@@ -470,7 +696,11 @@ impl<'a> Reader<'a> {
             Some(_) => Some(true),
             None => None,
         });
-        Some(ClockTime { hour, minute, is_afternoon })
+        Some(ClockTime {
+            hour,
+            minute,
+            is_afternoon,
+        })
     }
 
     /// Words taken, hour, minute, and whether it can be nothing but a time.
@@ -489,7 +719,10 @@ impl<'a> Reader<'a> {
             };
         }
         let hour = hour(word(0))?;
-        let half = |offset| ["am", "pm", "a", "p"].contains(&word(offset)) && (word(offset).len() == 2 || word(offset + 1) == "m");
+        let half = |offset| {
+            ["am", "pm", "a", "p"].contains(&word(offset))
+                && (word(offset).len() == 2 || word(offset + 1) == "m")
+        };
         let (minute, length) = match (word(1), word(2)) {
             ("thirty" | "30", _) => (30, 2),
             ("fifteen" | "15", _) => (15, 2),
@@ -501,7 +734,12 @@ impl<'a> Reader<'a> {
         if word(length) == "o'clock" {
             return Some((length + 1, hour, minute, true));
         }
-        Some((length, hour, minute, minute > 0 || half(length) || word(length) == "in" && word(length + 1) == "the"))
+        Some((
+            length,
+            hour,
+            minute,
+            minute > 0 || half(length) || word(length) == "in" && word(length + 1) == "the",
+        ))
     }
 
     fn half_of_day(&mut self, at: usize) -> Option<bool> {
@@ -541,11 +779,20 @@ pub(super) fn service_phrases(index: usize, services: &[LocalService]) -> Vec<St
     let Some(service) = services.get(index) else {
         return Vec::new();
     };
-    let mut phrases: Vec<String> = service.synonyms.iter().map(|synonym| synonym.to_lowercase()).collect();
+    let mut phrases: Vec<String> = service
+        .synonyms
+        .iter()
+        .map(|synonym| synonym.to_lowercase())
+        .collect();
     let name = service.name.to_lowercase();
     for word in name.split_whitespace() {
         let is_elsewhere = services.iter().enumerate().any(|(other, service)| {
-            other != index && (has_word(&service.name, word) || service.synonyms.iter().any(|synonym| has_word(synonym, word)))
+            other != index
+                && (has_word(&service.name, word)
+                    || service
+                        .synonyms
+                        .iter()
+                        .any(|synonym| has_word(synonym, word)))
         });
         if !is_elsewhere && word.len() > 3 && !GENERIC_SERVICE_WORDS.contains(&word) {
             phrases.push(word.to_owned());
@@ -555,10 +802,22 @@ pub(super) fn service_phrases(index: usize, services: &[LocalService]) -> Vec<St
 }
 
 /// Words of service names that say nothing about which one is meant.
-const GENERIC_SERVICE_WORDS: &[&str] = &["treatment", "therapy", "session", "service", "visit", "hair", "tissue", "teeth", "deep"];
+const GENERIC_SERVICE_WORDS: &[&str] = &[
+    "treatment",
+    "therapy",
+    "session",
+    "service",
+    "visit",
+    "hair",
+    "tissue",
+    "teeth",
+    "deep",
+];
 
 fn has_word(text: &str, word: &str) -> bool {
-    text.to_lowercase().split_whitespace().any(|other| other == word)
+    text.to_lowercase()
+        .split_whitespace()
+        .any(|other| other == word)
 }
 
 /// Shorter stems are compared whole: "see" and "seed" have nothing in common.
@@ -567,8 +826,12 @@ const STEM_CHARACTERS_MIN: usize = 4;
 fn is_same_stem(one: &str, other: &str) -> bool {
     fn stem(word: &str) -> &str {
         let endings = ["ings", "ing", "ers", "ed", "er", "es", "s"];
-        let cut = endings.iter().filter_map(|ending| word.strip_suffix(ending));
-        cut.into_iter().find(|stem| stem.chars().count() >= STEM_CHARACTERS_MIN).unwrap_or(word)
+        let cut = endings
+            .iter()
+            .filter_map(|ending| word.strip_suffix(ending));
+        cut.into_iter()
+            .find(|stem| stem.chars().count() >= STEM_CHARACTERS_MIN)
+            .unwrap_or(word)
     }
     one.chars().count() >= STEM_CHARACTERS_MIN && stem(one) == stem(other)
 }
@@ -583,22 +846,47 @@ fn capitalised(words: &[&str]) -> String {
 }
 
 fn spoken_digits(word: &str) -> Option<String> {
-    if let Some(digits) = word.strip_prefix('+').or(Some(word)).filter(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit())) {
-        return Some(if word.starts_with('+') { word.to_owned() } else { digits.to_owned() });
+    if let Some(digits) = word
+        .strip_prefix('+')
+        .or(Some(word))
+        .filter(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
+    {
+        return Some(if word.starts_with('+') {
+            word.to_owned()
+        } else {
+            digits.to_owned()
+        });
     }
-    let names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-    let digit = names.iter().position(|name| *name == word).or((word == "oh").then_some(0))?;
+    let names = [
+        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+    ];
+    let digit = names
+        .iter()
+        .position(|name| *name == word)
+        .or((word == "oh").then_some(0))?;
     Some(digit.to_string())
 }
 
 fn hour(word: &str) -> Option<u32> {
-    let names = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
-    let named = names.iter().position(|name| *name == word).and_then(|at| u32::try_from(at + 1).ok());
-    named.or_else(|| word.parse().ok().filter(|hour| (1..=23).contains(hour) && word.len() <= 2))
+    let names = [
+        "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+        "twelve",
+    ];
+    let named = names
+        .iter()
+        .position(|name| *name == word)
+        .and_then(|at| u32::try_from(at + 1).ok());
+    named.or_else(|| {
+        word.parse()
+            .ok()
+            .filter(|hour| (1..=23).contains(hour) && word.len() <= 2)
+    })
 }
 
 fn ordinal(word: &str) -> Option<u32> {
-    let at = lexicon::ORDINALS.iter().position(|ordinal| *ordinal == word)?;
+    let at = lexicon::ORDINALS
+        .iter()
+        .position(|ordinal| *ordinal == word)?;
     match word {
         "thirtieth" => Some(30),
         _ => u32::try_from(at + 1).ok(),
@@ -607,7 +895,9 @@ fn ordinal(word: &str) -> Option<u32> {
 
 fn month(word: &str) -> Option<u32> {
     // "May I" is a question and "march" is walked: both are rarer in a booking than their months, except "may".
-    let at = lexicon::MONTHS.iter().position(|month| *month == word && *month != "may")?;
+    let at = lexicon::MONTHS
+        .iter()
+        .position(|month| *month == word && *month != "may")?;
     u32::try_from(at + 1).ok()
 }
 

@@ -18,8 +18,8 @@ use switchboard_call::input::{FromModel, ModelFailure};
 use switchboard_call::output::{HistoryTurn, ToModel};
 use switchboard_call::turn::Speaker;
 use switchboard_wire::openai::{
-    APPEND_PREFIX, APPEND_SUFFIX, ClientEvent, ClientMessage, HandshakeRefusal, Item, ResponseConfig, Role,
-    ToolChoice, ToolMode,
+    APPEND_PREFIX, APPEND_SUFFIX, ClientEvent, ClientMessage, HandshakeRefusal, Item,
+    ResponseConfig, Role, ToolChoice, ToolMode,
 };
 use switchboard_wire::websocket::Message;
 
@@ -58,7 +58,11 @@ impl OpenAiRealtime {
     ///
     /// # Errors
     /// No connection, or no upgrade.
-    pub async fn open(setup: OpenAiSetup, history: Vec<HistoryTurn>, session: u32) -> Result<Self, ModelFailure> {
+    pub async fn open(
+        setup: OpenAiSetup,
+        history: Vec<HistoryTurn>,
+        session: u32,
+    ) -> Result<Self, ModelFailure> {
         let authorization = format!("Bearer {}", setup.api_key.expose());
         let headers = [("Authorization", authorization.as_str())];
         let socket = dial(&setup.url, &headers, SocketLimits::MODEL);
@@ -138,22 +142,38 @@ impl OpenAiRealtime {
             ToModel::Silence(span) => self.send_silence(span.millis()),
             ToModel::Text(words) => self.send_words(words.expose()),
             ToModel::Remember(turn) => self.remember(&turn),
-            ToModel::Digit(digit) => self.send_words(&format!("[The caller pressed {digit} on the keypad.]")),
+            ToModel::Digit(digit) => {
+                self.send_words(&format!("[The caller pressed {digit} on the keypad.]"))
+            }
             ToModel::CommitTurn => self.send_event(ClientEvent::InputAudioBufferCommit),
             ToModel::ClearTurn => self.send_event(ClientEvent::InputAudioBufferClear),
             ToModel::Reply { instructions } => {
-                let instructions = instructions.map(|words| self.setup.with_instructions(words.expose()));
-                self.create_response(ResponseConfig { instructions, ..ResponseConfig::default() });
+                let instructions =
+                    instructions.map(|words| self.setup.with_instructions(words.expose()));
+                self.create_response(ResponseConfig {
+                    instructions,
+                    ..ResponseConfig::default()
+                });
             }
             ToModel::Say { words, language } => {
                 let instructions = Some(self.setup.say_exactly(words.expose(), language.as_str()));
                 let tool_choice = Some(ToolChoice::Mode(ToolMode::None));
-                self.create_response(ResponseConfig { instructions, tool_choice, ..ResponseConfig::default() });
+                self.create_response(ResponseConfig {
+                    instructions,
+                    tool_choice,
+                    ..ResponseConfig::default()
+                });
             }
-            ToModel::CancelReply => self.send_event(ClientEvent::ResponseCancel { response_id: None }),
+            ToModel::CancelReply => {
+                self.send_event(ClientEvent::ResponseCancel { response_id: None })
+            }
             ToModel::Truncate { item, heard } => {
                 if let Some((item_id, audio_end_ms)) = self.names.truncation(item, heard.millis()) {
-                    self.send_event(ClientEvent::ConversationItemTruncate { item_id, content_index: 0, audio_end_ms });
+                    self.send_event(ClientEvent::ConversationItemTruncate {
+                        item_id,
+                        content_index: 0,
+                        audio_end_ms,
+                    });
                 }
             }
             ToModel::Delete { item } => {
@@ -164,7 +184,10 @@ impl OpenAiRealtime {
             ToModel::ToolResult { call, output } => {
                 if let Some(call_id) = self.names.tool_name(call) {
                     let item = Item::tool_result(call_id, output.expose());
-                    self.send_event(ClientEvent::ConversationItemCreate { item, previous_item_id: None });
+                    self.send_event(ClientEvent::ConversationItemCreate {
+                        item,
+                        previous_item_id: None,
+                    });
                 }
             }
             ToModel::Close => self.socket.send_close(1000, ""),
@@ -182,7 +205,8 @@ impl OpenAiRealtime {
     /// The caller's audio as base64 text in the session's input format.
     pub fn send_audio(&mut self, base64: &[u8]) {
         if self.state == State::Ready {
-            self.socket.send_parts(&[APPEND_PREFIX, base64, APPEND_SUFFIX]);
+            self.socket
+                .send_parts(&[APPEND_PREFIX, base64, APPEND_SUFFIX]);
         }
     }
 
@@ -196,15 +220,20 @@ impl OpenAiRealtime {
         let (item_id, item) = self.names.new_typed_item();
         let mut message = Item::input_text(Role::User, words);
         message.set_id(item_id);
-        self.send_event(ClientEvent::ConversationItemCreate { item: message, previous_item_id: None });
+        self.send_event(ClientEvent::ConversationItemCreate {
+            item: message,
+            previous_item_id: None,
+        });
         self.emit(FromModel::TurnCommitted { item, typed: true });
-        self.emit(FromModel::CallerWords(switchboard_call::input::CallerWords {
-            item,
-            words: words.into(),
-            is_final: true,
-            language: None,
-            confidence_percent: None,
-        }));
+        self.emit(FromModel::CallerWords(
+            switchboard_call::input::CallerWords {
+                item,
+                words: words.into(),
+                is_final: true,
+                language: None,
+                confidence_percent: None,
+            },
+        ));
     }
 
     fn replay_history(&mut self) {
@@ -214,17 +243,24 @@ impl OpenAiRealtime {
     }
 
     fn remember(&mut self, turn: &HistoryTurn) {
-            let item = match turn.speaker {
-                Speaker::Agent => Item::replayed_reply(turn.words.expose()),
-                Speaker::Caller => Item::input_text(Role::User, turn.words.expose()),
-                Speaker::Human | Speaker::System => Item::input_text(Role::System, turn.words.expose()),
-            };
-            self.send_event(ClientEvent::ConversationItemCreate { item, previous_item_id: None });
+        let item = match turn.speaker {
+            Speaker::Agent => Item::replayed_reply(turn.words.expose()),
+            Speaker::Caller => Item::input_text(Role::User, turn.words.expose()),
+            Speaker::Human | Speaker::System => Item::input_text(Role::System, turn.words.expose()),
+        };
+        self.send_event(ClientEvent::ConversationItemCreate {
+            item,
+            previous_item_id: None,
+        });
     }
 
     fn send_event(&mut self, event: ClientEvent) {
         let message = ClientMessage::from(event);
-        debug_assert!(message.check().is_ok(), "we send only what the vendor takes: {:?}", message.check());
+        debug_assert!(
+            message.check().is_ok(),
+            "we send only what the vendor takes: {:?}",
+            message.check()
+        );
         self.socket.send_text(&message.to_json());
     }
 

@@ -40,7 +40,8 @@ impl Names {
     }
 
     fn number(&self, index: usize) -> u32 {
-        self.first.saturating_add(u32::try_from(index).unwrap_or(u32::MAX))
+        self.first
+            .saturating_add(u32::try_from(index).unwrap_or(u32::MAX))
     }
 
     fn index(&self, number: u32) -> Option<usize> {
@@ -52,7 +53,10 @@ impl Names {
             return ItemId(*number);
         }
         let number = self.number(self.items.len());
-        self.items.push(ItemName { name: name.to_owned(), audio_ms: 0 });
+        self.items.push(ItemName {
+            name: name.to_owned(),
+            audio_ms: 0,
+        });
         self.item_numbers.insert(name.to_owned(), number);
         ItemId(number)
     }
@@ -70,7 +74,10 @@ impl Names {
 
     /// Books audio that the vendor produced, so that a truncation never asks for more.
     pub(super) fn add_audio(&mut self, item: ItemId, ms: u64) {
-        if let Some(known) = self.index(item.0).and_then(|index| self.items.get_mut(index)) {
+        if let Some(known) = self
+            .index(item.0)
+            .and_then(|index| self.items.get_mut(index))
+        {
             known.audio_ms += ms;
         }
     }
@@ -79,7 +86,12 @@ impl Names {
     pub(super) fn truncation(&self, item: ItemId, heard_ms: u64) -> Option<(String, u32)> {
         let known = self.items.get(self.index(item.0)?)?;
         let end_ms = heard_ms.min(known.audio_ms);
-        (known.audio_ms > 0).then(|| (known.name.clone(), u32::try_from(end_ms).unwrap_or(u32::MAX)))
+        (known.audio_ms > 0).then(|| {
+            (
+                known.name.clone(),
+                u32::try_from(end_ms).unwrap_or(u32::MAX),
+            )
+        })
     }
 
     pub(super) fn reply(&mut self, name: &str) -> ReplyId {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use switchboard_media::frame::AudioFormat;
 use switchboard_wire::openai::{
-    AudioUpdate, Change, ClientEvent, InputAudioUpdate, Modality, OutputAudioUpdate, ServerVadUpdate, SessionKind,
-    SessionUpdate, Tool, Transcription, TurnDetectionUpdate, Voice,
+    AudioUpdate, Change, ClientEvent, InputAudioUpdate, Modality, OutputAudioUpdate,
+    ServerVadUpdate, SessionKind, SessionUpdate, Tool, Transcription, TurnDetectionUpdate, Voice,
 };
 
 use crate::config::{ModelPrices, Secret};
@@ -72,11 +72,16 @@ impl OpenAiSetup {
             kind: SessionKind::Realtime,
             output_modalities: Some(vec![Modality::Audio]),
             instructions: Some(self.instructions.clone()),
-            audio: Some(AudioUpdate { input: Some(input), output: Some(output) }),
+            audio: Some(AudioUpdate {
+                input: Some(input),
+                output: Some(output),
+            }),
             tools: Some(self.tools.clone()),
             ..SessionUpdate::default()
         };
-        ClientEvent::SessionUpdate { session: Box::new(session) }
+        ClientEvent::SessionUpdate {
+            session: Box::new(session),
+        }
     }
 
     fn transcription(&self) -> Option<Transcription> {
@@ -86,7 +91,9 @@ impl OpenAiSetup {
         let only = (self.languages.len() == 1).then(|| self.languages[0].clone());
         Some(Transcription {
             language: only.filter(|_| !takes_list),
-            languages: takes_list.then(|| self.languages.clone()).filter(|list| !list.is_empty()),
+            languages: takes_list
+                .then(|| self.languages.clone())
+                .filter(|list| !list.is_empty()),
             model: Some(model),
             ..Transcription::default()
         })
@@ -111,6 +118,8 @@ pub(super) fn wire_format(format: AudioFormat) -> switchboard_wire::openai::Audi
     match format {
         AudioFormat::Ulaw8k => switchboard_wire::openai::AudioFormat::Pcmu,
         AudioFormat::Alaw8k => switchboard_wire::openai::AudioFormat::Pcma,
-        AudioFormat::Pcm16 { rate_hz } => switchboard_wire::openai::AudioFormat::Pcm { rate: rate_hz },
+        AudioFormat::Pcm16 { rate_hz } => {
+            switchboard_wire::openai::AudioFormat::Pcm { rate: rate_hz }
+        }
     }
 }

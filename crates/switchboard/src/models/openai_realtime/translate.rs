@@ -25,25 +25,42 @@ impl OpenAiRealtime {
         match parse_server_event(&text) {
             Ok(message) => self.on_event(message.event),
             // Skipped, never fatal. The error's text may quote content, so only its kind is logged.
-            Err(_) => tracing::debug!(bytes = text.len(), "skipped an unreadable event of the voice model"),
+            Err(_) => tracing::debug!(
+                bytes = text.len(),
+                "skipped an unreadable event of the voice model"
+            ),
         }
     }
 
-    fn on_audio(&mut self, reply: switchboard_call::ids::ReplyId, item: switchboard_call::ids::ItemId, audio: Bytes) {
+    fn on_audio(
+        &mut self,
+        reply: switchboard_call::ids::ReplyId,
+        item: switchboard_call::ids::ItemId,
+        audio: Bytes,
+    ) {
         let format = self.setup.formats.output;
         let whole = Payload::Base64(audio.clone());
-        self.names.add_audio(item, length_of(whole.len(), format).millis());
+        self.names
+            .add_audio(item, length_of(whole.len(), format).millis());
         // A cut at four characters is a cut at three bytes: no piece needs decoding.
         let piece_bytes = format.bytes_of(PIECE_MS) / 6 * 6;
         let piece_characters = piece_bytes / 3 * 4;
         let mut rest = audio;
         while rest.len() > piece_characters + piece_characters / 4 {
             let payload = Payload::Base64(rest.split_to(piece_characters));
-            self.ready.push_back(ModelEvent::Audio(ModelAudio { reply, item, payload }));
+            self.ready.push_back(ModelEvent::Audio(ModelAudio {
+                reply,
+                item,
+                payload,
+            }));
         }
         if !rest.is_empty() {
             let payload = Payload::Base64(rest);
-            self.ready.push_back(ModelEvent::Audio(ModelAudio { reply, item, payload }));
+            self.ready.push_back(ModelEvent::Audio(ModelAudio {
+                reply,
+                item,
+                payload,
+            }));
         }
     }
 
@@ -65,7 +82,13 @@ impl OpenAiRealtime {
                 let item = self.names.item(&item_id);
                 self.emit(FromModel::TurnCommitted { item, typed: false });
             }
-            ServerEvent::InputTranscriptionCompleted { item_id, transcript, usage, languages, .. } => {
+            ServerEvent::InputTranscriptionCompleted {
+                item_id,
+                transcript,
+                usage,
+                languages,
+                ..
+            } => {
                 let language = languages.and_then(|heard| Language::parse(&heard.first()?.code));
                 self.on_caller_words(&item_id, &transcript, language);
                 self.on_transcription_usage(usage);
@@ -77,7 +100,11 @@ impl OpenAiRealtime {
             ServerEvent::OutputAudioTranscriptDelta(part) | ServerEvent::OutputTextDelta(part) => {
                 let reply = self.names.reply(&part.response_id);
                 let item = self.names.item(&part.item_id);
-                self.emit(FromModel::AgentWords { reply, item, delta: part.delta.as_str().into() });
+                self.emit(FromModel::AgentWords {
+                    reply,
+                    item,
+                    delta: part.delta.as_str().into(),
+                });
             }
             // Only an unusual spelling of the hot message comes here.
             ServerEvent::OutputAudioDelta(part) => {
@@ -85,7 +112,9 @@ impl OpenAiRealtime {
                 let item = self.names.item(&part.item_id);
                 self.on_audio(reply, item, Bytes::from(part.delta));
             }
-            ServerEvent::OutputItemDone { response_id, item, .. } => self.on_item_done(&response_id, item),
+            ServerEvent::OutputItemDone {
+                response_id, item, ..
+            } => self.on_item_done(&response_id, item),
             ServerEvent::ResponseDone { response } => self.on_response_done(&response),
             ServerEvent::Error { error } => self.on_error(&error),
             _ => {}
@@ -112,34 +141,58 @@ impl OpenAiRealtime {
 
     /// The one trigger for a tool: the finished item. `function_call_arguments.done` carries the same call again.
     fn on_item_done(&mut self, response_id: &str, item: Item) {
-        if let Item::FunctionCall { call_id, name, arguments, status, .. } = item
+        if let Item::FunctionCall {
+            call_id,
+            name,
+            arguments,
+            status,
+            ..
+        } = item
             && status != Some(ItemStatus::Incomplete)
         {
             let reply = self.names.reply(response_id);
             let call = self.names.new_tool(&call_id);
             let arguments = arguments.as_str().into();
-            self.emit(FromModel::ToolRequested(ToolRequest { reply, call, name, arguments }));
+            self.emit(FromModel::ToolRequested(ToolRequest {
+                reply,
+                call,
+                name,
+                arguments,
+            }));
         }
     }
 
     fn on_response_done(&mut self, response: &Response) {
         self.replying = false;
         let reply = self.names.reply(&response.id);
-        let cost_micros = response.usage.as_ref().map_or(0, |usage| self.on_reply_usage(usage));
+        let cost_micros = response
+            .usage
+            .as_ref()
+            .map_or(0, |usage| self.on_reply_usage(usage));
         let outcome = match response.status {
             ResponseStatus::Cancelled => ReplyOutcome::Cancelled,
             ResponseStatus::Incomplete => ReplyOutcome::Incomplete,
             ResponseStatus::Failed => ReplyOutcome::Failed(failure_of(response)),
-            ResponseStatus::Completed | ResponseStatus::InProgress | ResponseStatus::Unknown => ReplyOutcome::Completed,
+            ResponseStatus::Completed | ResponseStatus::InProgress | ResponseStatus::Unknown => {
+                ReplyOutcome::Completed
+            }
         };
-        self.emit(FromModel::ReplyDone(ReplyDone { reply, outcome, cost_micros }));
+        self.emit(FromModel::ReplyDone(ReplyDone {
+            reply,
+            outcome,
+            cost_micros,
+        }));
     }
 
     fn on_reply_usage(&mut self, usage: &Usage) -> u64 {
         let input = &usage.input_token_details;
         let cached = &input.cached_tokens_details;
         let output = &usage.output_token_details;
-        let count = |input, cached, output| TokenCount { input, cached, output };
+        let count = |input, cached, output| TokenCount {
+            input,
+            cached,
+            output,
+        };
         let tokens = TokenUsage {
             text: count(input.text_tokens, cached.text_tokens, output.text_tokens),
             audio: count(input.audio_tokens, cached.audio_tokens, output.audio_tokens),
@@ -170,17 +223,33 @@ impl OpenAiRealtime {
             return;
         };
         let (tokens, quantities) = match usage {
-            TranscriptionUsage::Tokens { input_tokens, output_tokens, .. } => (
+            TranscriptionUsage::Tokens {
+                input_tokens,
+                output_tokens,
+                ..
+            } => (
                 TokenUsage {
-                    audio: TokenCount { input: input_tokens, ..TokenCount::default() },
-                    text: TokenCount { output: output_tokens, ..TokenCount::default() },
+                    audio: TokenCount {
+                        input: input_tokens,
+                        ..TokenCount::default()
+                    },
+                    text: TokenCount {
+                        output: output_tokens,
+                        ..TokenCount::default()
+                    },
                     ..TokenUsage::default()
                 },
-                vec![("input_audio_tokens", input_tokens), ("output_text_tokens", output_tokens)],
+                vec![
+                    ("input_audio_tokens", input_tokens),
+                    ("output_text_tokens", output_tokens),
+                ],
             ),
             TranscriptionUsage::Duration { seconds } => {
                 let milliseconds = (seconds.clamp(0.0, 86_400.0) * 1_000.0) as u64;
-                let tokens = TokenUsage { audio_ms: milliseconds, ..TokenUsage::default() };
+                let tokens = TokenUsage {
+                    audio_ms: milliseconds,
+                    ..TokenUsage::default()
+                };
                 (tokens, vec![("audio_ms", milliseconds)])
             }
             TranscriptionUsage::Unknown => return,
@@ -188,7 +257,12 @@ impl OpenAiRealtime {
         let cost_micros = self.setup.transcription_prices.cost(&tokens).to_micros();
         if quantities.iter().any(|(_, quantity)| *quantity > 0) {
             let component = "transcription";
-            self.ready.push_back(ModelEvent::Usage(ModelUsage { component, model, quantities, cost_micros }));
+            self.ready.push_back(ModelEvent::Usage(ModelUsage {
+                component,
+                model,
+                quantities,
+                cost_micros,
+            }));
         }
     }
 
@@ -199,7 +273,11 @@ impl OpenAiRealtime {
         if self.state == State::Ready && error.is_benign() {
             return tracing::debug!(code, "a race with the voice model was lost");
         }
-        tracing::warn!(code, param = error.param.as_deref().unwrap_or(""), "the voice model refused something");
+        tracing::warn!(
+            code,
+            param = error.param.as_deref().unwrap_or(""),
+            "the voice model refused something"
+        );
         if self.state != State::Ready {
             self.fail(ModelFailure::Refused);
         }
@@ -207,7 +285,10 @@ impl OpenAiRealtime {
 }
 
 fn failure_of(response: &Response) -> ModelFailure {
-    let code = response.status_details.as_ref().and_then(|details| details.error.as_ref()?.code.as_deref());
+    let code = response
+        .status_details
+        .as_ref()
+        .and_then(|details| details.error.as_ref()?.code.as_deref());
     match code {
         Some("rate_limit_exceeded" | "insufficient_quota") => ModelFailure::RateLimited,
         _ => ModelFailure::Protocol,

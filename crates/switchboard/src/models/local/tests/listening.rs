@@ -24,11 +24,18 @@ impl Listener {
         let mut samples = vec![0; 4_000];
         samples.extend(spoken(text, voice, RECOGNISER_HZ).await);
         samples.extend([0; 4_000]);
-        let heard = self.recogniser.recognise(&samples, expecting).await.expect("pocketsphinx is installed where tests run");
+        let heard = self
+            .recogniser
+            .recognise(&samples, expecting)
+            .await
+            .expect("pocketsphinx is installed where tests run");
         let sceptical = heard.sceptical.clone().unwrap_or_default();
         let understood = |text: &str| understand(text, &self.agent, expecting);
         let meaning = understood(&heard.text).agreed_with(&understood(&sceptical));
-        eprintln!("{voice:9} {text}\n   heard {}\n   doubt {sceptical}\n   {:?} {:?}", heard.text, meaning.intent, meaning.service);
+        eprintln!(
+            "{voice:9} {text}\n   heard {}\n   doubt {sceptical}\n   {:?} {:?}",
+            heard.text, meaning.intent, meaning.service
+        );
         meaning
     }
 }
@@ -41,13 +48,17 @@ async fn unscripted_paraphrases_in_three_voices_name_their_service() {
     for (text, service) in PARAPHRASES {
         for voice in VOICES {
             let meaning = listener.understands(text, voice, Expecting::Request).await;
-            let named = meaning.service.map(|at| listener.agent.services[at].name.as_str());
+            let named = meaning
+                .service
+                .map(|at| listener.agent.services[at].name.as_str());
             total += 1;
             right += usize::from(named == Some(*service));
             wrong += usize::from(named.is_some_and(|named| named != *service));
         }
     }
-    eprintln!("paraphrases: {right} of {total} services right, {wrong} wrong, the rest asked again");
+    eprintln!(
+        "paraphrases: {right} of {total} services right, {wrong} wrong, the rest asked again"
+    );
     assert!(right * 100 >= total * 75, "{right} of {total}");
     assert!(wrong * 100 <= total * 6, "{wrong} of {total}");
 }

@@ -21,24 +21,75 @@ fn service_of(meaning: &Meaning) -> Option<String> {
 #[test]
 fn paraphrases_name_the_same_service_and_day() {
     let sentences = [
-        ("could I get a facial on Tuesday please", "Signature facial", "2026-11-24"),
-        ("I'd like to make an appointment for laser hair removal next Friday afternoon", "Laser hair removal", "2026-11-27"),
-        ("hi, I want to book some Botox for tomorrow morning", "Botox consultation", "2026-11-22"),
-        ("do you have anything free for a massage this Thursday?", "Swedish massage", "2026-11-26"),
-        ("I was wondering if you could fit me in for a chemical peel on Wednesday", "Chemical peel", "2026-11-25"),
-        ("can you put me down for micro-needling next Monday at ten", "Microneedling", "2026-11-23"),
-        ("my friend told me about your facials, can I come in on Friday", "Signature facial", "2026-11-27"),
-        ("any chance of getting my legs lasered on Thursday afternoon", "Laser hair removal", "2026-11-26"),
-        ("could you book me in for deep tissue the day after tomorrow", "Deep tissue massage", "2026-11-23"),
-        ("set me up with a chemical peel on the first of December", "Chemical peel", "2026-12-01"),
-        ("I'd love to have my teeth whitened on the 24th", "Teeth whitening", "2026-11-24"),
-        ("lip filler, November twenty seventh, half past two", "Dermal filler", "2026-11-27"),
+        (
+            "could I get a facial on Tuesday please",
+            "Signature facial",
+            "2026-11-24",
+        ),
+        (
+            "I'd like to make an appointment for laser hair removal next Friday afternoon",
+            "Laser hair removal",
+            "2026-11-27",
+        ),
+        (
+            "hi, I want to book some Botox for tomorrow morning",
+            "Botox consultation",
+            "2026-11-22",
+        ),
+        (
+            "do you have anything free for a massage this Thursday?",
+            "Swedish massage",
+            "2026-11-26",
+        ),
+        (
+            "I was wondering if you could fit me in for a chemical peel on Wednesday",
+            "Chemical peel",
+            "2026-11-25",
+        ),
+        (
+            "can you put me down for micro-needling next Monday at ten",
+            "Microneedling",
+            "2026-11-23",
+        ),
+        (
+            "my friend told me about your facials, can I come in on Friday",
+            "Signature facial",
+            "2026-11-27",
+        ),
+        (
+            "any chance of getting my legs lasered on Thursday afternoon",
+            "Laser hair removal",
+            "2026-11-26",
+        ),
+        (
+            "could you book me in for deep tissue the day after tomorrow",
+            "Deep tissue massage",
+            "2026-11-23",
+        ),
+        (
+            "set me up with a chemical peel on the first of December",
+            "Chemical peel",
+            "2026-12-01",
+        ),
+        (
+            "I'd love to have my teeth whitened on the 24th",
+            "Teeth whitening",
+            "2026-11-24",
+        ),
+        (
+            "lip filler, November twenty seventh, half past two",
+            "Dermal filler",
+            "2026-11-27",
+        ),
     ];
     let today: NaiveDate = "2026-11-21".parse().expect("a date");
     for (text, service, day) in sentences {
         let meaning = of(text);
         assert_eq!(service_of(&meaning).as_deref(), Some(service), "{text}");
-        let date = meaning.day.and_then(|day| day.on_calendar(today)).map(|date| date.to_string());
+        let date = meaning
+            .day
+            .and_then(|day| day.on_calendar(today))
+            .map(|date| date.to_string());
         assert_eq!(date.as_deref(), Some(day), "{text}");
         assert_eq!(meaning.intent, Some(Intent::Book), "{text}");
     }
@@ -46,7 +97,11 @@ fn paraphrases_name_the_same_service_and_day() {
 
 #[test]
 fn times_are_understood_in_many_forms() {
-    let at = |text: &str| answering(text, Expecting::Time).clock.map(super::super::calendar::ClockTime::minute_of_day);
+    let at = |text: &str| {
+        answering(text, Expecting::Time)
+            .clock
+            .map(super::super::calendar::ClockTime::minute_of_day)
+    };
     assert_eq!(at("half past two"), Some(14 * 60 + 30));
     assert_eq!(at("at 3:30 pm please"), Some(15 * 60 + 30));
     assert_eq!(at("quarter to eleven"), Some(10 * 60 + 45));
@@ -55,23 +110,43 @@ fn times_are_understood_in_many_forms() {
     assert_eq!(at("noon"), Some(720));
     assert_eq!(at("the first one"), None);
     assert_eq!(of("I want one facial").clock, None);
-    assert_eq!(of("book a facial on Tuesday at three in the afternoon").clock.map(|clock| clock.minute_of_day()), Some(900));
+    assert_eq!(
+        of("book a facial on Tuesday at three in the afternoon")
+            .clock
+            .map(|clock| clock.minute_of_day()),
+        Some(900)
+    );
 }
 
 #[test]
 fn parts_of_the_day_are_not_greetings() {
     assert_eq!(of("good morning, a facial on Friday").part, None);
-    assert_eq!(of("good morning, a facial on Friday afternoon").part, Some(DayPart::Afternoon));
+    assert_eq!(
+        of("good morning, a facial on Friday afternoon").part,
+        Some(DayPart::Afternoon)
+    );
 }
 
 #[test]
 fn questions_are_not_bookings() {
     assert_eq!(of("how much is a facial").intent, Some(Intent::AskPrice));
     assert_eq!(of("are you open on Sunday").intent, Some(Intent::AskHours));
-    assert_eq!(of("what services do you offer").intent, Some(Intent::AskServices));
-    assert_eq!(of("can I talk to a real person please").intent, Some(Intent::Person));
-    assert_eq!(of("that's all, thanks, goodbye").intent, Some(Intent::Goodbye));
-    assert_eq!(of("how long does microneedling take").intent, Some(Intent::AskDuration));
+    assert_eq!(
+        of("what services do you offer").intent,
+        Some(Intent::AskServices)
+    );
+    assert_eq!(
+        of("can I talk to a real person please").intent,
+        Some(Intent::Person)
+    );
+    assert_eq!(
+        of("that's all, thanks, goodbye").intent,
+        Some(Intent::Goodbye)
+    );
+    assert_eq!(
+        of("how long does microneedling take").intent,
+        Some(Intent::AskDuration)
+    );
 }
 
 #[test]
@@ -81,28 +156,54 @@ fn answers_are_yes_no_and_choices() {
     assert_eq!(answer("yeah, that works"), Some(true));
     assert_eq!(answer("no that's not right"), Some(false));
     assert_eq!(answer("yes, no, wait"), Some(false));
-    assert_eq!(answering("the second one works for me", Expecting::Time).choice, Some(Choice::Nth(1)));
-    assert_eq!(answering("the last one", Expecting::Time).choice, Some(Choice::Last));
-    assert_eq!(answering("none of those", Expecting::Time).choice, Some(Choice::Other));
-    assert_eq!(answering("Thursday instead", Expecting::Time).day, Some(DayAsked::Weekday(Weekday::Thu)));
+    assert_eq!(
+        answering("the second one works for me", Expecting::Time).choice,
+        Some(Choice::Nth(1))
+    );
+    assert_eq!(
+        answering("the last one", Expecting::Time).choice,
+        Some(Choice::Last)
+    );
+    assert_eq!(
+        answering("none of those", Expecting::Time).choice,
+        Some(Choice::Other)
+    );
+    assert_eq!(
+        answering("Thursday instead", Expecting::Time).day,
+        Some(DayAsked::Weekday(Weekday::Thu))
+    );
 }
 
 #[test]
 fn names_are_introduced_bare_or_spelled() {
     let name = |text: &str| answering(text, Expecting::Name).name;
-    assert_eq!(name("my name is Sarah Johnson").as_deref(), Some("Sarah Johnson"));
+    assert_eq!(
+        name("my name is Sarah Johnson").as_deref(),
+        Some("Sarah Johnson")
+    );
     assert_eq!(name("it's Emma Miller").as_deref(), Some("Emma Miller"));
     assert_eq!(name("Wanjiru Kamau").as_deref(), Some("Wanjiru Kamau"));
     assert_eq!(name("my name is o s e i").as_deref(), Some("Osei"));
     assert_eq!(name("I don't know"), None);
-    assert_eq!(of("book a facial on Tuesday, this is Mary Smith").name.as_deref(), Some("Mary Smith"));
+    assert_eq!(
+        of("book a facial on Tuesday, this is Mary Smith")
+            .name
+            .as_deref(),
+        Some("Mary Smith")
+    );
 }
 
 #[test]
 fn numbers_of_telephones_are_digits() {
     let phone = |text: &str| answering(text, Expecting::Name).phone;
-    assert_eq!(phone("two zero two five five five oh one oh three").as_deref(), Some("2025550103"));
-    assert_eq!(phone("call me at +1 202 555 0142").as_deref(), Some("+12025550142"));
+    assert_eq!(
+        phone("two zero two five five five oh one oh three").as_deref(),
+        Some("2025550103")
+    );
+    assert_eq!(
+        phone("call me at +1 202 555 0142").as_deref(),
+        Some("+12025550142")
+    );
     assert_eq!(phone("two thirty"), None);
 }
 
@@ -120,7 +221,11 @@ fn sentences_about_something_else_mean_nothing() {
     ];
     for text in foreign {
         let meaning = of(text);
-        assert_eq!((meaning.service, meaning.intent), (None, None), "{text}: {meaning:?}");
+        assert_eq!(
+            (meaning.service, meaning.intent),
+            (None, None),
+            "{text}: {meaning:?}"
+        );
     }
 }
 
@@ -135,8 +240,24 @@ fn what_only_one_hearing_understood_was_not_said() {
 
 #[test]
 fn foreign_bytes_are_only_words() {
-    for text in ["", "\u{0}\u{ffff}", "🙂🙂", "twenty", "half past", "quarter to", "+", "the thirty", "'''", "at 99:99"] {
-        for expecting in [Expecting::Request, Expecting::Time, Expecting::Name, Expecting::YesNo] {
+    for text in [
+        "",
+        "\u{0}\u{ffff}",
+        "🙂🙂",
+        "twenty",
+        "half past",
+        "quarter to",
+        "+",
+        "the thirty",
+        "'''",
+        "at 99:99",
+    ] {
+        for expecting in [
+            Expecting::Request,
+            Expecting::Time,
+            Expecting::Name,
+            Expecting::YesNo,
+        ] {
             let _ = answering(text, expecting);
         }
     }

@@ -14,18 +14,54 @@ pub(in super::super) const VOICES: [&str; 3] = ["en-us", "en-gb", "en-us+f3"];
 /// Sentences asking for a booking, with the service they name. They were written before the grammar, and none of them
 /// was used to write it.
 pub(in super::super) const PARAPHRASES: &[(&str, &str)] = &[
-    ("hey there I'm hoping to come in for a facial on Thursday", "Signature facial"),
-    ("is it possible to have a massage tomorrow afternoon", "Swedish massage"),
-    ("please schedule me for laser hair removal on Monday", "Laser hair removal"),
-    ("I need to see someone about Botox next Tuesday", "Botox consultation"),
-    ("I think I want a chemical peel maybe on Friday at eleven", "Chemical peel"),
-    ("would you have space for microneedling on Wednesday morning", "Microneedling"),
-    ("my wife and I would like a massage on Tuesday at two", "Swedish massage"),
-    ("I'd be interested in getting filler next Wednesday", "Dermal filler"),
-    ("let's do a facial next Monday at half past nine", "Signature facial"),
-    ("I have been meaning to try laser hair removal could you squeeze me in on Friday", "Laser hair removal"),
-    ("give me the next available slot for Botox", "Botox consultation"),
-    ("sign me up for a peel on Thursday at four o'clock", "Chemical peel"),
+    (
+        "hey there I'm hoping to come in for a facial on Thursday",
+        "Signature facial",
+    ),
+    (
+        "is it possible to have a massage tomorrow afternoon",
+        "Swedish massage",
+    ),
+    (
+        "please schedule me for laser hair removal on Monday",
+        "Laser hair removal",
+    ),
+    (
+        "I need to see someone about Botox next Tuesday",
+        "Botox consultation",
+    ),
+    (
+        "I think I want a chemical peel maybe on Friday at eleven",
+        "Chemical peel",
+    ),
+    (
+        "would you have space for microneedling on Wednesday morning",
+        "Microneedling",
+    ),
+    (
+        "my wife and I would like a massage on Tuesday at two",
+        "Swedish massage",
+    ),
+    (
+        "I'd be interested in getting filler next Wednesday",
+        "Dermal filler",
+    ),
+    (
+        "let's do a facial next Monday at half past nine",
+        "Signature facial",
+    ),
+    (
+        "I have been meaning to try laser hair removal could you squeeze me in on Friday",
+        "Laser hair removal",
+    ),
+    (
+        "give me the next available slot for Botox",
+        "Botox consultation",
+    ),
+    (
+        "sign me up for a peel on Thursday at four o'clock",
+        "Chemical peel",
+    ),
 ];
 
 /// Sentences about something else.
