@@ -15,7 +15,7 @@ use switchboard_wire::twilio::{AccountSid, CallSid, StreamSid};
 use tokio::time::{Instant, sleep_until};
 
 use crate::book::SharedBook;
-use crate::socket::{Socket, text_of};
+use crate::socket::{Socket, entropy, text_of};
 use crate::stamp::{Kind, Stamp};
 use crate::voice::Frames;
 use crate::webhook::Gateway;
@@ -88,8 +88,7 @@ impl Caller {
     /// # Errors
     /// The gateway refused it or sent the caller elsewhere.
     pub async fn place(&self) -> Result<LiveCall> {
-        let mut entropy = [0; 16];
-        getrandom::fill(&mut entropy)?;
+        let entropy = entropy()?;
         let call_sid = CallSid::from_entropy(entropy);
         let stream = StreamSid::from_entropy(entropy);
         let account = match &self.target {

@@ -10,7 +10,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::carrier::{Caller, Target};
-use crate::process::{open_files, resident_kib};
+use crate::process::{open_sockets, resident_kib};
+use crate::socket::entropy;
 use crate::webhook::Gateway;
 
 /// The gauge of calls in progress.
@@ -27,7 +28,7 @@ const LIVES_MS: [u64; 6] = [0, 40, 250, 700, 1_500, 2_500];
 #[derive(Debug, Clone, Copy)]
 pub struct Rest {
     pub calls_live: f64,
-    pub open_files: usize,
+    pub open_sockets: usize,
     pub resident_kib: f64,
 }
 
@@ -56,10 +57,8 @@ async fn cut_call(caller: &Caller, number: u32) -> Result<()> {
     if number.is_multiple_of(STREAMLESS)
         && let Target::Gateway(gateway) = &caller.target
     {
-        let mut entropy = [0; 16];
-        getrandom::fill(&mut entropy)?;
         return gateway
-            .offer(&CallSid::from_entropy(entropy))
+            .offer(&CallSid::from_entropy(entropy()?))
             .await
             .map(drop);
     }
@@ -77,15 +76,15 @@ async fn cut_call(caller: &Caller, number: u32) -> Result<()> {
 ///
 /// # Errors
 /// The gateway does not answer.
-pub async fn at_rest(gateway: &Gateway, pid: u32, files_before: usize) -> Result<Rest> {
+pub async fn at_rest(gateway: &Gateway, pid: u32, sockets_before: usize) -> Result<Rest> {
     let began = Instant::now();
     loop {
         let rest = Rest {
             calls_live: gateway.measure(CALLS_LIVE).await?,
-            open_files: open_files(pid)?,
+            open_sockets: open_sockets(pid)?,
             resident_kib: resident_kib(pid)?,
         };
-        let is_idle = rest.calls_live == 0.0 && rest.open_files <= files_before;
+        let is_idle = rest.calls_live == 0.0 && rest.open_sockets <= sockets_before;
         if is_idle || began.elapsed() > IDLE_AFTER_MAX {
             return Ok(rest);
         }

@@ -5,7 +5,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use bytes::{Buf, Bytes, BytesMut};
 use switchboard_wire::websocket::{
     self, Decoder, Head, Limits, MaskKey, Message, RequestLine, Role,
@@ -36,9 +36,7 @@ impl Socket {
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
         let mut tcp = TcpStream::connect(host).await?;
         tcp.set_nodelay(true)?;
-        let mut nonce = [0; 16];
-        getrandom::fill(&mut nonce)?;
-        let key = websocket::key_from_nonce(nonce);
+        let key = websocket::key_from_nonce(entropy()?);
         let mut request = BytesMut::new();
         websocket::write_upgrade_request(&mut request, host, &format!("/{path}"), &key, headers)?;
         tcp.write_all(&request).await?;
@@ -191,4 +189,14 @@ pub fn text_of(message: Message) -> io::Result<Option<Bytes>> {
         Message::Close { .. } => Err(io::ErrorKind::ConnectionReset.into()),
         _ => Ok(None),
     }
+}
+
+/// Sixteen random bytes, for keys and identifiers.
+///
+/// # Errors
+/// The system gives none.
+pub fn entropy() -> Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow!("no random bytes: {error}"))?;
+    Ok(bytes)
 }

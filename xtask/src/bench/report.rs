@@ -192,8 +192,8 @@ impl Report {
             return String::new();
         };
         let figure = |name: &str| sequence.get(name).copied();
-        let left = figure("files_1")
-            .zip(figure("files_before"))
+        let left = figure("sockets_1")
+            .zip(figure("sockets_before"))
             .map(|(after, before)| after - before);
         let mut text = String::from("\ncalls in sequence with cut sockets\n");
         text.push_str(&verdict(
@@ -201,7 +201,7 @@ impl Report {
             figure("calls_live_1"),
             0.0,
         ));
-        text.push_str(&verdict("sockets and files left open", left, 0.0));
+        text.push_str(&verdict("sockets left open", left, 0.0));
         text.push_str(&verdict(
             "calls that could not be placed",
             figure("failed"),

@@ -11,7 +11,7 @@ use clap::Parser;
 use switchboard_bench::book::{Book, SharedBook, Times};
 use switchboard_bench::carrier::{Caller, Target};
 use switchboard_bench::model;
-use switchboard_bench::process::{cpu_time, open_files, resident_kib};
+use switchboard_bench::process::{cpu_time, open_sockets, resident_kib};
 use switchboard_bench::sequence::{at_rest, cut_calls};
 use switchboard_bench::voice::Frames;
 use switchboard_bench::webhook::Gateway;
@@ -217,18 +217,17 @@ async fn sequence(arguments: &Arguments, caller: Caller) -> Result<()> {
     let Target::Gateway(gateway) = caller.target.clone() else {
         bail!("a sequence needs --gateway");
     };
-    let failed_first = cut_calls(&caller, 1, 1).await;
-    at_rest(&gateway, arguments.pid, 0).await?;
-    let files = open_files(arguments.pid)?;
-    print("files_before", files as f64);
-    let mut failed = failed_first;
+    let sockets = open_sockets(arguments.pid)?;
+    print("sockets_before", sockets as f64);
+    let mut failed = cut_calls(&caller, 1, 1).await;
+    at_rest(&gateway, arguments.pid, sockets).await?;
     let mut resident = [0.0; 2];
     for (half, kib) in resident.iter_mut().enumerate() {
         failed += cut_calls(&caller, arguments.calls / 2, PARALLEL).await;
-        let rest = at_rest(&gateway, arguments.pid, files).await?;
+        let rest = at_rest(&gateway, arguments.pid, sockets).await?;
         *kib = rest.resident_kib;
         print(&format!("calls_live_{half}"), rest.calls_live);
-        print(&format!("files_{half}"), rest.open_files as f64);
+        print(&format!("sockets_{half}"), rest.open_sockets as f64);
         print(&format!("kib_{half}"), rest.resident_kib);
     }
     print("memory_ratio", resident[1] / resident[0]);
