@@ -81,18 +81,36 @@ struct Saying {
     latency_ms: Option<u64>,
 }
 
+/// What ends a sentence in the middle of a text.
+const SENTENCE_ENDS: [&str; 3] = [". ", "? ", "! "];
+
 impl Saying {
+    /// A response may go on in another item, whose words begin without a blank.
+    fn add(&mut self, delta: &str) {
+        let is_sentence_over = self.words.ends_with(['.', '?', '!']);
+        if is_sentence_over && delta.starts_with(char::is_uppercase) {
+            self.words.push(' ');
+        }
+        self.words.push_str(delta);
+    }
+
     /// The whole sentences so far, once they are heard: words may run ahead of the sound.
     fn take_sentences(&mut self) -> Option<Scene> {
         if !self.has_sound {
             return None;
         }
-        let end = self
-            .words
-            .rfind(". ")
-            .max(self.words.rfind("? "))
-            .max(self.words.rfind("! "))?;
-        let rest = self.words.split_off(end + 1);
+        let end = match self.words.trim_end() {
+            // A full stop at the end may belong to "Dr."; these two do not.
+            whole if whole.ends_with(['?', '!']) => whole.len(),
+            words => {
+                SENTENCE_ENDS
+                    .iter()
+                    .filter_map(|end| words.rfind(end))
+                    .max()?
+                    + 1
+            }
+        };
+        let rest = self.words.split_off(end);
         let text = std::mem::replace(&mut self.words, rest);
         Some(self.scene(text))
     }
@@ -230,7 +248,7 @@ impl ClientCaller {
                 response_id, delta, ..
             }) => {
                 let saying = self.sayings.entry(response_id).or_default();
-                saying.words.push_str(&delta);
+                saying.add(&delta);
                 self.scenes.extend(saying.take_sentences());
             }
             ServerEvent::SpeechStarted { .. } => self.stop_listening(now),

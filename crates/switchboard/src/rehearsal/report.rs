@@ -180,14 +180,10 @@ impl Report<'_> {
     /// # Errors
     /// Stdout cannot be written.
     pub(super) fn print_outcome(&self, output: Output) -> Result<()> {
-        output.line("")?;
         let Some(call) = self.stored.first() else {
-            let told = self.placed.first().and_then(|call| call.told_end.as_ref());
-            return match told {
-                Some(end) => output.line(&format!("ended     {} ({})", end.reason, end.class)),
-                None => output.line("ended     no row of this call was found in the database"),
-            };
+            return self.print_told_end(output);
         };
+        output.line("")?;
         output.line(&format!("ended     {}", ending(call)))?;
         for line in self.bookings(call) {
             output.line(&format!("booked    {line}"))?;
@@ -206,6 +202,15 @@ impl Report<'_> {
             output.line(&format!("look      {look}"))?;
         }
         Ok(())
+    }
+
+    /// Without the database there is only what the server said.
+    fn print_told_end(&self, output: Output) -> Result<()> {
+        let told = self.placed.first().and_then(|call| call.told_end.as_ref());
+        match told {
+            Some(end) => output.line(&format!("\nended     {} ({})", end.reason, end.class)),
+            None => Ok(()),
+        }
     }
 
     fn bookings(&self, call: &StoredCall) -> Vec<String> {

@@ -201,3 +201,24 @@ fn sentences_are_shown_while_the_agent_goes_on() {
         }]
     );
 }
+
+#[test]
+fn words_of_two_items_of_one_response_do_not_run_into_each_other() {
+    let mut saying = Saying {
+        has_sound: true,
+        ..Saying::default()
+    };
+    saying.add("One moment.");
+    saying.add("On Thursday with Dr. ");
+    saying.add("Ortiz?");
+    let said = |text: &str| {
+        Some(Scene::Agent {
+            text: text.to_owned(),
+            latency_ms: None,
+        })
+    };
+    assert_eq!(
+        saying.take_sentences(),
+        said("One moment. On Thursday with Dr. Ortiz?")
+    );
+}
