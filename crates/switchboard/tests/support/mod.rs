@@ -5,6 +5,8 @@
     reason = "each test binary uses its own part of it"
 )]
 
+pub mod postgres;
+
 use std::time::Duration;
 
 use switchboard::app::App;
