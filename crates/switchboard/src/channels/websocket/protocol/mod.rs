@@ -72,6 +72,8 @@ pub(super) struct ClientProtocol {
     has_spoken: bool,
     events: VecDeque<LegEvent>,
     farewell: Option<Farewell>,
+    /// Number and heard milliseconds of the agent's turn as last told.
+    last_heard: (u32, u64),
 }
 
 impl ClientProtocol {
@@ -94,6 +96,7 @@ impl ClientProtocol {
             has_spoken: false,
             events: VecDeque::new(),
             farewell: None,
+            last_heard: (0, 0),
         }
     }
 
@@ -186,8 +189,7 @@ impl ClientProtocol {
     }
 
     fn on_ended(&mut self, now: Instant, end: End) {
-        self.replies
-            .cancel_all(now, ResponseReason::ClientCancelled, &mut self.desk);
+        self.replies.end_all(now, &mut self.desk);
         let word = json!({ "reason": end.reason.as_str(), "class": end.class.as_str() });
         self.say_own("switchboard.ended", word);
         let farewell = Farewell::after(end, self.setup.kind);
@@ -210,6 +212,11 @@ impl ClientProtocol {
         let Some(item_id) = self.replies.last_item_id().map(str::to_owned) else {
             return;
         };
+        // A turn is booked again when it goes on, and often nothing was added.
+        let told = (turn.seq, turn.heard_audio.millis());
+        if std::mem::replace(&mut self.last_heard, told) == told {
+            return;
+        }
         let heard = turn.heard.expose();
         if turn.interrupted {
             self.desk.conversation.set_transcript(&item_id, Some(heard));

@@ -291,6 +291,23 @@ impl Replies {
         }
     }
 
+    /// The call is over. What was said to its end is complete, even if the model meant to go on after a tool.
+    pub(super) fn end_all(&mut self, now: Instant, desk: &mut Desk) {
+        let is_whole = self.queue.front().is_some_and(|front| {
+            let is_generated = matches!(
+                front.stage,
+                Stage::Continues | Stage::Ended(Ending::Completed)
+            );
+            is_generated && front.has_played() && !front.has_unplayed()
+        });
+        if is_whole && let Some(front) = self.queue.front_mut() {
+            front.stage = Stage::Ended(Ending::Completed);
+            self.settle(desk);
+        }
+        // The protocol knows no third reason.
+        self.cancel_all(now, ResponseReason::ClientCancelled, desk);
+    }
+
     /// What was sent of an item of ours, if it is still of interest.
     pub(super) fn spoken(&self, item_id: &str) -> Option<Spoken> {
         let (spoken, is_active) = self.find(item_id)?;
@@ -329,7 +346,11 @@ impl Replies {
 
     /// The item that was spoken last, for what the core tells about it later.
     pub(super) fn last_item_id(&self) -> Option<&str> {
-        let active = self.queue.front().and_then(WireResponse::item_id);
+        let active = self
+            .queue
+            .front()
+            .filter(|front| front.has_played())
+            .and_then(WireResponse::item_id);
         active.or_else(|| self.last.as_ref().map(|last| last.id.as_str()))
     }
 

@@ -222,3 +222,46 @@ fn the_end_of_the_call_ends_what_is_open_and_says_why() {
         (1000, "call_ended.budget")
     );
 }
+
+#[test]
+fn a_goodbye_that_was_said_to_its_end_is_a_complete_response() {
+    let mut stage = Stage::new();
+    stage.speaking();
+    let (call, name) = (switchboard_call::ids::ToolCallId(1), "end_call".to_owned());
+    let request = switchboard_call::input::ToolRequest {
+        reply: REPLY,
+        call,
+        name,
+        arguments: "{}".into(),
+    };
+    stage
+        .model(FromModel::ToolRequested(request))
+        .done(REPLY, ReplyOutcome::Completed);
+    stage.core(ended(EndReason::AgentEnded));
+    let said = stage.said();
+    assert_eq!(
+        only(&said, "response.done")["response"]["status"],
+        "completed"
+    );
+    assert!(!types(&said).contains(&"error".to_owned()));
+    let farewell = stage
+        .protocol
+        .take_farewell()
+        .expect("the socket is to be closed");
+    assert_eq!(
+        (farewell.code, farewell.reason.as_str()),
+        (1000, "call_ended.agent_ended")
+    );
+}
+
+#[test]
+fn what_was_heard_is_told_once() {
+    let mut stage = Stage::with(ClientKind::Other, true);
+    stage.speaking();
+    for heard in ["Which", "Which"] {
+        stage
+            .protocol
+            .observe_record(&Record::Turn(agent_turn(heard)));
+    }
+    only(&stage.said(), "switchboard.heard");
+}
