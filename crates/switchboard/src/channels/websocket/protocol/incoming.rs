@@ -73,7 +73,7 @@ impl ClientProtocol {
 
     fn append(&mut self, base64: Bytes) -> Result<(), WireError> {
         let (payload, length) = self.speech.hear(base64)?;
-        self.listening.on_appended(length);
+        self.listening.on_appended(length, &mut self.desk);
         if !length.is_zero() {
             self.events.push_back(LegEvent::Audio(payload));
         }

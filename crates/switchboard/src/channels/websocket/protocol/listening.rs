@@ -117,10 +117,17 @@ impl Listening {
         self.prefix_padding_ms = u64::from(prefix_padding_ms);
     }
 
-    pub(super) fn on_appended(&mut self, length: Span) {
+    /// Whether the core decides about speech that began is known by the next frame: what it did not propose to stop a
+    /// reply for has the floor.
+    pub(super) fn on_appended(&mut self, length: Span, desk: &mut Desk) {
         self.appended = self.appended + length;
         self.uncommitted = self.uncommitted + length;
         self.unheard = self.unheard + length;
+        if let Some(utterance) = &mut self.utterance
+            && !utterance.is_proposed
+        {
+            utterance.say_started(desk);
+        }
     }
 
     /// The caller is in the middle of something.

@@ -165,6 +165,10 @@ impl ClientProtocol {
                 } else {
                     ResponseReason::TurnDetected
                 };
+                if !is_final {
+                    // Whatever told the core to stop, the client's player has to stop too.
+                    self.listening.tell_started(desk);
+                }
                 self.replies.on_stopped(now, is_final, reason, desk);
             }
             EventKind::ReplyResumed => self.replies.on_resumed(),

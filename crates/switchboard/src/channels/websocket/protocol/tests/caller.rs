@@ -236,3 +236,30 @@ fn s3_what_is_no_audio_is_an_error_and_the_talk_goes_on() {
         Some(LegEvent::Audio(Payload::Base64(_)))
     ));
 }
+
+#[test]
+fn a_reply_that_stops_tells_the_caller_is_speaking_even_if_only_the_core_noticed() {
+    let mut stage = Stage::new();
+    stage.speaking();
+    stage.said();
+    stage
+        .model(FromModel::SpeechStarted)
+        .core(EventKind::InterruptionProposed);
+    let (heard, after) = (Span::ZERO, Span::ZERO);
+    stage.core(EventKind::ReplyInterrupted {
+        cause: StopCause::Voice,
+        heard,
+        after,
+    });
+    assert_eq!(stage.types(), ["input_audio_buffer.speech_started"]);
+}
+
+#[test]
+fn speech_that_is_no_proposal_is_told_with_the_next_frame_at_the_latest() {
+    let mut stage = Stage::new();
+    stage.said();
+    stage.append_ms(400).model(FromModel::SpeechStarted);
+    assert!(stage.said().is_empty(), "the core may still propose it");
+    stage.append_ms(20);
+    assert_eq!(stage.types(), ["input_audio_buffer.speech_started"]);
+}
