@@ -140,9 +140,8 @@ impl Site {
             return Ok(None);
         };
         let name = arguments.tenant.as_ref().unwrap_or(&arguments.agent);
-        let tenant = match store.installation().find_tenant(name).await? {
-            Some(tenant) => tenant,
-            None => return Err(no_tenant(store, name).await?.into()),
+        let Some(tenant) = store.installation().find_tenant(name).await? else {
+            return Err(no_tenant(store, name).await?.into());
         };
         let rows = store.tenant(TenantScope::new(
             tenant.id,
