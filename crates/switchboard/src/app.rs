@@ -95,6 +95,7 @@ impl App {
             settings: Arc::new(settings),
             store,
         };
+        reception.end_lost_calls().await?;
         let routes = routes(&reception, sealing, &health, &metrics)?;
         report_health(&reception.settings, &health);
         Ok(Self {

@@ -7,9 +7,10 @@ mod call_settings;
 
 use std::sync::Arc;
 
+use switchboard_call::handoff::HandoffReason;
 use switchboard_store::{
-    Actor, CallId, Channel, Direction, JournalWrite, NewCall, PhoneNumber, Purpose, Store,
-    StoreError, TenantId, TenantScope, TenantStore, Timestamp,
+    Actor, CallEnd, CallId, Channel, Direction, EndClass, JournalWrite, NewCall, PhoneNumber,
+    Purpose, Store, StoreError, StoreKind, TenantId, TenantScope, TenantStore, Timestamp, Word,
 };
 
 use crate::admission::{Admission, Permit};
@@ -182,6 +183,31 @@ impl Reception {
     /// Hands the row of an offered call to the journal.
     pub fn store_offered(&self, tenant: TenantId, row: NewCall) {
         self.journal.write(tenant, JournalWrite::CallOffered(row));
+    }
+
+    /// Ends the calls that a process which died had left open. Only a database that one process holds alone says that
+    /// they are not somebody else's.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn end_lost_calls(&self) -> Result<(), StoreError> {
+        if self.store.kind() != StoreKind::Sqlite {
+            return Ok(());
+        }
+        let now = chrono::Utc::now();
+        for tenant in self.store.installation().list_tenants().await? {
+            for call_id in self.rows(tenant.id).unfinished_calls(now).await? {
+                let reason = Word::new(HandoffReason::ProcessLost.as_str());
+                let end = CallEnd {
+                    call_id,
+                    reason,
+                    class: EndClass::Us,
+                    at: now,
+                };
+                self.journal.write(tenant.id, JournalWrite::CallEnded(end));
+            }
+        }
+        Ok(())
     }
 
     /// Starts the call: from here its drive owns it, and its model is already being opened.
