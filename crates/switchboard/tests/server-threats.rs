@@ -38,7 +38,13 @@ fn talkative() -> RealtimeScript {
 async fn with_script(script: RealtimeScript) -> (FakeTwilio, RealtimeServer, TestServer) {
     let twilio = carrier().await;
     let model = model(script).await;
-    let server = TestServer::start(&twilio, Some(&model), |_| {}).await;
+    let server = TestServer::start(&twilio, Some(&model), |settings| {
+        // Longer than the watchdog, so that a silent network has one reason and not either of two.
+        settings.openai.connect_ms_max = 10_000;
+        // A megabyte of a model's words costs more than a call may, which would end it before anything is proven.
+        settings.calls.budget_micros = 1_000_000_000;
+    })
+    .await;
     (twilio, model, server)
 }
 
@@ -302,7 +308,6 @@ async fn a_transfer_that_the_carrier_refuses_or_forgets_dials_the_human_once_all
         RestFault::server_error(),
         RestFault::Timeout,
         RestFault::DoneButDropped,
-        RestFault::Delay { ms: 400 },
     ];
     let mut calls = Vec::new();
     for fault in &faults {
@@ -491,7 +496,7 @@ async fn r4_a_panic_in_a_calls_task_ends_that_call_by_its_guard_and_no_other() {
 }
 
 /// Rows of one transaction that keeps the only writer of SQLite for more than a second.
-const LONG_TRANSACTION_ROWS: i64 = 150_000;
+const LONG_TRANSACTION_ROWS: i64 = 60_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r1_r3_a_database_that_takes_no_writes_stalls_no_audio_and_nothing_counts_as_stored_before()
@@ -647,7 +652,7 @@ async fn a1_a2_a_hostile_model_learns_books_and_dials_nothing_it_may_not() {
         let results = log.tool_results(1).into_iter();
         results.map(|(_, output)| output.to_owned()).collect()
     });
-    assert!(is_refused, "{results:?}");
+    assert!(is_refused, "{results:?} {:?}", call.events());
     for (result, (tool, _)) in results.iter().zip(&requests) {
         assert!(
             !result.contains("Victim") && !result.contains("5550123"),
@@ -680,6 +685,11 @@ async fn a1_a2_a_hostile_model_learns_books_and_dials_nothing_it_may_not() {
         1
     );
     assert_eq!(reason(&row_of(&server, &call).await), "caller_hung_up");
+    let events = rows.list_call_events(&filter).await.expect("rows");
+    let asked = events
+        .iter()
+        .filter(|event| event.name.as_str() == "confirmation_asked");
+    assert_eq!(asked.count(), 1, "the honest request was asked about");
     let updates: Vec<_> = twilio.rest_requests();
     assert!(
         updates.is_empty(),

@@ -510,15 +510,8 @@ async fn s3_a_broken_stream_goes_on_to_the_human_by_the_carriers_document() {
     server.stop().await;
 }
 
-/// Words of a ladder's transcript: one number for each 100 ms.
-fn steps(words: Option<&switchboard_store::Private<String>>) -> Vec<u64> {
-    let words = words
-        .map(|words| words.expose().as_str())
-        .unwrap_or_default();
-    words
-        .split_whitespace()
-        .map(|word| word.parse().expect("a step"))
-        .collect()
+fn words(text: Option<&switchboard_store::Private<String>>) -> &str {
+    text.map(|text| text.expose().as_str()).unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -532,9 +525,14 @@ async fn s4_heard_never_exceeds_sent_whatever_marks_say() {
     join_all(faults.map(heard_with)).await;
 }
 
+/// A key press cuts the long ladder: how much of it counts as heard is what the model is told to keep.
 async fn heard_with(fault: MarkFault) {
-    let (twilio, _model, server, _) = all().await;
-    let script = CallerScript::new().wait(3_000).hang_up();
+    let (twilio, model, server, _) = all().await;
+    let script = CallerScript::new()
+        .wait(2_600)
+        .press('1')
+        .wait(900)
+        .hang_up();
     let call = twilio.place_call(with_faults(
         &server,
         vec![StreamFault::Marks(fault)],
@@ -542,51 +540,38 @@ async fn heard_with(fault: MarkFault) {
     ));
     call.wait_for_end(BOUND).await.expect("the call ends");
     server.idle().await;
-    let received: u64 = call
-        .events()
-        .iter()
-        .map(|timed| match timed.event {
-            CarrierEvent::MediaReceived { audio_ms, .. } => audio_ms,
-            _ => 0,
-        })
-        .sum();
-    let heard_at_ear: u64 = ear(&call)
-        .runs
-        .iter()
-        .map(|run| run.to_ms - run.from_ms)
-        .sum();
-    let (mut sent_total, mut heard_total) = (0, 0);
-    for turn in server.turns("medspa").await {
-        if turn.speaker != Speaker::Agent {
-            continue;
-        }
-        let generated = steps(turn.generated_text.as_ref());
-        let sent = steps(turn.sent_text.as_ref());
-        let heard = steps(turn.heard_text.as_ref());
+    let truncated: Vec<u64> = model.with_log(|log| {
+        let truncations = log.truncations(1).into_iter();
+        truncations.map(|(_, ms)| u64::from(ms)).collect()
+    });
+    let heard = ear(&call);
+    let at_ear = heard.runs[1].to_ms;
+    assert_eq!(truncated.len(), 1, "{fault:?}: {heard:?}");
+    assert!(
+        truncated[0] <= at_ear + 60,
+        "{fault:?}: kept {} ms, the ear heard {at_ear} ms",
+        truncated[0]
+    );
+    // Without any mark less may be believed than was heard, with lies beside honest marks nearly all of it.
+    if fault != MarkFault::Missing {
         assert!(
-            generated.starts_with(&sent),
-            "{fault:?}: {generated:?} {sent:?}"
+            truncated[0] + 200 >= at_ear,
+            "{fault:?}: kept {} ms, the ear heard {at_ear} ms",
+            truncated[0]
         );
-        assert!(sent.starts_with(&heard), "{fault:?}: {sent:?} {heard:?}");
-        sent_total += sent.len() as u64 * 100;
-        heard_total += heard.len() as u64 * 100;
     }
-    assert!(heard_total > 0, "{fault:?}: something was heard");
-    // One piece of 240 ms may have been on its way when the caller hung up.
-    assert!(
-        sent_total <= received + 400,
-        "{fault:?}: sent {sent_total} of {received} ms received"
-    );
-    // Marks that lie ahead can move it to what the carrier holds, and no further.
-    let ahead = if fault == MarkFault::Early {
-        received - heard_at_ear
-    } else {
-        0
-    };
-    assert!(
-        heard_total <= heard_at_ear + ahead + 200,
-        "{fault:?}: booked {heard_total} ms, the ear heard {heard_at_ear} ms of {received} ms"
-    );
+    for turn in server.turns("medspa").await {
+        if turn.speaker == Speaker::Agent {
+            let generated = words(turn.generated_text.as_ref());
+            let sent = words(turn.sent_text.as_ref());
+            let heard = words(turn.heard_text.as_ref());
+            assert!(generated.starts_with(sent), "{fault:?}");
+            assert!(
+                sent.starts_with(heard),
+                "{fault:?}: sent {sent:?}, heard {heard:?}"
+            );
+        }
+    }
     server.stop().await;
 }
 
