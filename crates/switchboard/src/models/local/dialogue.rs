@@ -13,8 +13,8 @@ use super::calendar::{ClockTime, DayPart, clock_text, spoken_date, spoken_time};
 use super::sayings;
 use super::understanding::{Choice, Expecting, Intent, Meaning};
 
-/// Free times read out at once: more are forgotten before the last is said.
-const OFFERS_MAX: usize = 3;
+/// Free times read out at once. Two can be told apart by ear: recognisers take "first" for "third" more often than not.
+const OFFERS_MAX: usize = 2;
 /// Times a question is asked before a person is offered.
 const ASKED_MAX: u8 = 3;
 /// Failures to catch a name before the booking goes on without it.
@@ -49,6 +49,8 @@ enum Stage {
     #[default]
     Request,
     Service,
+    /// "Did you say …?" after a service was heard doubtfully.
+    Doubt,
     Day,
     Time,
     Name,
@@ -79,6 +81,8 @@ pub(super) struct Dialogue {
     stage: Stage,
     slots: Slots,
     offers: Vec<Offer>,
+    /// The service of the open "Did you say …?".
+    doubted: Option<usize>,
     is_booking: bool,
     has_greeted: bool,
     asked: u8,
@@ -108,6 +112,7 @@ impl Dialogue {
             stage: Stage::Request,
             slots: Slots::default(),
             offers: Vec::new(),
+            doubted: None,
             is_booking: false,
             has_greeted: false,
             asked: 0,
@@ -127,7 +132,7 @@ impl Dialogue {
             Stage::Day => Expecting::Day,
             Stage::Time => Expecting::Time,
             Stage::Name => Expecting::Name,
-            Stage::Confirm => Expecting::YesNo,
+            Stage::Confirm | Stage::Doubt => Expecting::YesNo,
             Stage::Message => Expecting::Message,
         }
     }
@@ -184,6 +189,7 @@ impl Dialogue {
         if self.on_intent(&meaning) {
             return;
         }
+        self.on_doubt(&meaning);
         self.fill(&meaning);
         self.on_answer(&meaning);
         self.on_name(&meaning);
@@ -213,6 +219,25 @@ impl Dialogue {
         true
     }
 
+    /// A doubtful service opens a question, and a yes to it fills the slot.
+    fn on_doubt(&mut self, meaning: &Meaning) {
+        if self.stage == Stage::Doubt {
+            self.stage = Stage::Request;
+            let doubted = self.doubted.take();
+            if meaning.answer == Some(true) && meaning.service.is_none() {
+                self.slots.service = doubted;
+                self.forget_time();
+            }
+        }
+        if meaning.doubtful_service.is_some()
+            && self.slots.service.is_none()
+            && !self.agent.services.is_empty()
+        {
+            self.is_booking = true;
+            self.doubted = meaning.doubtful_service;
+        }
+    }
+
     fn asked_service(&self, meaning: &Meaning) -> Option<usize> {
         meaning.service.or(self.slots.service)
     }
@@ -232,6 +257,7 @@ impl Dialogue {
         }
         if let Some(service) = meaning.service {
             self.is_booking = true;
+            self.doubted = None;
             if self.slots.service != Some(service) {
                 self.slots.service = Some(service);
                 self.forget_time();
@@ -435,6 +461,10 @@ impl Dialogue {
     fn next_of_booking(&mut self) -> Step {
         let telephone = self.agent.telephone;
         let Some(service) = self.slots.service else {
+            if let Some(doubted) = self.doubted {
+                self.stage = Stage::Doubt;
+                return say(sayings::did_you_say(&self.agent.services[doubted].name));
+            }
             self.stage = Stage::Service;
             return say(sayings::ask_service(&self.agent));
         };
@@ -714,12 +744,12 @@ fn minute_of(offer: &Offer) -> u32 {
     offer.start.hour() * 60 + offer.start.minute()
 }
 
-/// First, middle and last of many: three times in a row would say little about the day.
+/// First and last of many: neighbouring times would say little about the day.
 fn spread(free: &[Offer]) -> Vec<Offer> {
     if free.len() <= OFFERS_MAX {
         return free.to_vec();
     }
-    [0, free.len() / 2, free.len() - 1]
+    [0, free.len() - 1]
         .iter()
         .map(|at| free[*at].clone())
         .collect()

@@ -629,8 +629,10 @@ const RULES: &[(&str, &[&str])] = &[
         "TIMEREPLY",
         &[
             "the first one",
+            "the first one",
+            "the first one please",
+            "the first",
             "the second one",
-            "the third one",
             "the last one",
             "the first one please",
             "the second one works for me",

@@ -24,7 +24,11 @@ pub(super) async fn pronounce(words: &BTreeSet<String>, dictionary: &Path) -> Pr
         found.insert(word, vec![guess]);
     }
     for sounds in found.values_mut() {
-        let variants: Vec<String> = sounds.iter().filter_map(|sound| without_r(sound)).collect();
+        let variants: Vec<String> = sounds
+            .iter()
+            .flat_map(|sound| [without_r(sound), with_open_o(sound)])
+            .flatten()
+            .collect();
         for variant in variants {
             if !sounds.contains(&variant) {
                 sounds.push(variant);
@@ -183,9 +187,29 @@ fn without_r(sound: &str) -> Option<String> {
     (spoken != sound).then_some(spoken)
 }
 
+/// As spoken where "cot" and "caught" have one vowel: every `AO` but that before r is `AA`.
+fn with_open_o(sound: &str) -> Option<String> {
+    let sounds: Vec<&str> = sound.split(' ').collect();
+    let opened = sounds.iter().enumerate().map(|(at, sound)| match *sound {
+        "AO" if sounds.get(at + 1) != Some(&"R") => "AA",
+        other => other,
+    });
+    let opened = opened.collect::<Vec<_>>().join(" ");
+    (opened != sound).then_some(opened)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_vowel_for_cot_and_caught_is_a_variant() {
+        assert_eq!(
+            with_open_o("B OW T AO K S").as_deref(),
+            Some("B OW T AA K S")
+        );
+        assert_eq!(with_open_o("M AO R"), None);
+    }
 
     #[test]
     fn international_signs_become_dictionary_phonemes() {

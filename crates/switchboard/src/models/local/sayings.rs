@@ -121,6 +121,10 @@ pub(super) fn ask_service(agent: &LocalAgent) -> String {
     )
 }
 
+pub(super) fn did_you_say(service: &str) -> String {
+    format!("Did you say {service}?")
+}
+
 pub(super) fn ask_day(service: &str, today: NaiveDate, telephone: bool) -> String {
     if !telephone {
         return format!("{service}, gladly. Which day would you like?");

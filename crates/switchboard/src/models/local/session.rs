@@ -22,7 +22,7 @@ use super::hearing::{Hearing, Noticed};
 use super::recogniser::{Heard, Recogniser, RecognitionError};
 use super::speaking::{Spoken, speak};
 use super::synthesiser::Synthesiser;
-use super::understanding::{Expecting, Meaning, understand};
+use super::understanding::{Expecting, Meaning, understand, understand_heard};
 use super::{Input, LocalSetup};
 use crate::model::{ModelAudio, ModelEvent, Payload};
 
@@ -228,18 +228,13 @@ impl Session {
             tracing::warn!(%error, "an utterance was not recognised");
             Heard::default()
         });
-        let understood = |text: &str| understand(text, &self.setup.agent, recognised.expecting);
-        let meaning = understood(&heard.text);
-        let meaning = match &heard.sceptical {
-            Some(sceptical) => meaning.agreed_with(&understood(sceptical)),
-            None => meaning,
-        };
+        let meaning = understand_heard(&heard, &self.setup.agent, recognised.expecting);
         self.emit(FromModel::CallerWords(CallerWords {
             item: recognised.item,
             words: Words::new(heard.text.as_str()),
             is_final: true,
             language: Some(Language::ENGLISH)
-                .filter(|_| heard.sceptical.is_some())
+                .filter(|_| heard.again.is_some())
                 .or(Some(self.language())),
             confidence_percent: heard.confidence_percent(),
         }));

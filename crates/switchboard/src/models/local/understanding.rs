@@ -7,6 +7,7 @@ use chrono::Weekday;
 
 use super::calendar::{ClockTime, DayAsked, DayPart};
 use super::lexicon;
+use super::recogniser::Heard;
 use super::{LocalAgent, LocalService};
 
 /// What the caller wants.
@@ -55,6 +56,10 @@ pub(super) struct Meaning {
     pub(super) digit: Option<char>,
     /// The words themselves, for a message.
     pub(super) words: String,
+    /// A service that one hearing named and the other did not: worth a question, not more.
+    pub(super) doubtful_service: Option<usize>,
+    /// Short, and every word that carries meaning was understood.
+    pub(super) is_plain: bool,
 }
 
 impl Meaning {
@@ -76,28 +81,84 @@ impl Meaning {
         } == Self::default()
     }
 
-    /// Keeps what a second, more sceptical recognition understood as well. What only one of them heard was not said.
+    /// What three hearings of the same sound mean together: an expectant one, another expectant one, and a sceptical
+    /// one. A wish needs the sceptical one's word, because the expectant ones bend foreign sentences into wishes;
+    /// without it a service is worth a question. Anything else needs two of three, or to be a plain answer to the
+    /// open question, because it is read back before anything follows from it.
     #[must_use]
-    pub(super) fn agreed_with(self, other: &Self) -> Self {
-        fn both<T: PartialEq>(one: Option<T>, other: Option<&T>) -> Option<T> {
-            one.filter(|value| Some(value) == other)
-        }
+    pub(super) fn agreed(one: Self, two: Self, sceptical: &Self, expecting: Expecting) -> Self {
+        let (first, second) = if one.is_empty() {
+            (two, one)
+        } else {
+            (one, two)
+        };
+        let is_plain_after =
+            |question: &[Expecting]| first.is_plain && question.contains(&expecting);
+        let time = is_plain_after(&[Expecting::Day, Expecting::Time]);
+        let others = [&second, sceptical];
+        let service = [&first, &second]
+            .into_iter()
+            .filter_map(|meaning| meaning.service);
+        let confirmed = service
+            .filter(|service| sceptical.service == Some(*service))
+            .next();
+        let books = |meaning: &&Self| meaning.intent == Some(Intent::Book);
+        let doubtful = [&first, &second]
+            .into_iter()
+            .filter(books)
+            .find_map(|meaning| meaning.service);
         Self {
-            intent: both(self.intent, other.intent.as_ref()),
-            service: both(self.service, other.service.as_ref()),
-            practitioner: both(self.practitioner, other.practitioner.as_ref()),
-            day: both(self.day, other.day.as_ref()),
-            part: both(self.part, other.part.as_ref()),
-            clock: both(self.clock, other.clock.as_ref()),
-            choice: both(self.choice, other.choice.as_ref()),
-            answer: both(self.answer, other.answer.as_ref()),
-            name: both(self.name, other.name.as_ref()),
-            phone: both(self.phone, other.phone.as_ref()),
-            digit: self.digit,
-            words: self.words,
+            intent: first.intent.filter(|intent| {
+                sceptical.intent == Some(*intent)
+                    || (confirmed.is_some() && *intent == Intent::Book)
+            }),
+            service: confirmed,
+            doubtful_service: doubtful.filter(|_| confirmed.is_none()),
+            practitioner: two_of(
+                first.practitioner,
+                others.map(|other| other.practitioner),
+                false,
+            ),
+            day: two_of(
+                first.day,
+                others.map(|other| other.day),
+                is_plain_after(&[Expecting::Day]),
+            ),
+            part: two_of(first.part, others.map(|other| other.part), time),
+            clock: two_of(first.clock, others.map(|other| other.clock), time),
+            choice: two_of(first.choice, others.map(|other| other.choice), time),
+            answer: two_of(first.answer, others.map(|other| other.answer), false),
+            name: two_of(
+                first.name.clone(),
+                others.map(|other| other.name.clone()),
+                is_plain_after(&[Expecting::Name]),
+            ),
+            phone: two_of(
+                first.phone.clone(),
+                others.map(|other| other.phone.clone()),
+                false,
+            ),
+            digit: first.digit,
+            is_plain: first.is_plain,
+            words: first.words,
         }
     }
 }
+
+/// The first value if another hearing has it too or it is believed, else what the two others share.
+fn two_of<T: PartialEq>(
+    first: Option<T>,
+    [second, third]: [Option<T>; 2],
+    is_believed: bool,
+) -> Option<T> {
+    if first.is_some() && (is_believed || first == second || first == third) {
+        return first;
+    }
+    second.filter(|second| third.as_ref() == Some(second))
+}
+
+/// More words than this are a speech, and no plain answer.
+const PLAIN_WORDS_MAX: usize = 7;
 
 /// What was asked last: a bare word means different things after different questions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -116,6 +177,32 @@ pub(super) enum Expecting {
 
 /// Understands one turn. `text` may be typed or recognised; its case and punctuation do not matter.
 pub(super) fn understand(text: &str, agent: &LocalAgent, expecting: Expecting) -> Meaning {
+    let (meaning, unknown_outweighs) = understand_all(text, agent, expecting);
+    // More than half of the words that carry meaning have none here.
+    if unknown_outweighs && expecting != Expecting::Message {
+        return Meaning {
+            words: meaning.words,
+            ..Meaning::default()
+        };
+    }
+    meaning
+}
+
+/// What one recognised turn means, by all its hearings.
+pub(super) fn understand_heard(heard: &Heard, agent: &LocalAgent, expecting: Expecting) -> Meaning {
+    let one = understand(&heard.text, agent, expecting);
+    let Some(again) = &heard.again else {
+        return one;
+    };
+    let two = understand(&again.as_it_is, agent, expecting);
+    // A sceptical hearing is full of other words; it is asked only for what it confirms.
+    let (sceptical, _) = understand_all(&again.sceptical, agent, expecting);
+    let mut meaning = Meaning::agreed(one, two, &sceptical, expecting);
+    meaning.words.clone_from(&heard.text);
+    meaning
+}
+
+fn understand_all(text: &str, agent: &LocalAgent, expecting: Expecting) -> (Meaning, bool) {
     let tokens = tokens(text);
     let mut reader = Reader::new(&tokens);
     let mut meaning = Meaning {
@@ -137,15 +224,11 @@ pub(super) fn understand(text: &str, agent: &LocalAgent, expecting: Expecting) -
     }
     let about_booking = reader.has_any(BOOKING_WORDS);
     reader.use_any(BOOKING_WORDS);
-    let is_unknown = reader.is_mostly_unknown();
-    if is_unknown && expecting != Expecting::Message {
-        return Meaning {
-            words: meaning.words,
-            ..Meaning::default()
-        };
-    }
-    meaning.intent = settle_intent(&meaning, about_booking);
-    meaning
+    let (known, unknown) = reader.weighty_words();
+    meaning.is_plain = unknown == 0 && tokens.len() <= PLAIN_WORDS_MAX;
+    let was_asked_for = expecting == Expecting::Service && meaning.service.is_some();
+    meaning.intent = settle_intent(&meaning, about_booking || was_asked_for);
+    (meaning, unknown > known)
 }
 
 fn settle_intent(meaning: &Meaning, about_booking: bool) -> Option<Intent> {
@@ -399,20 +482,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// More than half of the words that carry meaning have none here.
-    fn is_mostly_unknown(&self) -> bool {
-        let weighty = self.words.iter().zip(&self.used);
-        let (known, unknown) = weighty.filter(|(word, _)| !is_function_word(word)).fold(
-            (0, 0),
-            |(known, unknown), (_, used)| {
-                if *used {
-                    (known + 1, unknown)
-                } else {
-                    (known, unknown + 1)
-                }
-            },
-        );
-        unknown > known
+    /// How many words that carry meaning were used, and how many were not.
+    fn weighty_words(&self) -> (usize, usize) {
+        let pairs = || self.words.iter().zip(&self.used);
+        let is_answer = |word: &str| YES.contains(&word) || NO.contains(&word);
+        let known =
+            pairs().filter(|(word, used)| **used && (!is_function_word(word) || is_answer(word)));
+        let unknown = pairs().filter(|(word, used)| !**used && !is_function_word(word));
+        (known.count(), unknown.count())
     }
 
     fn intent(&mut self) -> Option<Intent> {

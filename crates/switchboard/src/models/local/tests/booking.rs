@@ -274,3 +274,24 @@ fn a_tool_the_agent_may_not_use_is_never_asked_for() {
     );
     assert!(talk.asked.is_empty());
 }
+
+#[test]
+fn a_doubtful_service_is_asked_back_and_only_a_yes_takes_it() {
+    let doubtful = Meaning {
+        doubtful_service: Some(6),
+        day: understand("Tuesday", &spa(), Expecting::Day).day,
+        ..Meaning::default()
+    };
+    let mut talk = Talk::new();
+    talk.dialogue.heard(&doubtful);
+    assert_eq!(talk.replies(), "Did you say Chemical peel?");
+    assert!(
+        talk.says("yes")
+            .contains("On Tuesday, November 24th I have")
+    );
+    let mut talk = Talk::new();
+    talk.dialogue.heard(&doubtful);
+    talk.replies();
+    assert!(talk.says("no").contains("Which treatment"));
+    assert!(talk.asked.is_empty());
+}

@@ -231,11 +231,40 @@ fn sentences_about_something_else_mean_nothing() {
 
 #[test]
 fn what_only_one_hearing_understood_was_not_said() {
-    let agreed = of("a facial on Tuesday").agreed_with(&of("a facial on Thursday"));
-    assert_eq!(service_of(&agreed).as_deref(), Some("Signature facial"));
-    assert_eq!(agreed.day, None);
-    let nothing = of("book the filler").agreed_with(&of("she sat on the floor"));
-    assert!(nothing.is_empty(), "{nothing:?}");
+    let agreed = |one: &str, two: &str, sceptical: &str, expecting| {
+        let of = |text: &str| answering(text, expecting);
+        Meaning::agreed(of(one), of(two), &of(sceptical), expecting)
+    };
+    let days = agreed(
+        "a facial on Tuesday",
+        "the first of you",
+        "a facial on Thursday",
+        Expecting::Request,
+    );
+    assert_eq!(service_of(&days).as_deref(), Some("Signature facial"));
+    assert_eq!(days.day, None);
+    let bent = agreed(
+        "book the filler",
+        "book the filler",
+        "she sat on the floor",
+        Expecting::Request,
+    );
+    assert_eq!((bent.intent, bent.service), (None, None));
+    assert_eq!(bent.doubtful_service, Some(4), "it is worth a question");
+    let person = agreed(
+        "get me a person",
+        "get me a person",
+        "get the first",
+        Expecting::Request,
+    );
+    assert_eq!(person.intent, None, "nobody is transferred on a doubt");
+    let plain = agreed("ten o'clock please", "the clock", "then", Expecting::Time);
+    assert!(
+        plain.clock.is_some(),
+        "a plain answer to the open question is read back later anyway"
+    );
+    let yes = agreed("yes please", "yet", "this", Expecting::YesNo);
+    assert_eq!(yes.answer, None, "a doubtful yes is none");
 }
 
 #[test]
