@@ -9,7 +9,7 @@ DAY = "tomorrow"
 INTERRUPTION = "wait a moment please"
 
 # A day was taken when the talk has moved on to hours, people or that very day.
-_MOVED_ON = re.compile(r"\b(tomorrow|time|times|morning|afternoon|o'clock|[ap]\.?m|with|\d{1,2})\b", re.IGNORECASE)
+_MOVED_ON = re.compile(r"\b(tomorrow|closed|open|monday|tuesday|wednesday|thursday|friday|saturday|time|times|morning|afternoon|o'clock|[ap]\.?m|with|\d{1,2})\b", re.IGNORECASE)
 _ASKS_FOR_DAY = re.compile(r"\b(day|date|when|time)\b", re.IGNORECASE)
 
 

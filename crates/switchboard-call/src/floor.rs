@@ -142,8 +142,15 @@ impl Call {
     }
 
     fn tell_leg_speech_started(&mut self) {
-        if !std::mem::replace(&mut self.floor.leg_told, true) {
-            self.ask_leg(ToLeg::SpeechStarted);
+        if self.floor.leg_told {
+            return;
+        }
+        self.ask_leg(ToLeg::SpeechStarted);
+        if self.floor.speech_since.is_some() {
+            self.floor.leg_told = true;
+        } else {
+            // Decided after the speech was over: its end will not be reported again.
+            self.ask_leg(ToLeg::SpeechStopped);
         }
     }
 
