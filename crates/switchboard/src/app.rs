@@ -30,8 +30,9 @@ use crate::reception::{Reception, local_programs};
 const DRAIN_CALLS_MAX: Duration = Duration::from_secs(30);
 /// How long the last events may take to be stored.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
-/// How long calls may take to end after they were handed over.
-const HANDED_OVER_MAX: Duration = Duration::from_secs(5);
+/// How long calls may take to end after they were handed over: the carrier has a second to take the transfer and five
+/// to close the stream.
+const HANDED_OVER_MAX: Duration = Duration::from_secs(7);
 
 /// A server that listens. Its parts are shared with whoever started it.
 pub struct App {
@@ -116,18 +117,20 @@ impl App {
     }
 
     /// Answers until `stop` resolves, then drains: no new calls, live ones end within a limit or go to a human, the
-    /// journal is flushed.
+    /// journal is flushed. Until the calls have ended it still answers the carrier: their streams open late, their
+    /// dialled humans end, and whoever calls meanwhile goes to the human.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         tokio::spawn(self.metrics.keep_up(self.drain.clone()));
         let serving = tokio::spawn(self.server.serve(self.routes, self.drain));
         stop.await;
         self.health.start_draining();
-        self.trigger.begin();
+        self.reception.admission.close();
         let live = &self.reception.live;
-        if !wait_until(DRAIN_CALLS_MAX, || live.count() == 0).await {
+        if !wait_until(DRAIN_CALLS_MAX, || live.is_idle()).await {
             live.control_all(&Control::Drain);
-            wait_until(HANDED_OVER_MAX, || live.count() == 0).await;
+            wait_until(HANDED_OVER_MAX, || live.is_idle()).await;
         }
+        self.trigger.begin();
         if !self.reception.journal.flushed(FLUSH_MAX).await {
             tracing::error!(
                 waiting = self.reception.journal.waiting(),

@@ -11,10 +11,14 @@ use futures_util::future::join_all;
 use support::{BOUND, HUMAN, MEDSPA, TRADES, TestServer, carrier, model, wait_for};
 use switchboard::config::Secret;
 use switchboard::ops::seal::{SealingKey, twilio_context};
+use switchboard::reception::Reception;
 use switchboard_sim::caller::CallerScript;
 use switchboard_sim::realtime::{RealtimeScript, RealtimeServer, Reply};
 use switchboard_sim::twilio::{CarrierEvent, FakeTwilio, PlaceCall, StreamFault, WebhookFaults};
-use switchboard_store::{CallStatus, ListFilter, TenantId};
+use switchboard_store::{
+    CallEnd, CallId, CallStatus, Channel, EndClass, ListFilter, TenantId, Word,
+};
+use switchboard_wire::twilio::CallSid;
 
 const TENANT_TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
@@ -260,23 +264,27 @@ async fn h2_webhooks_at_the_same_time_get_one_document_one_permit_and_one_model(
     server.stop().await;
 }
 
+/// The row of a call that another process has taken.
+async fn offered_elsewhere(server: &TestServer, call: &CallSid) -> CallId {
+    let tenant = tenant_id(server, "medspa").await;
+    let agent = server.reception.agent(tenant, "medspa").await;
+    let agent = agent.expect("the agent");
+    let (id, now) = (CallId::new(), chrono::Utc::now());
+    let mut row = Reception::offered_row(&agent, id, Channel::Phone, now);
+    row.carrier_call_id = Some(call.to_string());
+    let rows = server.rows("medspa").await;
+    rows.offer_call(&row).await.expect("stored");
+    id
+}
+
 /// The process that minted the token is gone: nobody can give the same document, so a human takes the caller.
 #[tokio::test(flavor = "multi_thread")]
 async fn h2_a_ringing_call_that_another_process_answered_goes_to_the_human_and_an_ended_one_nowhere()
  {
     let (twilio, model, server) = all().await;
     let carrier = by_hand(&server, &twilio);
-    let rows = server.rows("medspa").await;
-    let tenant = tenant_id(&server, "medspa").await;
-    let agent = server.reception.agent(tenant, "medspa").await;
-    let agent = agent.expect("the agent");
-    let now = chrono::Utc::now();
-    let id = switchboard_store::CallId::new();
-    let phone = switchboard_store::Channel::Phone;
-    let mut row = switchboard::reception::Reception::offered_row(&agent, id, phone, now);
     let call = call_sid();
-    row.carrier_call_id = Some(call.to_string());
-    rows.offer_call(&row).await.expect("stored");
+    offered_elsewhere(&server, &call).await;
 
     let rings = carrier.voice(&call, MEDSPA).await;
     assert!(rings.has_dial() && !rings.has_stream(), "{}", rings.body);
@@ -286,6 +294,49 @@ async fn h2_a_ringing_call_that_another_process_answered_goes_to_the_human_and_a
     let over = carrier.voice(&call, MEDSPA).await;
     assert!(over.is_empty_document(), "{}", over.body);
     assert_eq!(connections(&model), 0);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h2_a_caller_who_rings_through_a_restart_gets_the_human_although_the_call_counts_as_lost() {
+    let (twilio, model, server) = all().await;
+    let carrier = by_hand(&server, &twilio);
+    let call = call_sid();
+    let call_id = offered_elsewhere(&server, &call).await;
+    let lost = CallEnd {
+        call_id,
+        reason: Word::new("process_lost"),
+        class: EndClass::Us,
+        at: chrono::Utc::now(),
+    };
+    let rows = server.rows("medspa").await;
+    assert!(rows.end_call(&lost).await.expect("stored"));
+    let rings = carrier.voice(&call, MEDSPA).await;
+    assert!(rings.has_dial() && !rings.has_stream(), "{}", rings.body);
+    assert_eq!(connections(&model), 0);
+    server.stop().await;
+}
+
+/// `<Record>` has no action, so its end asks for the document that holds it once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_was_left_ends_the_call_and_dials_nobody_again() {
+    let (twilio, _model, server) = all().await;
+    let carrier = by_hand(&server, &twilio);
+    let call = call_sid();
+    offered_elsewhere(&server, &call).await;
+    let mut recorded = carrier.form(&call, MEDSPA, "in-progress");
+    recorded.push("RecordingUrl", "https://api.twilio.com/recording");
+    recorded.push("RecordingDuration", "4");
+    let behind_lost_document = carrier.post("/twilio/voice", &recorded).await;
+    assert!(
+        behind_lost_document.is_empty_document(),
+        "{}",
+        behind_lost_document.body
+    );
+    let behind_voicemail = carrier.post("/twilio/dial-ended", &recorded).await;
+    assert_eq!(behind_voicemail.status, 200, "{}", behind_voicemail.body);
+    assert!(behind_voicemail.body.contains("<Hangup"));
+    assert!(!behind_voicemail.has_dial() && !behind_voicemail.body.contains("<Record"));
     server.stop().await;
 }
 

@@ -15,6 +15,7 @@ use switchboard_wire::twilio::{CallSid, StreamSid};
 use switchboard_wire::websocket::{Message, close_code};
 
 use super::rest::TwilioRest;
+use crate::calls_live::LiveCalls;
 use crate::leg::LegEvent;
 use crate::model::Payload;
 use crate::socket::{SocketError, WebSocket};
@@ -23,6 +24,7 @@ use crate::socket::{SocketError, WebSocket};
 pub struct TwilioLeg {
     call_sid: CallSid,
     rest: Arc<TwilioRest>,
+    live: LiveCalls,
     stream: Option<Stream>,
     closed: Option<LegClosed>,
 }
@@ -42,9 +44,17 @@ impl TwilioLeg {
         Self {
             call_sid,
             rest,
+            live: LiveCalls::default(),
             stream: None,
             closed: None,
         }
+    }
+
+    /// Counts its end among these calls until the carrier knows of it.
+    #[must_use]
+    pub fn counted_among(mut self, live: LiveCalls) -> Self {
+        self.live = live;
+        self
     }
 
     /// The carrier opened the stream, and its token was good. A second stream is refused: one call has one.
@@ -145,7 +155,9 @@ impl TwilioLeg {
         let socket = self.stream.take().map(|stream| stream.socket);
         let rest = Arc::clone(&self.rest);
         let call_sid = self.call_sid.clone();
+        let ending = self.live.ending();
         tokio::spawn(async move {
+            let _ending = ending;
             let mut socket = socket;
             let hang_up = rest.hang_up_until_done(&call_sid);
             tokio::pin!(hang_up);

@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use switchboard_call::handoff::TransferOutcome;
+use switchboard_call::limits::TRANSFER_ANSWER;
 use switchboard_wire::twilio::rest::{Instructions, RestError, UpdateCall, call_path};
 use switchboard_wire::twilio::twiml::Document;
 use switchboard_wire::twilio::{AccountSid, CallSid};
 
 use crate::config::{BaseUrl, Secret};
 
-/// One request; a transfer is given up by the core after a second, a hang-up is tried again.
-const REQUEST_TIME_MAX: Duration = Duration::from_secs(5);
+/// One try of a hang-up.
+const HANG_UP_TIME_MAX: Duration = Duration::from_secs(5);
+/// The one try of a transfer. Past it the core cuts the leg and the carrier's own document dials the human: a request
+/// that still arrived then would tear the caller away from them.
+const TRANSFER_TIME_MAX: Duration = Duration::from_micros(TRANSFER_ANSWER.micros());
 /// First wait before a hang-up is tried again; it doubles up to [`RETRY_WAIT_MAX`].
 const RETRY_WAIT: Duration = Duration::from_millis(250);
 const RETRY_WAIT_MAX: Duration = Duration::from_secs(8);
@@ -57,17 +61,22 @@ impl TwilioRest {
     /// Replaces the call's running document: this is a transfer.
     pub async fn transfer(&self, call: &CallSid, document: Document) -> TransferOutcome {
         let update = UpdateCall::Instructions(Instructions::Document(document));
-        match self.update(call, &update).await {
+        match self.update(call, &update, TRANSFER_TIME_MAX).await {
             Answer::Done => TransferOutcome::Accepted,
             Answer::Gone | Answer::TryAgain | Answer::Refused => TransferOutcome::Failed,
         }
     }
 
-    /// Ends the call, trying again while that may help, at most for the configured time.
+    /// Ends the call, trying again for at most the configured time. Even a refusal is tried again: giving up closes the
+    /// stream, and then the carrier's document dials the human after the goodbye.
     pub async fn hang_up_until_done(&self, call: &CallSid) {
         let attempts = async {
             let mut wait = RETRY_WAIT;
-            while self.update(call, &UpdateCall::HangUp).await == Answer::TryAgain {
+            loop {
+                let answer = self.update(call, &UpdateCall::HangUp, HANG_UP_TIME_MAX);
+                if matches!(answer.await, Answer::Done | Answer::Gone) {
+                    return;
+                }
                 metrics::counter!("switchboard_carrier_retries_total", "request" => "hang_up")
                     .increment(1);
                 tokio::time::sleep(wait).await;
@@ -82,7 +91,7 @@ impl TwilioRest {
         }
     }
 
-    async fn update(&self, call: &CallSid, update: &UpdateCall) -> Answer {
+    async fn update(&self, call: &CallSid, update: &UpdateCall, time_max: Duration) -> Answer {
         let Ok(form) = update.to_form() else {
             tracing::error!("a document for the carrier is too long");
             return Answer::Refused;
@@ -93,7 +102,7 @@ impl TwilioRest {
             .post(url)
             .basic_auth(self.account_sid.as_str(), Some(self.auth_token.expose()))
             .header("content-type", "application/x-www-form-urlencoded")
-            .timeout(REQUEST_TIME_MAX)
+            .timeout(time_max)
             .body(form.encode());
         match request.send().await {
             Ok(response) if response.status().is_success() => Answer::Done,

@@ -9,10 +9,11 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode, Uri};
+use switchboard_call::handoff::HandoffReason;
 use switchboard_call::input::{FromLeg, Input, LegClosed};
 use switchboard_store::{
-    CallEnd, CallId, CallProgress, CallStatus, Channel, EndClass, JournalWrite, NewCall,
-    NumberRoute, PhoneNumber, TenantId, Timestamp, Word,
+    CallDetail, CallEnd, CallId, CallProgress, CallStatus, Channel, EndClass, JournalWrite,
+    NewCall, NumberRoute, PhoneNumber, TenantId, Timestamp, Word,
 };
 use switchboard_wire::twilio::Form;
 use switchboard_wire::twilio::requests::{DialEnded, StatusRequest, VoiceRequest};
@@ -204,14 +205,27 @@ impl Incoming<'_> {
     }
 
     /// Another process, or this one before a restart, has taken the call. While it rings, the caller has nobody:
-    /// the stream's token is lost with whoever minted it, so a human takes over.
+    /// the stream's token is lost with whoever minted it, so a human takes over. A call that the carrier says is in
+    /// progress asks behind its own document, after the voicemail: it has had its human.
     async fn answered_before(&self, words: &HandoffWords) -> anyhow::Result<String> {
+        let request = self.request.status;
+        if request == CarrierStatus::InProgress || request.is_final() {
+            return Ok(documents::nothing());
+        }
         let rows = self.reception().rows(self.route.tenant_id);
         let call = rows
             .call_by_carrier_id(self.request.call_sid.as_str())
             .await?;
-        let rings = |status| matches!(status, CallStatus::Offered | CallStatus::Ringing);
-        if call.is_some_and(|call| rings(call.status)) {
+        // An end that a restart wrote is none that the caller knows of.
+        let lost = Word::new(HandoffReason::ProcessLost.as_str());
+        let rings = |call: &CallDetail| match call.status {
+            CallStatus::Offered | CallStatus::Ringing => true,
+            CallStatus::Ended => {
+                call.answered_at.is_none() && call.end_reason.as_ref() == Some(&lost)
+            }
+            CallStatus::Answered => false,
+        };
+        if call.as_ref().is_some_and(rings) {
             return Ok(words.human(self.dial_ended_url())?);
         }
         Ok(documents::nothing())
@@ -241,7 +255,7 @@ impl Incoming<'_> {
 
     /// At the limit the caller goes to a human at once; no stream is tried.
     fn to_human(&self, words: &HandoffWords) -> anyhow::Result<String> {
-        let reason = switchboard_call::handoff::HandoffReason::ConcurrencyLimit;
+        let reason = HandoffReason::ConcurrencyLimit;
         metrics::counter!(names::FALLBACKS_TOTAL, "reason" => reason.as_str()).increment(1);
         metrics::counter!(names::HANDOFFS_TOTAL, "reason" => reason.as_str()).increment(1);
         self.reception().journal.write(
@@ -287,7 +301,8 @@ impl Incoming<'_> {
             self.channel.client.clone(),
             &self.request.account_sid,
         );
-        let leg = TwilioLeg::new(call_sid.clone(), Arc::clone(&rest));
+        let live = self.reception().live.clone();
+        let leg = TwilioLeg::new(call_sid.clone(), Arc::clone(&rest)).counted_among(live);
         let document = words.connect(&self.stream_url(), minted.token.expose())?;
         let transferrer = CallTransfer {
             rest,
@@ -405,6 +420,11 @@ pub(super) async fn dial_ended(
         Ok(checked) => checked,
         Err(response) => return response,
     };
+    // A recording without an action asks the address of its document again, which is this one. The message is left.
+    let is_message = form.text("RecordingUrl").is_some() && form.text("DialCallStatus").is_none();
+    if is_message {
+        return xml(documents::hang_up());
+    }
     let Ok(request) = DialEnded::from_form(&form) else {
         return Problem::bad_request().into_response();
     };
