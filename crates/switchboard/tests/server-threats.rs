@@ -210,15 +210,17 @@ async fn a_model_that_refuses_breaks_or_stays_silent_leaves_the_caller_to_the_hu
         })
         .await;
     }
-    for (call, (expected, faults)) in calls.iter().zip(&cases) {
+    for call in &calls {
         dialled(call).await;
         call.wait_for_end(BOUND).await.expect("the call ends");
+    }
+    server.idle().await;
+    for (call, (expected, faults)) in calls.iter().zip(&cases) {
         let row = row_of(&server, call).await;
         assert_eq!(reason(&row), *expected, "{faults:?}");
         let handshake = handshake_of(&server, &row).await;
         assert!(handshake.fell_back, "{faults:?}: {handshake:?}");
     }
-    server.idle().await;
     let asked = model.with_log(|log| log.connections());
     assert_eq!(asked, cases.len(), "nobody is asked twice");
     server.stop().await;
@@ -246,6 +248,7 @@ async fn a_model_that_dies_in_the_middle_of_a_call_leaves_the_caller_to_the_huma
         speaks(&call).await;
         dialled(&call).await;
         call.wait_for_end(BOUND).await.expect("the call ends");
+        server.idle().await;
         let row = row_of(&server, &call).await;
         assert_eq!(
             (reason(&row), row.end_class),
@@ -257,7 +260,6 @@ async fn a_model_that_dies_in_the_middle_of_a_call_leaves_the_caller_to_the_huma
             "too young to be reopened"
         );
     }
-    server.idle().await;
     server.stop().await;
 }
 
@@ -318,12 +320,14 @@ async fn a_transfer_that_the_carrier_refuses_or_forgets_dials_the_human_once_all
         dialled(&call).await;
         calls.push(call);
     }
-    for (call, fault) in calls.iter().zip(&faults) {
+    for call in &calls {
         call.wait_for_end(BOUND).await.expect("the call ends");
+    }
+    server.idle().await;
+    for (call, fault) in calls.iter().zip(&faults) {
         assert_eq!(dials(call), [HUMAN], "{fault:?}: {:?}", call.events());
         assert_eq!(reason(&row_of(&server, call).await), "dtmf_0", "{fault:?}");
     }
-    server.idle().await;
     server.stop().await;
 }
 

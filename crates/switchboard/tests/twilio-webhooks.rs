@@ -167,6 +167,10 @@ async fn h1_an_account_that_knows_a_foreign_call_id_learns_and_changes_nothing()
     );
     let status = medspa.status(&call, MEDSPA, "completed", 1).await;
     assert_eq!(status.status, 204);
+    wait_for("the sender's own call ends", || {
+        server.reception.live.count() == 1
+    })
+    .await;
 
     let calls = server.calls("trades").await;
     assert_eq!(
