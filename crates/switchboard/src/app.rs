@@ -60,6 +60,11 @@ pub async fn serve(mut settings: Settings, options: ServeOptions) -> Result<()> 
         demo::mint_twilio_token(&mut settings)?;
     }
     let app = App::start(settings, options.demo).await?;
+    let reception = &app.reception;
+    let programs = local_programs(&reception.settings);
+    reception
+        .phrases
+        .fill_in_background(reception.store.clone(), programs);
     app.announce(options.demo).await?;
     app.run(stop_asked_for()).await;
     Ok(())
