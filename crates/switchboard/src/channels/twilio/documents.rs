@@ -47,6 +47,24 @@ impl HandoffWords {
         }
     }
 
+    /// The same for a caller whose agent cannot be asked. None when nobody is known for the number.
+    pub(super) fn without_agent(
+        settings: &Settings,
+        number_human: Option<PhoneNumber>,
+    ) -> Option<Self> {
+        let human = number_human.or_else(|| settings.handoff.number.clone())?;
+        let language = Language::English;
+        Some(Self {
+            human: Some(human),
+            announcement: "One moment please, I am connecting you.".to_owned(),
+            voicemail: voicemail_words(language),
+            voice: Some(settings.speech.carrier_voice.clone()),
+            language: carrier_language(language),
+            ring_s: u32::try_from(settings.handoff.ring_s_max).unwrap_or(20),
+            voicemail_s: u32::try_from(settings.handoff.voicemail_s_max).unwrap_or(120),
+        })
+    }
+
     fn say(&self, text: &str) -> Verb {
         let mut say = Say::new(text);
         if let Some(voice) = &self.voice {
@@ -97,6 +115,11 @@ impl HandoffWords {
     /// Straight to the human, no stream tried.
     pub(super) fn human(&self, dial_ended_url: String) -> Result<String, TwimlError> {
         Document::new(self.to_human(Some(dial_ended_url))).to_xml()
+    }
+
+    /// Human, then voicemail, and nobody of ours is asked on the way.
+    pub(super) fn human_unasked(&self) -> Result<String, TwimlError> {
+        Document::new(self.to_human(None)).to_xml()
     }
 
     /// The same for a call that is running, as the parameter of a REST update.

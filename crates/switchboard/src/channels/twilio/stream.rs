@@ -20,6 +20,9 @@ use crate::drive::DriveInput;
 use crate::socket::{SocketLimits, WebSocket};
 use crate::upgrade;
 
+/// The caller hears nothing while the database is asked about the token. Past it the carrier's document goes on.
+const ADMIT_TIME_MAX: Duration = Duration::from_secs(3);
+
 /// Why a stream was closed before it reached a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
@@ -28,6 +31,7 @@ enum Refusal {
     Token,
     Signature,
     NoCall,
+    TooSlow,
 }
 
 impl Refusal {
@@ -38,6 +42,7 @@ impl Refusal {
             Self::Token => "token",
             Self::Signature => "signature",
             Self::NoCall => "no_call",
+            Self::TooSlow => "too_slow",
         }
     }
 }
@@ -67,10 +72,11 @@ impl TwilioChannel {
         let limit = Duration::from_millis(self.reception.settings.limits.stream_start_ms_max);
         let start = tokio::time::timeout(limit, read_start(&mut socket)).await;
         let admitted = match start {
-            Ok(Some(start)) => self
-                .admit(&start, headers)
-                .await
-                .map(|handle| (start, handle)),
+            Ok(Some(start)) => {
+                let admitted = tokio::time::timeout(ADMIT_TIME_MAX, self.admit(&start, headers));
+                let admitted = admitted.await.unwrap_or(Err(Refusal::TooSlow));
+                admitted.map(|handle| (start, handle))
+            }
             Ok(None) | Err(_) => Err(Refusal::NoStart),
         };
         match admitted {

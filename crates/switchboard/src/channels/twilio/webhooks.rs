@@ -30,6 +30,9 @@ use crate::leg::Leg;
 use crate::ops::metrics::names;
 use crate::reception::{LegKind, Offer, ReadyAgent, Reception};
 
+/// The carrier waits 15 s for a document, and the look-up of the number may have taken five of them already.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
+
 type Channels = State<Arc<TwilioChannel>>;
 
 fn xml(document: String) -> Response {
@@ -57,6 +60,12 @@ fn refuse(error: AccountError) -> Response {
 const CALLED: [&str; 2] = ["To", "Called"];
 /// The same for a call that was placed from one of our numbers, or a leg of one.
 const OURS: [&str; 3] = ["To", "Called", "From"];
+
+/// A recording has no action, so its end asks for the document that holds it once more. The message is left, and the
+/// same document again would dial or record again.
+fn is_message(form: &Form) -> bool {
+    form.text("RecordingUrl").is_some() && form.text("DialCallStatus").is_none()
+}
 
 /// A checked webhook and where its number leads.
 struct Checked {
@@ -128,6 +137,9 @@ pub(super) async fn voice(
         Ok(checked) => checked,
         Err(response) => return response,
     };
+    if is_message(&form) {
+        return xml(documents::hang_up());
+    }
     let Ok(request) = VoiceRequest::from_form(&form) else {
         return Problem::bad_request().into_response();
     };
@@ -144,22 +156,30 @@ pub(super) async fn voice(
         Answer::Document(document) => return xml(document),
         Answer::PastRinging => return xml(documents::nothing()),
     }
+    let human = human_of(&route);
     let incoming = Incoming {
         channel: &channel,
         known: &known,
         route,
         request,
     };
-    match incoming.answer().await {
+    let answer = tokio::time::timeout(ANSWER_TIME_MAX, incoming.answer()).await;
+    match answer.unwrap_or_else(|_| Err(anyhow::anyhow!("the database took too long"))) {
         Ok(document) => {
             known.keep(Answer::Document(document.clone()));
             xml(document)
         }
         Err(error) => {
             tracing::error!(%error, "a call could not be answered by its agent");
-            xml(documents::apology(voice))
+            let words = HandoffWords::without_agent(&channel.reception.settings, human);
+            let document = words.and_then(|words| words.human_unasked().ok());
+            xml(document.unwrap_or_else(|| documents::apology(voice)))
         }
     }
+}
+
+fn human_of(route: &NumberRoute) -> Option<ConfiguredNumber> {
+    route.human_number.as_ref()?.expose().parse().ok()
 }
 
 /// One call at the door.
@@ -420,9 +440,7 @@ pub(super) async fn dial_ended(
         Ok(checked) => checked,
         Err(response) => return response,
     };
-    // A recording without an action asks the address of its document again, which is this one. The message is left.
-    let is_message = form.text("RecordingUrl").is_some() && form.text("DialCallStatus").is_none();
-    if is_message {
+    if is_message(&form) {
         return xml(documents::hang_up());
     }
     let Ok(request) = DialEnded::from_form(&form) else {
