@@ -217,14 +217,12 @@ impl Drive {
             Command::Leg(command) => self.tell_leg(&command),
             Command::Drop(audio) => self.audio.release(audio),
             Command::Model(ToModel::Open { choice, history }) => {
+                self.close_model();
                 self.model = self.models.open(choice, self.sessions, history);
                 self.journal.model_opened(self.sessions, choice);
                 self.sessions += 1;
             }
-            Command::Model(ToModel::Close) => {
-                self.model.send(ToModel::Close);
-                self.close_model();
-            }
+            Command::Model(ToModel::Close) => self.close_model(),
             Command::Model(command) => self.model.send(command),
             Command::RunTool(run) => self.tools.run(run, self.handle.clone()),
             Command::GiveUpTool(call) => self.tools.give_up(call),
@@ -255,9 +253,9 @@ impl Drive {
 
     /// Lets a model say its close beside the call, so that nobody waits for it.
     fn close_model(&mut self) {
-        let mut model = std::mem::replace(&mut self.model, Model::Closed);
+        let model = std::mem::replace(&mut self.model, Model::Closed);
         if let Model::OpenAi(_) = model {
-            tokio::spawn(async move { model.flush().await });
+            tokio::spawn(model.close());
         }
     }
 

@@ -189,6 +189,13 @@ impl Model {
         }
     }
 
+    /// Ends the session properly, at most within a second. Not for calls to wait for.
+    pub async fn close(self) {
+        if let Self::OpenAi(model) = self {
+            model.close().await;
+        }
+    }
+
     /// The next moment at which the model's socket must be looked at even if nothing arrives.
     pub fn deadline(&self) -> Option<std::time::Instant> {
         match self {

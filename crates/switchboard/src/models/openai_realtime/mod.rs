@@ -6,6 +6,8 @@
 
 mod names;
 mod session;
+#[cfg(test)]
+mod tests;
 mod translate;
 
 use std::collections::VecDeque;
@@ -21,7 +23,7 @@ use switchboard_wire::openai::{
     APPEND_PREFIX, APPEND_SUFFIX, ClientEvent, ClientMessage, HandshakeRefusal, Item,
     ResponseConfig, Role, ToolChoice, ToolMode,
 };
-use switchboard_wire::websocket::Message;
+use switchboard_wire::websocket::{Message, close_code};
 
 use crate::model::{ModelEvent, ModelFormats};
 use crate::socket::{SocketError, SocketLimits, WebSocket, dial};
@@ -40,7 +42,12 @@ pub struct OpenAiRealtime {
     history: Vec<HistoryTurn>,
     names: Names,
     ready: VecDeque<ModelEvent>,
-    replying: bool,
+    /// Replies asked for in this session, for the ids of their requests.
+    asked: u32,
+    /// The request for a reply that the vendor has neither begun nor refused.
+    open_request: Option<String>,
+    /// What hearing the caller has cost and no reply has been billed for.
+    unbilled_micros: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,15 +81,26 @@ impl OpenAiRealtime {
             }
             Err(_) => return Err(ModelFailure::Stalled),
         };
-        Ok(Self {
+        Ok(Self::over(socket, setup, history, session))
+    }
+
+    fn over(
+        socket: WebSocket,
+        setup: OpenAiSetup,
+        history: Vec<HistoryTurn>,
+        session: u32,
+    ) -> Self {
+        Self {
             socket,
             setup,
             state: State::Connected,
             history,
             names: Names::new(session),
             ready: VecDeque::new(),
-            replying: false,
-        })
+            asked: 0,
+            open_request: None,
+            unbilled_micros: 0,
+        }
     }
 
     /// The next event. Cancel-safe.
@@ -190,16 +208,23 @@ impl OpenAiRealtime {
                     });
                 }
             }
-            ToModel::Close => self.socket.send_close(1000, ""),
+            // The socket closes with [`OpenAiRealtime::close`].
+            ToModel::Close => {}
         }
     }
 
-    /// One response at a time: the core waits for `response.done`, so a second one here would be our error.
+    /// One response at a time: the core waits for `response.done`, so a second one here would be our error. It carries
+    /// an id, because a refused request has no `response.done`: its error is the reply's end.
     fn create_response(&mut self, response: ResponseConfig) {
-        self.replying = true;
+        self.asked += 1;
+        let event_id = format!("reply_{}", self.asked);
+        self.open_request = Some(event_id.clone());
         let is_plain = response == ResponseConfig::default();
         let response = (!is_plain).then(|| Box::new(response));
-        self.send_event(ClientEvent::ResponseCreate { response });
+        self.send_message(&ClientMessage {
+            event_id: Some(event_id),
+            event: ClientEvent::ResponseCreate { response },
+        });
     }
 
     /// The caller's audio as base64 text in the session's input format.
@@ -255,7 +280,10 @@ impl OpenAiRealtime {
     }
 
     fn send_event(&mut self, event: ClientEvent) {
-        let message = ClientMessage::from(event);
+        self.send_message(&ClientMessage::from(event));
+    }
+
+    fn send_message(&mut self, message: &ClientMessage) {
         debug_assert!(
             message.check().is_ok(),
             "we send only what the vendor takes: {:?}",
@@ -269,6 +297,11 @@ impl OpenAiRealtime {
         if let Err(error) = self.socket.flush().await {
             self.on_broken(&error);
         }
+    }
+
+    /// Says goodbye and lets the vendor answer it, at most a second.
+    pub async fn close(self) {
+        self.socket.close(close_code::NORMAL, "").await;
     }
 
     /// When the vendor must have read something.

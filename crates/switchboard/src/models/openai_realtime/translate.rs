@@ -94,6 +94,7 @@ impl OpenAiRealtime {
                 self.on_transcription_usage(usage);
             }
             ServerEvent::ResponseCreated { response } => {
+                self.open_request = None;
                 let reply = self.names.reply(&response.id);
                 self.emit(FromModel::ReplyStarted { reply });
             }
@@ -163,7 +164,7 @@ impl OpenAiRealtime {
     }
 
     fn on_response_done(&mut self, response: &Response) {
-        self.replying = false;
+        self.open_request = None;
         let reply = self.names.reply(&response.id);
         let cost_micros = response
             .usage
@@ -177,6 +178,7 @@ impl OpenAiRealtime {
                 ReplyOutcome::Completed
             }
         };
+        let cost_micros = cost_micros.saturating_add(std::mem::take(&mut self.unbilled_micros));
         self.emit(FromModel::ReplyDone(ReplyDone {
             reply,
             outcome,
@@ -255,6 +257,8 @@ impl OpenAiRealtime {
             TranscriptionUsage::Unknown => return,
         };
         let cost_micros = self.setup.transcription_prices.cost(&tokens).to_micros();
+        // The core knows no other bill than a reply's: hearing the caller counts with the next one.
+        self.unbilled_micros = self.unbilled_micros.saturating_add(cost_micros);
         if quantities.iter().any(|(_, quantity)| *quantity > 0) {
             let component = "transcription";
             self.ready.push_back(ModelEvent::Usage(ModelUsage {
@@ -280,7 +284,21 @@ impl OpenAiRealtime {
         );
         if self.state != State::Ready {
             self.fail(ModelFailure::Refused);
+        } else if self.open_request.is_some() && self.open_request == error.event_id {
+            self.on_reply_refused(code);
         }
+    }
+
+    fn on_reply_refused(&mut self, code: &str) {
+        let Some(request) = self.open_request.take() else {
+            return;
+        };
+        let reply = self.names.reply(&request);
+        self.emit(FromModel::ReplyDone(ReplyDone {
+            reply,
+            outcome: ReplyOutcome::Failed(failure_of_code(code)),
+            cost_micros: 0,
+        }));
     }
 }
 
@@ -289,8 +307,12 @@ fn failure_of(response: &Response) -> ModelFailure {
         .status_details
         .as_ref()
         .and_then(|details| details.error.as_ref()?.code.as_deref());
+    failure_of_code(code.unwrap_or_default())
+}
+
+fn failure_of_code(code: &str) -> ModelFailure {
     match code {
-        Some("rate_limit_exceeded" | "insufficient_quota") => ModelFailure::RateLimited,
+        "rate_limit_exceeded" | "insufficient_quota" => ModelFailure::RateLimited,
         _ => ModelFailure::Protocol,
     }
 }
