@@ -206,6 +206,7 @@ async fn s1_an_expired_token_leaves_the_caller_to_the_human() {
     .await;
     let call = server.call(&twilio, MEDSPA, CallerScript::new());
     dialled(&call).await;
+    call.hang_up();
     call.wait_for_end(BOUND).await.expect("the call ends");
     let refused = StreamEnd::ServerClosed { code: Some(1008) };
     assert!(
@@ -239,6 +240,7 @@ async fn s2_oversized_messages_end_their_socket_only() {
     };
     let call = twilio.place_call(with_faults(&server, vec![big], CallerScript::new()));
     dialled(&call).await;
+    call.hang_up();
     bystander.wait_for_end(BOUND).await.expect("the call ends");
     assert_undisturbed(&bystander);
     call.wait_for_end(BOUND).await.expect("the call ends");
@@ -312,6 +314,7 @@ async fn s3_a_stream_that_never_starts_is_closed_and_the_human_is_dialled() {
     let closed = StreamEnd::ServerClosed { code: Some(1008) };
     assert_eq!(ended.event, CarrierEvent::StreamEnded { end: closed });
     dialled(&call).await;
+    call.hang_up();
     call.wait_for_end(BOUND).await.expect("the call ends");
     server.idle().await;
     assert!(
