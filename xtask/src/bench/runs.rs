@@ -234,7 +234,21 @@ fn prepare(folder: &Path) -> Result<()> {
         settings(&mut command, folder, 0, 0);
         command.env_remove("SWITCHBOARD_OPENAI__BASE_URL");
         command.env_remove("SWITCHBOARD_TWILIO__API_BASE_URL");
-        process::read(command.current_dir(workspace::root()).args(words))?;
+        succeed(command.current_dir(workspace::root()).args(words))?;
+    }
+    Ok(())
+}
+
+/// Runs a command silently; what it wrote to stderr is the error.
+fn succeed(command: &mut Command) -> Result<()> {
+    let output = command
+        .output()
+        .context("cannot start the server's command line")?;
+    if !output.status.success() {
+        bail!(
+            "the bench could not be prepared: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
     Ok(())
 }
