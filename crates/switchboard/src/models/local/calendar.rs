@@ -50,7 +50,7 @@ pub(super) enum DayPart {
 
 impl DayPart {
     /// First minute of the stretch, in minutes after midnight.
-    pub(super) fn from_minute(self) -> u32 {
+    pub(super) fn first_minute(self) -> u32 {
         match self {
             Self::Morning => 0,
             Self::Afternoon => 12 * 60,
@@ -59,7 +59,7 @@ impl DayPart {
     }
 
     /// First minute after the stretch.
-    pub(super) fn until_minute(self) -> u32 {
+    pub(super) fn end_minute(self) -> u32 {
         match self {
             Self::Morning => 12 * 60,
             Self::Afternoon => 18 * 60,

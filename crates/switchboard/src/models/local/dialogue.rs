@@ -528,7 +528,7 @@ impl Dialogue {
             .slots
             .clock
             .map(ClockTime::minute_of_day)
-            .or(self.slots.part.map(DayPart::from_minute));
+            .or(self.slots.part.map(DayPart::first_minute));
         if let Some(from) = from.filter(|from| *from > 0) {
             arguments.insert("from".into(), json!(clock_text(from)));
         }
@@ -636,7 +636,7 @@ impl Dialogue {
             (self.slots.clock, self.slots.part) = (None, None);
             return;
         }
-        let until = self.slots.part.map_or(24 * 60, DayPart::until_minute);
+        let until = self.slots.part.map_or(24 * 60, DayPart::end_minute);
         let within = free.iter().filter(|offer| minute_of(offer) < until).count();
         let pool = if within > 0 {
             &free[..within]

@@ -4,7 +4,7 @@
 //! It never answers by itself: it speaks after [`ToModel::Reply`] or [`ToModel::Say`] only. It never invents a free
 //! time, a price or a name, and says of itself that it is an offline demo agent.
 //!
-//! ```ignore
+//! ```text
 //! let mut model = LocalModel::start(setup).await;
 //! while let ModelEvent::Event(FromModel::Ready) = model.next().await {
 //!     model.send(ToModel::Reply { instructions: None });

@@ -61,10 +61,11 @@ const DECODER_OPTIONS: &[&str] = &[
 ];
 
 /// 115 instead of 100 frames a second, because callers speak faster than the model's training data. Together with the
-/// options above: word errors 28 % before, 18 % after.
-const WITHOUT_NOISE: &[&str] = &["-frate", "115", "-remove_noise", "yes"];
+/// options above: word errors 28 % before, 18 % after. Words that end in fewer than three frames are left out of the
+/// last search, which else took 3 s where decoding took 0.4.
+const WITHOUT_NOISE: &[&str] = &["-frate", "115", "-min_endfr", "3"];
 /// Hears short words in clean sound that noise removal takes away; worse on the whole.
-const AS_IT_IS: &[&str] = &["-frate", "105", "-remove_noise", "no"];
+const AS_IT_IS: &[&str] = &["-frate", "105", "-min_endfr", "3", "-remove_noise", "no"];
 
 /// Decoders that run at once in this process: more would only slow each other.
 static DECODERS: LazyLock<Semaphore> = LazyLock::new(|| {

@@ -96,12 +96,10 @@ impl Meaning {
             |question: &[Expecting]| first.is_plain && question.contains(&expecting);
         let time = is_plain_after(&[Expecting::Day, Expecting::Time]);
         let others = [&second, sceptical];
-        let service = [&first, &second]
+        let mut services = [&first, &second]
             .into_iter()
             .filter_map(|meaning| meaning.service);
-        let confirmed = service
-            .filter(|service| sceptical.service == Some(*service))
-            .next();
+        let confirmed = services.find(|service| sceptical.service == Some(*service));
         let books = |meaning: &&Self| meaning.intent == Some(Intent::Book);
         let doubtful = [&first, &second]
             .into_iter()
@@ -140,7 +138,7 @@ impl Meaning {
             ),
             digit: first.digit,
             is_plain: first.is_plain,
-            words: first.words,
+            words: first.words.clone(),
         }
     }
 }
