@@ -21,7 +21,8 @@ pub use call_journal::{CallJournal, ModelDescription};
 const BATCH_MAX: usize = 512;
 /// How long writes are gathered: short enough for a dashboard, long enough to save transactions.
 const GATHER: Duration = Duration::from_millis(50);
-/// Writes kept while the database is away; some 64 MiB. Past it new ones are dropped and counted.
+/// Writes kept while the database is away; some 64 MiB. Past it new ones are dropped and counted, but for the
+/// beginnings and ends of calls: they are two per call, and without them the rest means nothing.
 const WAITING_MAX: usize = 200_000;
 /// First wait before a failed transaction is tried again; it doubles up to [`RETRY_MAX`].
 const RETRY: Duration = Duration::from_millis(100);
@@ -51,7 +52,12 @@ impl Journal {
 
     /// Hands in one write. Never waits.
     pub fn write(&self, tenant: TenantId, write: JournalWrite) {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX {
+        let is_full = self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING_MAX;
+        let frames_a_call = matches!(
+            write,
+            JournalWrite::CallOffered(_) | JournalWrite::CallEnded(_)
+        );
+        if is_full && !frames_a_call {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             metrics::counter!(names::JOURNAL_EVENTS_DROPPED_TOTAL).increment(1);
             return;
@@ -155,4 +161,39 @@ fn may_pass(error: &StoreError) -> bool {
         error,
         StoreError::Unavailable { .. } | StoreError::Busy | StoreError::ReadOnly
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use switchboard_store::{CallEnd, CallId, CallProgress, CallStatus, EndClass, Word};
+
+    use super::*;
+
+    #[test]
+    fn a_full_journal_drops_what_happened_in_a_call_but_not_its_end() {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let waiting = Arc::new(AtomicUsize::new(WAITING_MAX));
+        let journal = Journal { sender, waiting };
+        let (tenant, call_id, at) = (TenantId::new(), CallId::new(), chrono::Utc::now());
+        journal.write(
+            tenant,
+            JournalWrite::CallProgressed(CallProgress {
+                call_id,
+                status: CallStatus::Answered,
+                carrier_status: None,
+                at,
+            }),
+        );
+        assert!(receiver.try_recv().is_err());
+        assert_eq!(journal.waiting(), WAITING_MAX);
+        let end = CallEnd {
+            call_id,
+            reason: Word::new("process_lost"),
+            class: EndClass::Us,
+            at,
+        };
+        journal.write(tenant, JournalWrite::CallEnded(end));
+        assert!(matches!(receiver.try_recv(), Ok(Entry::Write(_, _))));
+        assert_eq!(journal.waiting(), WAITING_MAX + 1);
+    }
 }
