@@ -74,16 +74,17 @@ impl Meaning {
 
     /// Nothing in it that a dialogue could use.
     pub(super) fn is_empty(&self) -> bool {
-        let words = String::new();
-        Self {
-            words,
+        let blank = Self {
+            words: String::new(),
+            is_plain: false,
             ..self.clone()
-        } == Self::default()
+        };
+        blank == Self::default()
     }
 
     /// What three hearings of the same sound mean together: an expectant one, another expectant one, and a sceptical
-    /// one. A wish needs the sceptical one's word, because the expectant ones bend foreign sentences into wishes;
-    /// without it a service is worth a question. Anything else needs two of three, or to be a plain answer to the
+    /// one. A service needs all three, because the expectant ones bend foreign sentences into wishes; what fewer of
+    /// them heard is worth a question. Anything else needs two of three, or to be a plain answer to the
     /// open question, because it is read back before anything follows from it.
     #[must_use]
     pub(super) fn agreed(one: Self, two: Self, sceptical: &Self, expecting: Expecting) -> Self {
@@ -96,20 +97,25 @@ impl Meaning {
             |question: &[Expecting]| first.is_plain && question.contains(&expecting);
         let time = is_plain_after(&[Expecting::Day, Expecting::Time]);
         let others = [&second, sceptical];
-        let mut services = [&first, &second]
-            .into_iter()
-            .filter_map(|meaning| meaning.service);
-        let confirmed = services.find(|service| sceptical.service == Some(*service));
-        let books = |meaning: &&Self| meaning.intent == Some(Intent::Book);
+        let all_have = |service: &usize| others.iter().all(|other| other.service == Some(*service));
+        let confirmed = first.service.filter(all_have);
+        let is_likely = |meaning: &&Self| {
+            let is_shared = meaning.service.is_some() && meaning.service == sceptical.service;
+            meaning.intent == Some(Intent::Book) || is_shared
+        };
         let doubtful = [&first, &second]
             .into_iter()
-            .filter(books)
+            .filter(is_likely)
             .find_map(|meaning| meaning.service);
+        let has_word = |intent: &Intent| match intent {
+            Intent::Book if confirmed.is_some() => true,
+            Intent::Book => others
+                .iter()
+                .all(|other| other.intent == Some(Intent::Book)),
+            _ => sceptical.intent == Some(*intent),
+        };
         Self {
-            intent: first.intent.filter(|intent| {
-                sceptical.intent == Some(*intent)
-                    || (confirmed.is_some() && *intent == Intent::Book)
-            }),
+            intent: first.intent.filter(has_word),
             service: confirmed,
             doubtful_service: doubtful.filter(|_| confirmed.is_none()),
             practitioner: two_of(

@@ -237,7 +237,7 @@ fn what_only_one_hearing_understood_was_not_said() {
     };
     let days = agreed(
         "a facial on Tuesday",
-        "the first of you",
+        "a facial of you",
         "a facial on Thursday",
         Expecting::Request,
     );
@@ -265,6 +265,13 @@ fn what_only_one_hearing_understood_was_not_said() {
     );
     let yes = agreed("yes please", "yet", "this", Expecting::YesNo);
     assert_eq!(yes.answer, None, "a doubtful yes is none");
+}
+
+#[test]
+fn silence_and_filler_mean_nothing() {
+    for text in ["", "um", "hello there"] {
+        assert!(of(text).is_empty(), "{text}");
+    }
 }
 
 #[test]
