@@ -20,10 +20,11 @@ const AGENT: &str = "medspa";
 
 /// What the simulated caller says, turn by turn, each line spoken by espeak-ng and understood
 /// (or not) by pocketsphinx. Together they lead to one booking.
-const SPOKEN_LINES: [&str; 5] = [
+const SPOKEN_LINES: [&str; 6] = [
     "I would like to book a facial",
-    "tomorrow afternoon please",
-    "the first one is fine",
+    "Tuesday afternoon please",
+    "the first one please",
+    "my name is Mary Smith",
     "yes please",
     "no thank you goodbye",
 ];

@@ -20,9 +20,11 @@ mod language_model;
 mod lexicon;
 mod pronunciation;
 mod recogniser;
+mod rules;
 mod sayings;
 mod session;
 mod speaking;
+mod strict_grammar;
 mod synthesiser;
 mod understanding;
 

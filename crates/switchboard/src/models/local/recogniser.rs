@@ -18,6 +18,7 @@ use super::child::{ChildError, Run, pocketsphinx};
 use super::grammar::expected_sentences;
 use super::language_model::Trust;
 use super::pronunciation::pronounce;
+use super::strict_grammar::strict_grammar;
 use super::understanding::Expecting;
 use super::{LocalAgent, RecogniserProgram};
 
@@ -132,6 +133,8 @@ struct Languages {
     dictionary: PathBuf,
     expectant: PathBuf,
     sceptical: PathBuf,
+    /// The plain answers to the open question, where there is one.
+    strict: Option<PathBuf>,
 }
 
 impl Recogniser {
@@ -193,6 +196,21 @@ impl Recogniser {
             sound.decode(&languages.expectant, AS_IT_IS),
             sound.decode(&languages.sceptical, WITHOUT_NOISE),
         )?;
+        let strict = match &languages.strict {
+            Some(grammar) => sound.decode_strictly(grammar).await?,
+            None => String::new(),
+        };
+        // Where most of a plain answer was heard otherwise too, it is the best of the expectant hearings.
+        if is_borne_out(&strict, &[&text, &as_it_is, &sceptical]) {
+            let again = Some(HeardAgain {
+                as_it_is: text,
+                sceptical,
+            });
+            return Ok(Heard {
+                text: strict,
+                again,
+            });
+        }
         let again = Some(HeardAgain {
             as_it_is,
             sceptical,
@@ -261,7 +279,14 @@ impl Recogniser {
             dictionary: folder.join(format!("{name}.dict")),
             expectant: folder.join(format!("{name}.lm")),
             sceptical: folder.join(format!("{name}-sceptical.lm")),
+            strict: texts
+                .strict
+                .as_ref()
+                .map(|_| folder.join(format!("{name}.gram"))),
         });
+        if let (Some(path), Some(text)) = (&ready.strict, &texts.strict) {
+            tokio::fs::write(path, text).await?;
+        }
         tokio::fs::write(&ready.dictionary, &texts.dictionary).await?;
         tokio::fs::write(&ready.expectant, &texts.expectant).await?;
         tokio::fs::write(&ready.sceptical, &texts.sceptical).await?;
@@ -277,8 +302,33 @@ struct Sound<'a> {
     dictionary: &'a Path,
 }
 
+/// Whether another hearing has most of the words of this one: at least half of them, and two where there are two.
+fn is_borne_out(strict: &str, others: &[&String]) -> bool {
+    let words: Vec<&str> = strict.split_whitespace().collect();
+    let shared = |other: &str| {
+        words
+            .iter()
+            .filter(|word| other.split_whitespace().any(|said| said == **word))
+            .count()
+    };
+    let most = others.iter().map(|other| shared(other)).max().unwrap_or(0);
+    !words.is_empty() && most * 2 >= words.len() && most >= words.len().min(2)
+}
+
 impl Sound<'_> {
     async fn decode(&self, language: &Path, options: &[&str]) -> Result<String, RecognitionError> {
+        self.decode_with(("-lm", language), options).await
+    }
+
+    async fn decode_strictly(&self, grammar: &Path) -> Result<String, RecognitionError> {
+        self.decode_with(("-jsgf", grammar), &[]).await
+    }
+
+    async fn decode_with(
+        &self,
+        language: (&str, &Path),
+        options: &[&str],
+    ) -> Result<String, RecognitionError> {
         let _turn = DECODERS.acquire().await;
         let program = pocketsphinx().unwrap_or_else(|_| PathBuf::from("pocketsphinx_batch"));
         let options = DECODER_OPTIONS.iter().chain(options);
@@ -286,7 +336,7 @@ impl Sound<'_> {
         let paths = [
             ("-hmm", Path::new(ACOUSTIC_MODEL)),
             ("-dict", self.dictionary),
-            ("-lm", language),
+            language,
             ("-ctl", self.control),
             ("-cepdir", self.folder),
             ("-hyp", Path::new("/dev/stdout")),
@@ -332,6 +382,7 @@ struct LanguageTexts {
     dictionary: String,
     expectant: String,
     sceptical: String,
+    strict: Option<String>,
 }
 
 /// Prepared texts of this process by what they were made from. One is about 2 MB; a handful of agents are in use.
@@ -365,7 +416,9 @@ async fn language_texts(agent: &Arc<LocalAgent>, expecting: Expecting) -> Arc<La
 }
 
 async fn write_language(agent: Arc<LocalAgent>, expecting: Expecting) -> LanguageTexts {
-    let counted = tokio::task::spawn_blocking(move || expected_sentences(&agent, expecting)).await;
+    let speaker = Arc::clone(&agent);
+    let counted =
+        tokio::task::spawn_blocking(move || expected_sentences(&speaker, expecting)).await;
     let counts = counted.unwrap_or_default();
     let sounds = pronounce(&counts.vocabulary(), Path::new(DICTIONARY)).await;
     let mut dictionary = String::new();
@@ -384,6 +437,7 @@ async fn write_language(agent: Arc<LocalAgent>, expecting: Expecting) -> Languag
         dictionary,
         expectant: counts.arpa(Trust::EXPECTANT, &speakable),
         sceptical: counts.arpa(Trust::SCEPTICAL, &speakable),
+        strict: strict_grammar(&agent, expecting, &speakable),
     }
 }
 
