@@ -144,8 +144,9 @@ fn measure(options: &Options, report: &mut Report) -> Result<()> {
                     seconds: options.seconds,
                 };
                 let before = Work::now()?;
-                let figures = runs::window(gateway, window)?;
+                let mut figures = runs::window(gateway, window)?;
                 let busy = Work::now()?.busy_percent_since(before);
+                figures.insert(report::MACHINE_BUSY.to_owned(), busy as f64);
                 let point = Point {
                     gateway,
                     calls,

@@ -27,6 +27,28 @@ pub(crate) fn run() -> Result<()> {
     process::run(&mut command)
 }
 
+/// The fakes themselves, held by the vendors' own software: what they accept and refuse must not only suit our client.
+pub(crate) fn check_fakes() -> Result<()> {
+    let scripts = workspace::root().join("conformance");
+    let python = environment(&scripts.join("requirements.txt"))?;
+    process::run(workspace::cargo().args(["build", "-p", "switchboard-sim", "--examples"]))?;
+    for (script, example) in [
+        ("twilio_fake.py", "fake_twilio"),
+        ("realtime_fake.py", "fake_realtime"),
+    ] {
+        let fake = workspace::target().join("debug/examples").join(example);
+        let mut command = Command::new(&python);
+        command
+            .current_dir(&scripts)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .arg(script)
+            .arg("--fake")
+            .arg(fake);
+        process::run(&mut command)?;
+    }
+    Ok(())
+}
+
 /// A Python environment with the pinned SDKs, made once per list of requirements.
 fn environment(requirements: &Path) -> Result<PathBuf> {
     let folder = workspace::target().join("conformance-venv");

@@ -28,6 +28,7 @@ pub(crate) fn run() -> Result<()> {
     drop(database);
     steps.run("build the server", demo::build)?;
     steps.run("foreign SDKs", conformance::run)?;
+    steps.run("fakes against the vendors' SDKs", conformance::check_fakes)?;
     steps.finish();
     Ok(())
 }

@@ -1,7 +1,5 @@
 //! Money is a limit: reserve before spending, warn, then stop.
 
-use crate::limits::BUDGET_WARN_PERCENT;
-
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
     spent_micros: u64,
@@ -22,10 +20,10 @@ impl Budget {
         limit_micros == 0 || self.spent_micros.saturating_add(reply_cost_max_micros) <= limit_micros
     }
 
-    /// True once, when the warning share is reached.
-    pub(crate) fn should_warn(&mut self, limit_micros: u64) -> bool {
-        let reached =
-            limit_micros > 0 && self.spent_micros >= limit_micros / 100 * BUDGET_WARN_PERCENT;
+    /// True once, when `percent` of the limit is reached.
+    pub(crate) fn should_warn(&mut self, limit_micros: u64, percent: u64) -> bool {
+        let share_micros = (limit_micros / 100).saturating_mul(percent);
+        let reached = limit_micros > 0 && self.spent_micros >= share_micros;
         let first = reached && !self.warned;
         self.warned |= reached;
         first

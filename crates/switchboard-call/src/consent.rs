@@ -9,6 +9,8 @@ pub enum ConsentPolicy {
     /// Nothing is asked; turns are stored from the first.
     #[default]
     NotNeeded,
+    /// Nobody can give it in this call: no words are kept.
+    NothingKept,
     /// Staying on the line after hearing the disclosure is the consent. It is part of the greeting.
     Implied { disclosure: Words },
 }
@@ -37,6 +39,7 @@ impl Consent {
     pub(crate) fn new(policy: ConsentPolicy) -> Self {
         let state = match policy {
             ConsentPolicy::NotNeeded => State::NotNeeded,
+            ConsentPolicy::NothingKept => State::Cut,
             ConsentPolicy::Implied { disclosure } => State::Owed(disclosure),
         };
         Self { state }

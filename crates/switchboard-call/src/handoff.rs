@@ -122,8 +122,8 @@ pub(crate) enum HandoffStep {
 }
 
 impl HandoffUnderWay {
-    pub(crate) fn new(now: Moment, handoff: Handoff) -> Self {
-        let until = now + limits::TRANSFER_ANSWER;
+    pub(crate) fn new(now: Moment, handoff: Handoff, transfer_answer: Span) -> Self {
+        let until = now + transfer_answer;
         Self {
             handoff,
             step: Step::Asked { until },

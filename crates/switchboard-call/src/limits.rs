@@ -73,9 +73,19 @@ pub struct Limits {
     pub interruption_voice: Span,
     pub interruption_words: Span,
     pub tool_deadline: Span,
+    /// Tools that may run in one call; further requests are refused.
+    pub tools_max: u32,
     pub budget_micros: u64,
+    /// Share of the budget, in percent, at which a warning event goes out.
+    pub budget_warning_percent: u64,
     pub reply_cost_max_micros: u64,
     pub model_session_max: Span,
+    /// A model session opened in a live call must be ready within this.
+    pub model_reopen: Span,
+    /// Only a session that lived this long is opened again.
+    pub model_reopen_lived_min: Span,
+    /// How long the carrier may take to take a transfer. The shell's own request must end within it.
+    pub transfer_answer: Span,
 }
 
 impl Default for Limits {
@@ -93,9 +103,14 @@ impl Default for Limits {
             interruption_voice: INTERRUPTION_VOICE,
             interruption_words: INTERRUPTION_WORDS,
             tool_deadline: TOOL_DEADLINE,
+            tools_max: TOOLS_PER_CALL_MAX,
             budget_micros: BUDGET_MICROS,
+            budget_warning_percent: BUDGET_WARN_PERCENT,
             reply_cost_max_micros: REPLY_COST_MAX_MICROS,
             model_session_max: MODEL_SESSION_MAX,
+            model_reopen: REOPEN,
+            model_reopen_lived_min: REOPEN_LIVED_MIN,
+            transfer_answer: TRANSFER_ANSWER,
         }
     }
 }

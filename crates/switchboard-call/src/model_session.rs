@@ -4,7 +4,6 @@ use crate::call::Call;
 use crate::event::EventKind;
 use crate::handoff::{Handoff, HandoffReason};
 use crate::input::{FromModel, ModelFailure};
-use crate::limits;
 use crate::output::ToModel;
 use crate::phase::Phase;
 use crate::time::Moment;
@@ -116,7 +115,7 @@ impl Call {
             return self.forget_wanted();
         }
         self.on_detector_lost(now);
-        let may_reopen = lived.is_some_and(|lived| lived >= limits::REOPEN_LIVED_MIN)
+        let may_reopen = lived.is_some_and(|lived| lived >= self.settings.limits.model_reopen_lived_min)
             && !self.model.reopened
             && failure != ModelFailure::Refused;
         if may_reopen {
@@ -143,7 +142,7 @@ impl Call {
         self.model.choice = choice;
         self.model.session += 1;
         if self.phase != Phase::Connecting {
-            self.model.reopening_until = Some(now + limits::REOPEN);
+            self.model.reopening_until = Some(now + self.settings.limits.model_reopen);
         }
         let history = self.turns.history();
         self.ask_model(ToModel::Open { choice, history });

@@ -251,7 +251,9 @@ impl Call {
                 cost_micros: done.cost_micros,
             },
         );
-        if self.budget.should_warn(self.settings.limits.budget_micros) {
+        let limits = &self.settings.limits;
+        let (limit_micros, percent) = (limits.budget_micros, limits.budget_warning_percent);
+        if self.budget.should_warn(limit_micros, percent) {
             let spent_micros = self.budget.spent_micros();
             self.event(now, EventKind::BudgetWarned { spent_micros });
         }

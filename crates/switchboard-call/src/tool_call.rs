@@ -2,8 +2,8 @@
 
 use crate::ids::ToolCallId;
 use crate::input::ToolRequest;
-use crate::limits::TOOLS_PER_CALL_MAX;
-use crate::time::{Moment, Span};
+use crate::limits::Limits;
+use crate::time::Moment;
 use crate::words::Words;
 
 /// How a tool call ended.
@@ -71,14 +71,14 @@ impl ToolCalls {
     pub(crate) fn start(
         &mut self,
         now: Moment,
-        deadline: Span,
+        limits: &Limits,
         request: &ToolRequest,
         session: u32,
     ) -> Asked {
         if self.running.iter().any(|tool| tool.call == request.call) {
             return Asked::Doubled;
         }
-        if self.count >= TOOLS_PER_CALL_MAX {
+        if self.count >= limits.tools_max {
             return Asked::TooMany;
         }
         self.count += 1;
@@ -87,7 +87,7 @@ impl ToolCalls {
             name: request.name.clone(),
             arguments: request.arguments.clone(),
             started: now,
-            deadline: now + deadline,
+            deadline: now + limits.tool_deadline,
             gave_up: false,
             after_interruption: false,
             session,
@@ -110,8 +110,8 @@ impl ToolCalls {
     }
 
     /// Puts a request aside. Gives it back when more are waiting than a call may have.
-    pub(crate) fn hold(&mut self, request: ToolRequest) -> Result<(), ToolRequest> {
-        if self.held.len() as u32 >= TOOLS_PER_CALL_MAX {
+    pub(crate) fn hold(&mut self, tools_max: u32, request: ToolRequest) -> Result<(), ToolRequest> {
+        if self.held.len() as u32 >= tools_max {
             return Err(request);
         }
         self.held.push(request);
@@ -181,9 +181,9 @@ mod tests {
     #[test]
     fn a_repeated_request_has_the_same_idempotency_number() {
         let mut tools = ToolCalls::default();
-        let deadline = Span::from_secs(10);
+        let limits = Limits::default();
         let mut number = |call, arguments| {
-            let asked = tools.start(Moment::START, deadline, &request(call, arguments), 1);
+            let asked = tools.start(Moment::START, &limits, &request(call, arguments), 1);
             let Asked::Start { idempotency_number } = asked else {
                 panic!("{asked:?}")
             };
@@ -197,13 +197,15 @@ mod tests {
     #[test]
     fn a_flood_of_requests_is_refused() {
         let mut tools = ToolCalls::default();
-        for call in 0..TOOLS_PER_CALL_MAX {
-            let asked = tools.start(Moment::START, Span::from_secs(1), &request(call, "{}"), 1);
+        let limits = Limits {
+            tools_max: 3,
+            ..Limits::default()
+        };
+        for call in 0..3 {
+            let asked = tools.start(Moment::START, &limits, &request(call, "{}"), 1);
             assert!(matches!(asked, Asked::Start { .. }));
         }
-        assert_eq!(
-            tools.start(Moment::START, Span::from_secs(1), &request(999, "{}"), 1),
-            Asked::TooMany
-        );
+        let asked = tools.start(Moment::START, &limits, &request(999, "{}"), 1);
+        assert_eq!(asked, Asked::TooMany);
     }
 }

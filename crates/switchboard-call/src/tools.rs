@@ -26,7 +26,8 @@ impl Call {
         if !self.interruption.pauses_playback() {
             return self.start_tool(now, request);
         }
-        if let Err(request) = self.tools.hold(request) {
+        let tools_max = self.settings.limits.tools_max;
+        if let Err(request) = self.tools.hold(tools_max, request) {
             self.refuse_tool(now, request, REFUSED);
         }
     }
@@ -63,8 +64,9 @@ impl Call {
     }
 
     fn run_tool(&mut self, now: Moment, request: ToolRequest, session: u32, confirmed: bool) {
-        let deadline = self.settings.limits.tool_deadline;
-        let idempotency_number = match self.tools.start(now, deadline, &request, session) {
+        let limits = &self.settings.limits;
+        let deadline = limits.tool_deadline;
+        let idempotency_number = match self.tools.start(now, limits, &request, session) {
             Asked::Start { idempotency_number } => idempotency_number,
             Asked::Doubled => return,
             Asked::TooMany => {

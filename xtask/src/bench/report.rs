@@ -19,6 +19,11 @@ const MEMORY_RATIO_MAX: f64 = 1.05;
 /// The number of calls at which the targets count.
 const JUDGED_CALLS: u32 = 200;
 
+/// Figure of a window: share of all cores that was busy with anything, in percent.
+pub(super) const MACHINE_BUSY: &str = "machine_busy_percent";
+/// Gateway and load alone keep two cores at most this busy at 200 calls. Above it others work here too.
+const BUSY_PERCENT_QUIET: f64 = 50.0;
+
 /// The columns: name of the figure, heading, digits behind the point.
 const COLUMNS: [(&str, &str, usize); 13] = [
     ("cpu_ms", "CPU ms", 3),
@@ -87,7 +92,20 @@ impl Report {
             text.push_str(&self.row(calls, gateway));
         }
         text.push_str(&self.verdicts());
+        text.push_str(self.caution());
         text
+    }
+
+    /// Said when somebody else's work stands between the figures and their meaning.
+    fn caution(&self) -> &'static str {
+        let busy = self.points.iter();
+        let busy = busy.filter_map(|point| point.figures.get(MACHINE_BUSY).copied());
+        match median(busy.collect()) {
+            Some(busy) if busy > BUSY_PERCENT_QUIET => {
+                "\ncaution: other work kept the machine busy; latencies at P99 prove nothing, CPU is too high on both sides\n"
+            }
+            _ => "",
+        }
     }
 
     fn rows(&self) -> Vec<(u32, Gateway)> {

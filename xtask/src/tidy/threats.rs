@@ -71,7 +71,7 @@ impl Test<'_> {
         let comments = self.above.iter().filter(|line| line.starts_with("//"));
         let mut words =
             comments.flat_map(|line| line.split(|letter: char| !letter.is_alphanumeric()));
-        in_name || words.any(|word| word == id)
+        in_name || words.any(|word| word.eq_ignore_ascii_case(id))
     }
 }
 
@@ -89,7 +89,8 @@ fn tests_in(file: &SourceFile) -> Vec<Test<'_>> {
             .iter()
             .any(|line| line.starts_with("#[") && line.contains("test"));
         let is_test = has_attribute || file.path.contains("/tests/");
-        if let Some(name) = function_name(line).filter(|_| is_test) {
+        let name = function_name(line).or_else(|| macro_case(line));
+        if let Some(name) = name.filter(|_| is_test) {
             let above = std::mem::take(&mut above);
             tests.push(Test {
                 path: &file.path,
@@ -100,6 +101,12 @@ fn tests_in(file: &SourceFile) -> Vec<Test<'_>> {
         above.clear();
     }
     tests
+}
+
+/// `fact_about_something(test) {`: a case that a macro runs on both databases.
+fn macro_case(line: &str) -> Option<&str> {
+    let (name, _) = line.strip_suffix('{')?.trim().split_once("(test)")?;
+    is_test_name(name).then_some(name)
 }
 
 fn function_name(line: &str) -> Option<&str> {
@@ -123,9 +130,12 @@ fn is_test_name(span: &str) -> bool {
 }
 
 fn function_exists(tree: &SourceTree, name: &str) -> bool {
-    let declaration = format!("fn {name}(");
-    tree.with_ending("rs")
-        .any(|file| file.text.contains(&declaration))
+    let declarations = [format!("fn {name}("), format!("{name}(test) {{")];
+    tree.with_ending("rs").any(|file| {
+        declarations
+            .iter()
+            .any(|declared| file.text.contains(declared))
+    })
 }
 
 #[cfg(test)]

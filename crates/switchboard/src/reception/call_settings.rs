@@ -14,6 +14,10 @@ use crate::phrases::PhraseCache;
 /// Clients of the front endpoint play from a buffer of their own, so more may be on its way than at a carrier.
 const CLIENT_BACKLOG: Span = Span::from_millis(1_000);
 
+/// The offline model hears wide-band sound only: on a telephone it says what it is and leads with the keypad.
+const KEYPAD_LEADS: &str =
+    " I am an offline demo agent. Press 1 to book an appointment, or 0 for a person.";
+
 /// What kind of leg a call has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LegKind {
@@ -41,13 +45,24 @@ pub(super) fn call_settings(
     let is_client = kind == LegKind::Client;
     let speaks_first = !is_client || definition.greeting.realtime;
     let language = definition.first_language();
-    let text = definition
-        .greeting
-        .text
-        .in_language(language)
-        .unwrap_or_default();
+    let consent = consent(agent, speaks_first);
+    // The core says a disclosure that it waits for; one that nothing hangs on is part of the greeting.
+    let mut text = match &consent {
+        ConsentPolicy::Implied { .. } => definition
+            .greeting
+            .text
+            .in_language(language)
+            .unwrap_or_default()
+            .to_owned(),
+        ConsentPolicy::NotNeeded | ConsentPolicy::NothingKept => {
+            definition.greeting.words(language)
+        }
+    };
+    if kind == LegKind::Carrier && models.asks_itself() {
+        text.push_str(KEYPAD_LEADS);
+    }
     let greeting = Greeting {
-        words: text.into(),
+        words: text.as_str().into(),
         language: core_language(language),
     };
     CallSettings {
@@ -62,7 +77,7 @@ pub(super) fn call_settings(
             ..TurnTaking::default()
         },
         greeting: speaks_first.then_some(greeting),
-        consent: consent(agent, speaks_first),
+        consent,
         sentences: definition
             .languages
             .iter()
@@ -103,8 +118,8 @@ fn limits(settings: &Settings, agent: &ReadyAgent, kind: LegKind, speaks_first: 
     }
 }
 
-/// Words are kept after the disclosure was heard, where the agent discloses; an agent that needs an explicit answer
-/// keeps none until somebody can ask for it.
+/// Words are kept after the disclosure was heard, where the agent discloses. Where staying on the line is not enough
+/// none are kept, because nobody asks for an explicit answer yet.
 fn consent(agent: &ReadyAgent, speaks_first: bool) -> ConsentPolicy {
     let definition = &agent.definition;
     let disclosure = definition
@@ -114,6 +129,9 @@ fn consent(agent: &ReadyAgent, speaks_first: bool) -> ConsentPolicy {
         .unwrap_or_default();
     if !definition.consent.disclose || !speaks_first {
         return ConsentPolicy::NotNeeded;
+    }
+    if !definition.consent.implied {
+        return ConsentPolicy::NothingKept;
     }
     ConsentPolicy::Implied {
         disclosure: disclosure.into(),
