@@ -90,6 +90,15 @@ async fn publish(rows: &TenantStore, agent: &AgentDefinition) -> Result<()> {
         })
         .await?;
     }
+    store_business(rows, agent).await
+}
+
+/// Stores what the business sells, who does it and when, as the agent's file lists it. Storing again changes what is
+/// different and adds what is new.
+///
+/// # Errors
+/// The database cannot be written, or a value does not fit.
+pub async fn store_business(rows: &TenantStore, agent: &AgentDefinition) -> Result<()> {
     let mut services = Vec::new();
     for service in &agent.demo.services {
         let price = Money {

@@ -73,20 +73,42 @@ pub(super) async fn agent(
                 )),
             }
         }
-        AgentCommand::Import { file, tenant } => import(settings, file, tenant, output).await,
+        AgentCommand::Import {
+            file,
+            tenant,
+            with_business,
+        } => {
+            let wanted = Import {
+                file,
+                tenant,
+                with_business: *with_business,
+            };
+            import(settings, &wanted, output).await
+        }
     }
 }
 
-async fn import(settings: &Settings, file: &Path, tenant: &str, output: &Output) -> Result<()> {
+/// What to publish, and for whom.
+struct Import<'a> {
+    file: &'a Path,
+    tenant: &'a str,
+    with_business: bool,
+}
+
+async fn import(settings: &Settings, wanted: &Import<'_>, output: &Output) -> Result<()> {
+    let file = wanted.file;
     let definition = AgentDefinition::load(file)?;
     let store = Store::open(&settings.database.store_settings()).await?;
-    let scope = scope_of(&store, tenant, Actor::Operator, Purpose::Configure).await?;
+    let scope = scope_of(&store, wanted.tenant, Actor::Operator, Purpose::Configure).await?;
     let source = file.display().to_string();
     let document = serde_json::to_value(&definition)?;
-    let published = store
-        .tenant(scope)
+    let rows = store.tenant(scope);
+    let published = rows
         .publish_agent(&definition.name, &document, &source)
         .await?;
+    if wanted.with_business {
+        crate::demo::store_business(&rows, &definition).await?;
+    }
     let (name, version) = (&definition.name, published.version);
     if output.is_json() {
         return output

@@ -212,6 +212,9 @@ pub enum AgentCommand {
         /// Whose agent: a name or an id
         #[arg(long, value_name = "NAME|ID")]
         tenant: String,
+        /// Store the services, practitioners and opening hours of the file too
+        #[arg(long)]
+        with_business: bool,
     },
 }
 
