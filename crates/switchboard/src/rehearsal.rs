@@ -42,7 +42,7 @@ pub async fn call(settings: Settings, arguments: CallArguments, output: Output) 
         Channel::Websocket => caller::RATE_HZ,
         Channel::Twilio => telephone::RATE_HZ,
     };
-    let acts = lines::voice(&lines, rate_hz).await?;
+    let acts = lines::voice(&lines, &arguments.voice, rate_hz).await?;
     let site = Site::open(settings, &arguments, output).await?;
     let interrupted = async {
         if tokio::signal::ctrl_c().await.is_err() {

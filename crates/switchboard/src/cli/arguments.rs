@@ -119,9 +119,12 @@ pub struct CallArguments {
     /// Tenant of the agent; the agent's own name when left out, as in the demo
     #[arg(long, value_name = "NAME")]
     pub tenant: Option<String>,
-    /// What the caller says, spoken aloud; repeat it for more sentences
+    /// What the caller says, spoken aloud; repeat it for more. `press:1` presses keys (over twilio)
     #[arg(long, value_name = "TEXT")]
     pub say: Vec<String>,
+    /// The caller's voice, one of espeak-ng's; the default is the one our offline model understands best
+    #[arg(long, default_value = "en-us+f2", value_name = "NAME")]
+    pub voice: String,
     /// How the call comes in
     #[arg(long, value_enum, default_value_t)]
     pub over: Channel,

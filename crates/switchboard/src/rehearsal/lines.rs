@@ -10,10 +10,6 @@ use crate::cli::{Exit, Failure};
 /// How a line names keys instead of words: `press:1`.
 const PRESS: &str = "press:";
 
-/// The voice of every simulated caller. Of eight voices of espeak-ng at two paces, pocketsphinx with its free language
-/// model understood it best: a third of the words of nine sentences were wrong, where `en-us` lost three quarters. It was
-/// chosen for that, so how well it is understood says nothing about other voices.
-const VOICE: &str = "en-us+f2";
 /// Its pace.
 const WORDS_PER_MINUTE: u32 = 150;
 
@@ -68,9 +64,9 @@ fn parse_line(line: &str) -> Result<Line> {
 ///
 /// # Errors
 /// espeak-ng is missing or fails.
-pub(super) async fn voice(lines: &[Line], rate_hz: u32) -> Result<Vec<Act>> {
+pub(super) async fn voice(lines: &[Line], name: &str, rate_hz: u32) -> Result<Vec<Act>> {
     let voice = Voice {
-        name: VOICE.to_owned(),
+        name: name.to_owned(),
         words_per_minute: WORDS_PER_MINUTE,
     };
     let mut acts = Vec::with_capacity(lines.len());
