@@ -69,7 +69,11 @@ impl Call {
         self.abandon_replies();
         self.command(Command::Transfer(handoff.clone()));
         self.close_model();
-        self.handoff = Some(HandoffUnderWay::new(now, handoff));
+        self.handoff = Some(HandoffUnderWay::new(
+            now,
+            handoff,
+            self.settings.limits.transfer_answer,
+        ));
     }
 
     pub(crate) fn on_transfer(&mut self, now: Moment, outcome: TransferOutcome) {

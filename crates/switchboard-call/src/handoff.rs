@@ -1,7 +1,7 @@
 //! Responsibility moves to a human: why, to whom, and how it went.
 
 use crate::limits;
-use crate::time::Moment;
+use crate::time::{Moment, Span};
 
 /// Why a caller goes to a human. The words are stable: other programs rely on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -115,7 +115,8 @@ impl Call {
             return self.forget_wanted();
         }
         self.on_detector_lost(now);
-        let may_reopen = lived.is_some_and(|lived| lived >= self.settings.limits.model_reopen_lived_min)
+        let may_reopen = lived
+            .is_some_and(|lived| lived >= self.settings.limits.model_reopen_lived_min)
             && !self.model.reopened
             && failure != ModelFailure::Refused;
         if may_reopen {

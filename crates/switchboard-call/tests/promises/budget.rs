@@ -9,7 +9,11 @@ const BUDGET: u64 = 5_000_000;
 const REPLY_MAX: u64 = 400_000;
 
 fn talking(cost_micros: u64) -> Scenario {
-    let mut scenario = Scenario::new(CallSettings::default());
+    talking_with(CallSettings::default(), cost_micros)
+}
+
+fn talking_with(settings: CallSettings, cost_micros: u64) -> Scenario {
+    let mut scenario = Scenario::new(settings);
     for at_ms in (1_000..300_000).step_by(6_000) {
         scenario
             .model
@@ -51,6 +55,21 @@ fn the_warning_comes_once_at_80_percent() {
         kinds,
         [switchboard_call::event::EventKind::BudgetWarned {
             spent_micros: 4_000_000
+        }]
+    );
+}
+
+#[test]
+fn the_warning_comes_at_the_configured_share() {
+    let mut settings = CallSettings::default();
+    settings.limits.budget_warning_percent = 50;
+    let mut scenario = talking_with(settings, 500_000);
+    scenario.run(300_000);
+    let kinds = scenario.kinds("budget_warned");
+    assert_eq!(
+        kinds,
+        [switchboard_call::event::EventKind::BudgetWarned {
+            spent_micros: 2_500_000
         }]
     );
 }

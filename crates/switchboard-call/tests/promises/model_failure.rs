@@ -1,11 +1,11 @@
 //! A model that fails: one reopening, the next configured one, a human; what was said so far goes along.
 
-use switchboard_call::CallSettings;
 use switchboard_call::event::EventKind;
 use switchboard_call::handoff::HandoffReason;
 use switchboard_call::input::{FromLeg, FromModel, ModelFailure, ToolOutcome};
 use switchboard_call::output::{Command, HistoryTurn, ToModel};
 use switchboard_call::turn::Speaker;
+use switchboard_call::{CallSettings, Span};
 
 use crate::support::{Answer, AnswerKind, Readiness, Scenario};
 
@@ -56,6 +56,17 @@ fn a_younger_session_is_not_reopened() {
     scenario.run(20_000);
     assert_eq!(opened(&scenario).len(), 1);
     assert_eq!(scenario.transfers()[0].0, 9_000);
+}
+
+#[test]
+fn the_age_from_which_a_session_is_reopened_is_a_limit() {
+    let mut settings = CallSettings::default();
+    settings.limits.model_reopen_lived_min = Span::from_secs(5);
+    let mut scenario = Scenario::new(settings);
+    scenario.says(1_000, 1_000, "hello there");
+    scenario.model_sends(9_000, disconnected());
+    scenario.run(11_000);
+    assert_eq!(opened(&scenario), [(0, 0), (9_000, 0)]);
 }
 
 #[test]

@@ -222,6 +222,25 @@ fn a_flood_of_requests_is_refused_and_recorded() {
 }
 
 #[test]
+fn a1_an_agent_may_allow_fewer_tool_calls() {
+    let mut settings = CallSettings::default();
+    settings.limits.tools_max = 2;
+    let mut scenario = Scenario::new(settings);
+    for call in 0..5 {
+        let request = ToolRequest {
+            reply: ReplyId(1),
+            call: ToolCallId(call),
+            name: "look".into(),
+            arguments: "{}".into(),
+        };
+        scenario.model_sends(1_000, FromModel::ToolRequested(request));
+    }
+    scenario.run(1_500);
+    assert_eq!(runs(&scenario).len(), 2);
+    assert_eq!(scenario.tools().len(), 3, "the others are refused");
+}
+
+#[test]
 fn a_tool_still_running_when_the_call_ends_is_recorded_as_unanswered() {
     let mut scenario = asking();
     scenario.hangs_up(5_000);
