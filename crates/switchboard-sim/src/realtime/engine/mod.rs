@@ -57,7 +57,7 @@ struct Ids(u128);
 
 impl Ids {
     fn next(&mut self, prefix: IdPrefix) -> String {
-        // Step and multiplier are odd, so all 2^128 states come before one repeats.
+        // An odd step and an odd multiplier: all 2^128 states come before one repeats.
         self.0 = self
             .0
             .wrapping_add(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
