@@ -24,15 +24,13 @@ use crate::ops::health::{Component, ComponentState, Health};
 use crate::ops::seal::SealingKey;
 use crate::ops::{logging, metrics, panics};
 use crate::phrases::PhraseCache;
-use crate::reception::{Reception, local_programs};
+use crate::reception::{ModelSlots, Reception, local_programs};
 
-/// Live calls may go on this long after a stop was asked for; then they go to a human.
-const DRAIN_CALLS_MAX: Duration = Duration::from_secs(30);
 /// How long the last events may take to be stored.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
-/// How long calls may take to end after they were handed over: the carrier has a second to take the transfer and five
-/// to close the stream.
-const HANDED_OVER_MAX: Duration = Duration::from_secs(7);
+/// How long calls may take to end after the carrier took or refused their transfer: it has five seconds to close the
+/// stream, and one more is for us.
+const AFTER_TRANSFER_MAX: Duration = Duration::from_secs(6);
 
 /// A server that listens. Its parts are shared with whoever started it.
 pub struct App {
@@ -91,12 +89,14 @@ impl App {
         let address = server.local_address()?;
         let mut settings = settings;
         settings.http.listen = address;
+        let gather_time = Duration::from_millis(settings.database.flush_ms);
         let (trigger, drain) = Drain::new();
         let health = Health::default();
         let reception = Reception {
-            journal: Journal::start(store.clone()),
+            journal: Journal::start(store.clone(), gather_time),
             admission: Admission::default(),
             live: LiveCalls::default(),
+            model_slots: ModelSlots::new(settings.openai.sessions_max),
             phrases: Arc::new(PhraseCache::default()),
             settings: Arc::new(settings),
             store,
@@ -121,7 +121,7 @@ impl App {
         demo::announce(&self.reception, self.address, is_demo).await
     }
 
-    /// Answers until `stop` resolves, then drains: no new calls, live ones end within a limit or go to a human, the
+    /// Answers until `stop` resolves, then drains: no new calls, live ones end within `http.drain_ms_max` or go to a human, the
     /// journal is flushed. Until the calls have ended it still answers the carrier: their streams open late, their
     /// dialled humans end, and whoever calls meanwhile goes to the human.
     pub async fn run(self, stop: impl Future<Output = ()>) {
@@ -130,10 +130,13 @@ impl App {
         stop.await;
         self.health.start_draining();
         self.reception.admission.close();
+        let settings = &self.reception.settings;
+        let transfer_max = Duration::from_millis(settings.twilio.transfer_ms_max);
         let live = &self.reception.live;
-        if !wait_until(DRAIN_CALLS_MAX, || live.is_idle()).await {
+        let drain_max = Duration::from_millis(settings.http.drain_ms_max);
+        if !wait_until(drain_max, || live.is_idle()).await {
             live.control_all(&Control::Drain);
-            wait_until(HANDED_OVER_MAX, || live.is_idle()).await;
+            wait_until(transfer_max + AFTER_TRANSFER_MAX, || live.is_idle()).await;
         }
         self.trigger.begin();
         if !self.reception.journal.flushed(FLUSH_MAX).await {

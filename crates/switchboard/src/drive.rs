@@ -29,6 +29,7 @@ use crate::ops::call_metrics;
 use crate::tool_runner::ToolRunner;
 use audio_shelf::AudioShelf;
 use meter::AudioMeter;
+pub use meter::AudioPace;
 use voice_tap::VoiceTap;
 
 /// What reaches a call beside leg and model. Few and never dropped.
@@ -92,6 +93,8 @@ pub struct DriveSetup {
     pub journal: CallJournal,
     /// Phrases of ours.
     pub phrases: PhraseAudio,
+    /// How fast the caller's audio may come.
+    pub pace: AudioPace,
     /// The right to hold this call.
     pub permit: Permit,
 }
@@ -139,7 +142,7 @@ impl Drive {
         let drive = Self {
             call: Call::new(setup.settings),
             started: Instant::now(),
-            meter: AudioMeter::default(),
+            meter: AudioMeter::new(setup.pace),
             tap: VoiceTap::new(setup.leg.format()),
             leg: setup.leg,
             model: Model::Closed,

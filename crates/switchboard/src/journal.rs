@@ -19,8 +19,6 @@ pub use call_journal::{CallJournal, ModelDescription};
 
 /// Writes gathered into one transaction at most.
 const BATCH_MAX: usize = 512;
-/// How long writes are gathered: short enough for a dashboard, long enough to save transactions.
-const GATHER: Duration = Duration::from_millis(50);
 /// Writes kept while the database is away; some 64 MiB. Past it new ones are dropped and counted, but for the
 /// beginnings and ends of calls: they are two per call, and without them the rest means nothing.
 const WAITING_MAX: usize = 200_000;
@@ -42,11 +40,17 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Starts the writing task.
-    pub fn start(store: Store) -> Self {
+    /// Starts the writing task, which gathers writes for `gather_time` into one transaction: short enough for a
+    /// dashboard, long enough to save transactions.
+    pub fn start(store: Store, gather_time: Duration) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        tokio::spawn(write_all(store, receiver, Arc::clone(&waiting)));
+        tokio::spawn(write_all(
+            store,
+            receiver,
+            Arc::clone(&waiting),
+            gather_time,
+        ));
         Self { sender, waiting }
     }
 
@@ -83,12 +87,13 @@ async fn write_all(
     store: Store,
     mut receiver: mpsc::UnboundedReceiver<Entry>,
     waiting: Arc<AtomicUsize>,
+    gather_time: Duration,
 ) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while let Some(first) = receiver.recv().await {
         batch.push(first);
         if !matches!(batch[0], Entry::Barrier(_)) {
-            let _ = tokio::time::timeout(GATHER, gather(&mut receiver, &mut batch)).await;
+            let _ = tokio::time::timeout(gather_time, gather(&mut receiver, &mut batch)).await;
         }
         store_batch(&store, &mut batch, &waiting).await;
         metrics::gauge!(names::JOURNAL_EVENTS_WAITING).set(waiting.load(Ordering::Relaxed) as f64);

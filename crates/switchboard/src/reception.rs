@@ -4,6 +4,7 @@
 mod agent_models;
 mod business;
 mod call_settings;
+mod model_slots;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub(crate) use agent_models::local_programs;
 pub use business::Business;
 pub use call_settings::LegKind;
 use call_settings::call_settings;
+pub use model_slots::ModelSlots;
 
 /// What every call needs. Cheap to clone.
 #[derive(Clone)]
@@ -40,6 +42,8 @@ pub struct Reception {
     pub admission: Admission,
     /// Calls of this process.
     pub live: LiveCalls,
+    /// Sessions at the model's vendor.
+    pub model_slots: ModelSlots,
     /// Phrases of ours, synthesised once.
     pub phrases: Arc<crate::phrases::PhraseCache>,
 }
@@ -213,7 +217,13 @@ impl Reception {
     /// Starts the call: from here its drive owns it, and its model is already being opened.
     pub fn start(&self, offer: Offer) -> DriveHandle {
         let format = offer.leg.format();
-        let models = agent_models::choices(&self.settings, &offer.agent, format, offer.kind);
+        let models = agent_models::choices(
+            &self.settings,
+            &self.model_slots,
+            &offer.agent,
+            format,
+            offer.kind,
+        );
         let settings = call_settings(
             &self.settings,
             &offer.agent,
@@ -244,6 +254,7 @@ impl Reception {
             tools: ToolRunner::new(Arc::clone(&offer.agent.toolbox), context),
             journal,
             phrases: self.phrases.of(&offer.agent.definition, format),
+            pace: call_settings::audio_pace(&self.settings),
             permit: offer.permit,
         };
         let (drive, handle) = Drive::new(setup);

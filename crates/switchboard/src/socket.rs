@@ -1,7 +1,7 @@
 //! A WebSocket as one value without a task: reads are cancel-safe, writes are owned state.
 //!
 //! What a peer does not take stays in a bounded buffer and is pushed on by the next read; a peer that takes
-//! nothing for [`WRITE_TIME_MAX`] or lets the bound be passed is given up. So nothing here is ever awaited
+//! nothing for the write time of its [`SocketLimits`] or lets the bound be passed is given up. So nothing here is ever awaited
 //! except the next message.
 
 use std::future::{Future, poll_fn};
@@ -19,10 +19,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use crate::config::LimitsSettings;
 use crate::http::ConnectionPermit;
 
-/// A peer that reads nothing for this long is gone or hostile.
-pub const WRITE_TIME_MAX: Duration = Duration::from_secs(2);
+/// Carriers send frames of 20 ms; what is larger than this is none of theirs.
+const CARRIER_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// A model's longest event is a whole response with its transcript, or a large delta of audio.
+const MODEL_MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Room for a burst of 20 ms messages; a larger message grows the buffer for as long as it is read.
 const READ_BYTES: usize = 4 * 1024;
 /// A buffer that grew past this for one large message is given back.
@@ -59,6 +62,7 @@ pub struct WebSocket {
     incoming: BytesMut,
     outgoing: BytesMut,
     outgoing_max: usize,
+    write_time_max: Duration,
     stuck_since: Option<Instant>,
     masks: Option<Masks>,
     /// Counts the connection at the listener for as long as the socket lives.
@@ -119,6 +123,7 @@ impl WebSocket {
             incoming,
             outgoing: BytesMut::new(),
             outgoing_max: limits.outgoing_bytes_max,
+            write_time_max: limits.write_time_max,
             stuck_since: None,
             masks: (role == Role::Client).then(Masks::new),
             _permit: permit,
@@ -212,7 +217,7 @@ impl WebSocket {
 
     /// When the peer must have read something, if bytes are waiting for it.
     pub fn deadline(&self) -> Option<Instant> {
-        self.stuck_since.map(|since| since + WRITE_TIME_MAX)
+        self.stuck_since.map(|since| since + self.write_time_max)
     }
 
     fn poll_push(&mut self, context: &mut Context<'_>) -> Result<(), SocketError> {
@@ -240,7 +245,7 @@ impl WebSocket {
 
     fn check_stuck(&mut self) -> Result<(), SocketError> {
         let since = *self.stuck_since.get_or_insert_with(Instant::now);
-        if self.outgoing.len() > self.outgoing_max || since.elapsed() >= WRITE_TIME_MAX {
+        if self.outgoing.len() > self.outgoing_max || since.elapsed() >= self.write_time_max {
             return Err(SocketError::Stuck);
         }
         Ok(())
@@ -275,24 +280,37 @@ pub struct SocketLimits {
     pub message_bytes_max: usize,
     /// Bytes that may wait for a peer that does not read.
     pub outgoing_bytes_max: usize,
+    /// A peer that takes nothing for this long is gone or hostile.
+    pub write_time_max: Duration,
 }
 
 impl SocketLimits {
-    /// A carrier: small frames in; about two seconds of base64 audio may wait.
-    pub const CARRIER: Self = Self {
-        message_bytes_max: 64 * 1024,
-        outgoing_bytes_max: 16 * 1024,
-    };
+    /// A carrier: small frames in, paced audio out.
+    pub fn carrier(limits: &LimitsSettings) -> Self {
+        Self {
+            message_bytes_max: limits.message_bytes_max.min(CARRIER_MESSAGE_BYTES_MAX),
+            outgoing_bytes_max: limits.carrier_buffer_bytes_max,
+            write_time_max: Duration::from_millis(limits.write_ms_max),
+        }
+    }
+
     /// A model: long deltas in, small appends out.
-    pub const MODEL: Self = Self {
-        message_bytes_max: 4 * 1024 * 1024,
-        outgoing_bytes_max: 64 * 1024,
-    };
-    /// A client of the front endpoint (threats.md H6: 256 KiB per message on audio sockets).
-    pub const CLIENT: Self = Self {
-        message_bytes_max: 256 * 1024,
-        outgoing_bytes_max: 256 * 1024,
-    };
+    pub fn model(limits: &LimitsSettings) -> Self {
+        Self {
+            message_bytes_max: MODEL_MESSAGE_BYTES_MAX,
+            outgoing_bytes_max: limits.model_buffer_bytes_max,
+            ..Self::carrier(limits)
+        }
+    }
+
+    /// A client of the front endpoint (threats.md H6).
+    pub fn client(limits: &LimitsSettings) -> Self {
+        Self {
+            message_bytes_max: limits.message_bytes_max,
+            outgoing_bytes_max: limits.client_buffer_bytes_max,
+            ..Self::carrier(limits)
+        }
+    }
 }
 
 /// One read into the free end of the buffer.

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use by_hand::{CONNECTED, Carrier, Stream, account_sid, call_sid};
 use futures_util::future::join_all;
 use support::{BOUND, HUMAN, MEDSPA, TRADES, TestServer, carrier, model, wait_for};
+use switchboard::config::LimitsSettings;
 use switchboard::socket::{SocketError, SocketLimits, WebSocket};
 use switchboard_media::g711::decode_ulaw;
 use switchboard_media::ladder::{LadderReport, detect_steps};
@@ -281,7 +282,12 @@ async fn s2_a_peer_that_does_not_read_is_dropped_not_buffered() {
     let (deaf, accepted) = tokio::join!(tokio::net::TcpStream::connect(address), listener.accept());
     let _deaf = deaf.expect("a connection");
     let (tcp, _) = accepted.expect("a connection");
-    let mut socket = WebSocket::server(tcp, None, b"", SocketLimits::CARRIER);
+    let mut socket = WebSocket::server(
+        tcp,
+        None,
+        b"",
+        SocketLimits::carrier(&LimitsSettings::default()),
+    );
     let message = "x".repeat(4_000);
     let sending = async {
         loop {

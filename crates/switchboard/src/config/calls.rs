@@ -24,7 +24,7 @@ pub struct CallsSettings {
     pub dead_air_ms: u64,
     /// 5000000 micro-USD (5.00 USD) per call; then a spoken reason and a human or the end.
     pub budget_micros: u64,
-    /// 80 % of the budget; then a warning event, and cheaper ways where the agent has some.
+    /// 80 % of the budget; then a warning event.
     pub budget_warning_percent: u8,
     /// 8000 ms for one tool; past it the model is told that the tool failed, and the result is stored unspoken.
     pub tool_ms_max: u64,

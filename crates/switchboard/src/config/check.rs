@@ -10,7 +10,6 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     silence(settings)?;
     length(settings)?;
     percentages(settings)?;
-    backlog(settings)?;
     not_zero(settings)
 }
 
@@ -80,18 +79,7 @@ fn percentages(settings: &Settings) -> Result<(), SettingsError> {
     Ok(())
 }
 
-fn backlog(settings: &Settings) -> Result<(), SettingsError> {
-    if settings.limits.backlog_ms_min < settings.limits.backlog_ms_max {
-        return Ok(());
-    }
-    refuse(
-        "limits.backlog_ms_min",
-        "there would be nothing to pace".to_owned(),
-        "make it smaller than limits.backlog_ms_max",
-    )
-}
-
-/// Limits of zero would refuse everything, which nobody means.
+/// Limits of zero would refuse everything or never wait, which nobody means.
 fn not_zero(settings: &Settings) -> Result<(), SettingsError> {
     let numbers = [
         ("http.connections_max", settings.http.connections_max as u64),
@@ -117,12 +105,45 @@ fn not_zero(settings: &Settings) -> Result<(), SettingsError> {
         ("database.flush_ms", settings.database.flush_ms),
         ("calls.handshake_ms", settings.calls.handshake_ms),
         ("calls.dead_air_ms", settings.calls.dead_air_ms),
-        ("limits.write_ms_max", settings.limits.write_ms_max),
-        ("limits.stream_token_s", settings.limits.stream_token_s),
-        ("speech.programs_max", settings.speech.programs_max as u64),
+        ("openai.connect_ms_max", settings.openai.connect_ms_max),
+        (
+            "openai.session_age_s_max",
+            settings.openai.session_age_s_max,
+        ),
+        ("twilio.transfer_ms_max", settings.twilio.transfer_ms_max),
     ];
-    match numbers.iter().find(|(_, number)| *number == 0) {
-        Some((key, _)) => refuse(key, "0 would refuse everything".to_owned(), "use 1 or more"),
+    let limits = &settings.limits;
+    let limits = [
+        ("limits.stream_token_s", limits.stream_token_s),
+        ("limits.stream_start_ms_max", limits.stream_start_ms_max),
+        ("limits.message_bytes_max", limits.message_bytes_max as u64),
+        (
+            "limits.model_buffer_bytes_max",
+            limits.model_buffer_bytes_max as u64,
+        ),
+        (
+            "limits.carrier_buffer_bytes_max",
+            limits.carrier_buffer_bytes_max as u64,
+        ),
+        (
+            "limits.client_buffer_bytes_max",
+            limits.client_buffer_bytes_max as u64,
+        ),
+        ("limits.write_ms_max", limits.write_ms_max),
+        ("limits.backlog_ms_min", limits.backlog_ms_min),
+        ("limits.audio_burst_ms_max", limits.audio_burst_ms_max),
+        ("limits.model_reopen_ms_max", limits.model_reopen_ms_max),
+        ("limits.ping_ms", limits.ping_ms),
+        ("limits.pong_ms_max", limits.pong_ms_max),
+        ("limits.idle_s_max", limits.idle_s_max),
+    ];
+    let mut numbers = numbers.iter().chain(&limits);
+    match numbers.find(|(_, number)| *number == 0) {
+        Some((key, _)) => refuse(
+            key,
+            "0 would refuse everything, or never wait".to_owned(),
+            "use 1 or more",
+        ),
         None => Ok(()),
     }
 }

@@ -27,9 +27,7 @@ pub struct DatabaseSettings {
     /// `data/sealing.key`. File with the key that seals secrets of tenants at rest. Made when it is missing; without it
     /// sealed secrets are lost, so keep a copy apart from the database.
     pub sealing_key_file: String,
-    /// 67108864 bytes of spooled events; past it the oldest technical events go first and are counted.
-    pub spool_bytes_max: u64,
-    /// 200 ms. How often waiting events are written in one group; at most this much is lost by a power cut.
+    /// 50 ms in which events are gathered to be written in one group. What waits in memory is lost with the process.
     pub flush_ms: u64,
 }
 
@@ -42,8 +40,7 @@ impl Default for DatabaseSettings {
             acquire_ms_max: 5_000,
             spool_directory: "data/spool".to_owned(),
             sealing_key_file: "data/sealing.key".to_owned(),
-            spool_bytes_max: 64 * 1024 * 1024,
-            flush_ms: 200,
+            flush_ms: 50,
         }
     }
 }

@@ -39,7 +39,8 @@ pub struct HttpSettings {
     pub requests_per_s_max: u32,
     /// 200 requests that an address may make at once before the average counts.
     pub requests_burst_max: u32,
-    /// 20000 ms. Time live calls get to end when the server stops; then their callers go to a human.
+    /// 20000 ms. Time live calls get to end when the server stops; then their callers go to a human. Requests that are
+    /// still in progress after the calls get as much.
     pub drain_ms_max: u64,
 }
 

@@ -18,12 +18,14 @@ pub struct OpenaiSettings {
     /// `gpt-transcribe`. The model that writes down what the caller said; blank switches it off, and then no caller
     /// words are stored.
     pub transcription_model: String,
-    /// 0, which is unlimited. Model sessions open at once on this account; past it the caller goes to a human.
+    /// 0, which is unlimited. Calls that may hold a model session on this account at once; the next one goes to the
+    /// agent's next model, or to a human.
     pub sessions_max: u32,
     /// 3300 s. Age at which a model session is replaced by a fresh one with the same conversation: the vendor ends it
     /// at 3600 s.
     pub session_age_s_max: u64,
-    /// 3000 ms. Longest wait for the TCP, TLS and WebSocket handshake.
+    /// 5000 ms. Longest wait for the TCP, TLS and WebSocket handshake. More than `calls.handshake_ms`, so that a call
+    /// that begins is decided there.
     pub connect_ms_max: u64,
 }
 
@@ -38,7 +40,7 @@ impl Default for OpenaiSettings {
             transcription_model: "gpt-transcribe".to_owned(),
             sessions_max: 0,
             session_age_s_max: 3_300,
-            connect_ms_max: 3_000,
+            connect_ms_max: 5_000,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Which voice models an agent has, in order, and how each is opened.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use switchboard_call::input::ModelFailure;
@@ -10,6 +11,7 @@ use switchboard_store::{Practitioner, Service};
 use switchboard_wire::openai::{Target, Tool, realtime_url};
 
 use super::call_settings::core_language;
+use super::model_slots::{ModelSlot, ModelSlots};
 use super::{Business, LegKind, ReadyAgent};
 use crate::config::agent::ModelChoice;
 use crate::config::{Secret, Settings};
@@ -21,11 +23,15 @@ use crate::models::local::{
     RecogniserProgram, SynthesiserProgram,
 };
 use crate::models::openai_realtime::{OpenAiRealtime, OpenAiSetup};
+use crate::socket::SocketLimits;
 
 /// The models of one call.
 pub(super) struct AgentModels {
     choices: Vec<Choice>,
     format: AudioFormat,
+    slots: ModelSlots,
+    /// Held from the first session at the vendor to the end of the call.
+    slot: OnceLock<ModelSlot>,
 }
 
 enum Choice {
@@ -38,6 +44,7 @@ enum Choice {
 /// The agent's choices for a leg of this format. There is always at least one.
 pub(super) fn choices(
     settings: &Settings,
+    slots: &ModelSlots,
     agent: &ReadyAgent,
     format: AudioFormat,
     kind: LegKind,
@@ -48,7 +55,12 @@ pub(super) fn choices(
     let choices = configured
         .map(|choice| resolve(settings, agent, format, kind, choice))
         .collect();
-    AgentModels { choices, format }
+    AgentModels {
+        choices,
+        format,
+        slots: slots.clone(),
+        slot: OnceLock::new(),
+    }
 }
 
 fn resolve(
@@ -113,6 +125,7 @@ fn openai(
         prefix_padding_ms: detection.prefix_padding_ms,
         silence_ms: detection.silence_ms,
         connect_time_max: Duration::from_millis(settings.openai.connect_ms_max),
+        socket_limits: SocketLimits::model(&settings.limits),
         prices: settings.prices.of(&model),
         transcription_prices: settings.prices.of(&transcription),
         transcription_model: Some(transcription).filter(|model| !model.is_empty()),
@@ -224,6 +237,15 @@ fn wire_tool(tool: crate::tools::ToolDefinition) -> Tool {
 }
 
 impl AgentModels {
+    /// Whether the call holds a slot at the vendor, taking one if it can.
+    fn has_slot(&self) -> bool {
+        self.slot.get().is_some()
+            || self
+                .slots
+                .take()
+                .is_some_and(|slot| self.slot.set(slot).is_ok())
+    }
+
     /// How many choices there are.
     pub(super) fn count(&self) -> u32 {
         u32::try_from(self.choices.len()).unwrap_or(1)
@@ -275,6 +297,10 @@ impl ModelOpener for AgentModels {
             .ok()
             .and_then(|choice| self.choices.get(choice));
         match choice {
+            Some(Choice::OpenAi(_)) if !self.has_slot() => {
+                tracing::warn!("openai.sessions_max sessions are open already");
+                Model::opening(std::future::ready(Err(ModelFailure::Refused)))
+            }
             Some(Choice::OpenAi(setup)) => {
                 let setup = (**setup).clone();
                 Model::opening(async move {

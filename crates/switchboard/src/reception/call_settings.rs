@@ -9,6 +9,7 @@ use super::ReadyAgent;
 use super::agent_models::AgentModels;
 use crate::config::Settings;
 use crate::config::agent::Language as AgentLanguage;
+use crate::drive::AudioPace;
 use crate::phrases::PhraseCache;
 
 /// Clients of the front endpoint play from a buffer of their own, so more may be on its way than at a carrier.
@@ -89,6 +90,14 @@ pub(super) fn call_settings(
     }
 }
 
+/// How fast a caller's audio may come (threats.md S5).
+pub(super) fn audio_pace(settings: &Settings) -> AudioPace {
+    AudioPace {
+        rate_percent: settings.limits.audio_rate_percent_max,
+        burst: Span::from_millis(settings.limits.audio_burst_ms_max),
+    }
+}
+
 fn limits(settings: &Settings, agent: &ReadyAgent, kind: LegKind, speaks_first: bool) -> Limits {
     let calls = settings.calls.with(&agent.definition.limits);
     let ms = Span::from_millis;
@@ -112,8 +121,13 @@ fn limits(settings: &Settings, agent: &ReadyAgent, kind: LegKind, speaks_first: 
         interruption_voice: ms(calls.interruption_ms_max),
         interruption_words: ms(calls.interruption_words_ms_max),
         tool_deadline: ms(calls.tool_ms_max),
+        tools_max: calls.tool_calls_max,
         budget_micros: calls.budget_micros,
+        budget_warning_percent: u64::from(calls.budget_warning_percent),
         model_session_max: Span::from_secs(settings.openai.session_age_s_max),
+        model_reopen: ms(settings.limits.model_reopen_ms_max),
+        model_reopen_lived_min: ms(settings.limits.model_reopen_age_ms_min),
+        transfer_answer: ms(settings.twilio.transfer_ms_max),
         ..Limits::default()
     }
 }
@@ -127,11 +141,11 @@ fn consent(agent: &ReadyAgent, speaks_first: bool) -> ConsentPolicy {
         .disclosure
         .in_language(definition.first_language())
         .unwrap_or_default();
-    if !definition.consent.disclose || !speaks_first {
-        return ConsentPolicy::NotNeeded;
-    }
     if !definition.consent.implied {
         return ConsentPolicy::NothingKept;
+    }
+    if !definition.consent.disclose || !speaks_first {
+        return ConsentPolicy::NotNeeded;
     }
     ConsentPolicy::Implied {
         disclosure: disclosure.into(),

@@ -138,12 +138,14 @@ impl Account {
         named: &AccountSid,
     ) -> Arc<TwilioRest> {
         let sid = self.sid.clone().unwrap_or_else(|| named.clone());
-        Arc::new(TwilioRest::new(
+        let rest = TwilioRest::new(
             client,
             settings.twilio.api_base_url.as_http(),
             sid,
             self.token.clone(),
             Duration::from_secs(settings.twilio.hangup_retry_s_max),
-        ))
+        );
+        let transfer_time_max = Duration::from_millis(settings.twilio.transfer_ms_max);
+        Arc::new(rest.transferring_within(transfer_time_max))
     }
 }

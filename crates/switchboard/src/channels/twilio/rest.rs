@@ -12,9 +12,6 @@ use crate::config::{BaseUrl, Secret};
 
 /// One try of a hang-up.
 const HANG_UP_TIME_MAX: Duration = Duration::from_secs(5);
-/// The one try of a transfer. Past it the core cuts the leg and the carrier's own document dials the human: a request
-/// that still arrived then would tear the caller away from them.
-const TRANSFER_TIME_MAX: Duration = Duration::from_micros(TRANSFER_ANSWER.micros());
 /// First wait before a hang-up is tried again; it doubles up to [`RETRY_WAIT_MAX`].
 const RETRY_WAIT: Duration = Duration::from_millis(250);
 const RETRY_WAIT_MAX: Duration = Duration::from_secs(8);
@@ -27,6 +24,7 @@ pub struct TwilioRest {
     account_sid: AccountSid,
     auth_token: Secret,
     hang_up_time_max: Duration,
+    transfer_time_max: Duration,
 }
 
 /// What became of one request.
@@ -55,13 +53,22 @@ impl TwilioRest {
             account_sid,
             auth_token,
             hang_up_time_max,
+            transfer_time_max: Duration::from_micros(TRANSFER_ANSWER.micros()),
         }
+    }
+
+    /// Bounds the one try of a transfer, to what the core waits for it. Past it the core cuts the leg and the carrier's own
+    /// document dials the human: a request that still arrived then would tear the caller away from them.
+    #[must_use]
+    pub fn transferring_within(mut self, transfer_time_max: Duration) -> Self {
+        self.transfer_time_max = transfer_time_max;
+        self
     }
 
     /// Replaces the call's running document: this is a transfer.
     pub async fn transfer(&self, call: &CallSid, document: Document) -> TransferOutcome {
         let update = UpdateCall::Instructions(Instructions::Document(document));
-        match self.update(call, &update, TRANSFER_TIME_MAX).await {
+        match self.update(call, &update, self.transfer_time_max).await {
             Answer::Done => TransferOutcome::Accepted,
             Answer::Gone | Answer::TryAgain | Answer::Refused => TransferOutcome::Failed,
         }

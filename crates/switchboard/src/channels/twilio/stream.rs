@@ -56,14 +56,10 @@ pub(super) async fn open(
         return StatusCode::NOT_FOUND.into_response();
     }
     let headers = request.headers().clone();
-    let answer = upgrade::accept(
-        request,
-        None,
-        SocketLimits::CARRIER,
-        move |socket| async move {
-            channel.greet(socket, &headers).await;
-        },
-    );
+    let limits = SocketLimits::carrier(&channel.reception.settings.limits);
+    let answer = upgrade::accept(request, None, limits, move |socket| async move {
+        channel.greet(socket, &headers).await;
+    });
     answer.unwrap_or_else(IntoResponse::into_response)
 }
 

@@ -11,20 +11,39 @@ use switchboard_media::frame::AudioFormat;
 use switchboard_wire::websocket::{Message, ProtocolError, close_code};
 
 use super::protocol::{CALL_FORMAT, ClientProtocol, ClientSetup, Farewell, Outgoing};
+use crate::config::LimitsSettings;
 use crate::leg::LegEvent;
 use crate::model::Payload;
 use crate::socket::{SocketError, WebSocket};
 
-/// Proxies and home routers forget connections that are silent for a minute.
-const PING_EVERY: Duration = Duration::from_secs(30);
-/// A client that sends nothing for this long, not even the answer to a ping, is not there.
-const IDLE_MAX: Duration = Duration::from_secs(10 * 60);
-/// Close code of our own for that (design.md section 9).
+/// Close code of our own for a client that does nothing, or is not there (design.md section 9).
 const CLOSE_IDLE: u16 = 4408;
-/// Close code of our own for a message beyond 256 KiB.
+/// Close code of our own for a message beyond `limits.message_bytes_max`.
 const CLOSE_TOO_LARGE: u16 = 4413;
 /// What a client may send before the model is ready; more waits in the kernel's buffers. A second of audio is 64 KiB.
 const EARLY_BYTES_MAX: usize = 256 * 1024;
+
+/// How long a client may be silent, and what is done about it.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientPatience {
+    /// Proxies and home routers forget connections that are silent for a minute, so pings come more often.
+    ping_every: Duration,
+    /// A client that sends nothing for this long after a ping is not there.
+    pong_max: Duration,
+    /// A client that sends neither audio nor events for this long has forgotten the call. Answers to pings do not count.
+    idle_max: Duration,
+}
+
+impl ClientPatience {
+    /// As the settings say.
+    pub fn of(limits: &LimitsSettings) -> Self {
+        Self {
+            ping_every: Duration::from_millis(limits.ping_ms),
+            pong_max: Duration::from_millis(limits.pong_ms_max),
+            idle_max: Duration::from_secs(limits.idle_s_max),
+        }
+    }
+}
 
 /// One client.
 pub struct ClientLeg {
@@ -35,13 +54,16 @@ pub struct ClientLeg {
     early_bytes: usize,
     is_announced: bool,
     closed: Option<LegClosed>,
+    patience: ClientPatience,
     ping_at: Instant,
+    /// When an answer to the last ping must have come, while it is awaited.
+    pong_by: Option<Instant>,
     idle_at: Instant,
 }
 
 impl ClientLeg {
     /// Takes over an accepted socket and greets its client.
-    pub(super) fn new(socket: WebSocket, setup: ClientSetup) -> Self {
+    pub(super) fn new(socket: WebSocket, setup: ClientSetup, patience: ClientPatience) -> Self {
         let now = Instant::now();
         let mut leg = Self {
             socket: Some(socket),
@@ -50,8 +72,10 @@ impl ClientLeg {
             early_bytes: 0,
             is_announced: false,
             closed: None,
-            ping_at: now + PING_EVERY,
-            idle_at: now + IDLE_MAX,
+            patience,
+            ping_at: now + patience.ping_every,
+            pong_by: None,
+            idle_at: now + patience.idle_max,
         };
         leg.write();
         leg
@@ -101,7 +125,10 @@ impl ClientLeg {
                 Err(self.close(code.unwrap_or(close_code::NORMAL), "", LegClosed::HungUp))
             }
             Ok(message) => {
-                self.idle_at = Instant::now() + IDLE_MAX;
+                self.pong_by = None;
+                if let Message::Text(_) | Message::Binary(_) = message {
+                    self.idle_at = Instant::now() + self.patience.idle_max;
+                }
                 self.take_in(message);
                 Ok(())
             }
@@ -199,13 +226,16 @@ impl ClientLeg {
             self.protocol.on_time(now);
             self.write();
         }
-        if now >= self.idle_at {
-            self.closed = Some(self.close(CLOSE_IDLE, "idle", LegClosed::Lost));
+        let is_gone = self.pong_by.is_some_and(|by| now >= by);
+        if self.socket.is_some() && (now >= self.idle_at || is_gone) {
+            let reason = if is_gone { "no_pong" } else { "idle" };
+            self.closed = Some(self.close(CLOSE_IDLE, reason, LegClosed::Lost));
         }
         if now >= self.ping_at
             && let Some(socket) = &mut self.socket
         {
-            self.ping_at = now + PING_EVERY;
+            self.ping_at = now + self.patience.ping_every;
+            self.pong_by.get_or_insert(now + self.patience.pong_max);
             socket.send_ping();
         }
     }
@@ -263,6 +293,7 @@ impl ClientLeg {
         let own = [
             Some(self.ping_at),
             Some(self.idle_at),
+            self.pong_by,
             self.protocol.deadline(),
             socket.deadline(),
         ];
@@ -288,8 +319,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (accepted, connected) = tokio::join!(listener.accept(), TcpStream::connect(address));
-        let server = WebSocket::server(accepted.unwrap().0, None, &[], SocketLimits::CLIENT);
-        let mut client = WebSocket::client(Io::Plain(connected.unwrap()), &[], SocketLimits::MODEL);
+        let limits = LimitsSettings::default();
+        let (ours, theirs) = (SocketLimits::client(&limits), SocketLimits::model(&limits));
+        let server = WebSocket::server(accepted.unwrap().0, None, &[], ours);
+        let mut client = WebSocket::client(Io::Plain(connected.unwrap()), &[], theirs);
         let agent = AgentProfile {
             name: "medspa".to_owned(),
             voice: "marin".to_owned(),
@@ -306,7 +339,7 @@ mod tests {
             wants_own_events: false,
             seed: 1,
         };
-        let mut leg = ClientLeg::new(server, setup);
+        let mut leg = ClientLeg::new(server, setup, ClientPatience::of(&limits));
         assert!(matches!(
             next(&mut leg).await,
             LegEvent::Event(FromLeg::Ready)
@@ -402,7 +435,7 @@ mod tests {
     #[tokio::test]
     async fn h6_a_message_beyond_256_kib_closes_with_4413() {
         let (mut leg, mut client) = connected().await;
-        let audio = "A".repeat(SocketLimits::CLIENT.message_bytes_max);
+        let audio = "A".repeat(LimitsSettings::default().message_bytes_max);
         let event = json!({"type": "input_audio_buffer.append", "audio": audio});
         write(&mut client, &event).await;
         assert!(matches!(
@@ -419,8 +452,49 @@ mod tests {
         leg.ping_at = now;
         poll_fn(|context| Poll::Ready(leg.poll_next(context).is_pending())).await;
         assert!(leg.ping_at > now, "the next ping is later");
+        assert!(
+            leg.pong_by.is_some_and(|by| by > now),
+            "an answer is awaited"
+        );
         leg.idle_at = now;
         assert!(leg.deadline().is_some_and(|deadline| deadline <= now));
+        assert!(matches!(
+            next(&mut leg).await,
+            LegEvent::Event(FromLeg::Closed(LegClosed::Lost))
+        ));
+        assert_eq!(close_code(&mut client).await, Some(CLOSE_IDLE));
+    }
+
+    #[tokio::test]
+    async fn h6_an_answered_ping_keeps_a_client_but_does_not_count_as_doing_something() {
+        let (mut leg, mut client) = connected().await;
+        let idle_at = leg.idle_at;
+        leg.ping_at = Instant::now();
+        poll_fn(|context| Poll::Ready(leg.poll_next(context).is_pending())).await;
+        assert!(leg.pong_by.is_some());
+        leg.flush().await;
+        let came = poll_fn(|context| {
+            // The client's socket answers pings while it is read.
+            let _ = client.poll_next(context);
+            assert!(leg.poll_next(context).is_pending());
+            if leg.pong_by.is_none() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        });
+        tokio::time::timeout(PATIENCE, came).await.expect("a pong");
+        assert_eq!(leg.idle_at, idle_at, "an answer to a ping is no event");
+    }
+
+    #[tokio::test]
+    async fn h6_a_client_that_answers_no_ping_is_closed_with_4408() {
+        let (mut leg, mut client) = connected().await;
+        leg.pong_by = Some(Instant::now());
+        assert!(
+            leg.deadline()
+                .is_some_and(|deadline| deadline <= Instant::now())
+        );
         assert!(matches!(
             next(&mut leg).await,
             LegEvent::Event(FromLeg::Closed(LegClosed::Lost))

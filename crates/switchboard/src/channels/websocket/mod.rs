@@ -35,7 +35,7 @@ use crate::leg::Leg;
 use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError};
 use crate::socket::{SocketLimits, WebSocket};
 use crate::upgrade;
-pub use leg::ClientLeg;
+pub use leg::{ClientLeg, ClientPatience};
 use protocol::{AgentProfile, ClientKind, ClientSetup, Credential, Farewell};
 use refusals::{ClientKey, Refusals};
 
@@ -75,15 +75,11 @@ async fn open(State(front): State<Arc<FrontEndpoint>>, request: Request) -> Resp
         tracing::error!("the front endpoint stands outside of the server's layers");
         return Problem::internal().into_response();
     };
+    let limits = SocketLimits::client(&front.reception.settings.limits);
     let subprotocol = visitor.offers_realtime.then_some(SUBPROTOCOL_REALTIME);
-    let answer = upgrade::accept(
-        request,
-        subprotocol,
-        SocketLimits::CLIENT,
-        move |socket| async move {
-            front.greet(socket, visitor).await;
-        },
-    );
+    let answer = upgrade::accept(request, subprotocol, limits, move |socket| async move {
+        front.greet(socket, visitor).await;
+    });
     answer.unwrap_or_else(IntoResponse::into_response)
 }
 
@@ -226,13 +222,14 @@ impl FrontEndpoint {
             wants_own_events: visitor.wants_own_events,
             seed: seed(),
         };
+        let patience = ClientPatience::of(&self.reception.settings.limits);
         let row = Reception::offered_row(&agent, call, Channel::WebVoice, offered_at);
         self.reception.store_offered(agent.tenant, row);
         self.reception.start(Offer {
             agent,
             call,
             offered_at,
-            leg: Leg::Client(Box::new(ClientLeg::new(socket, setup))),
+            leg: Leg::Client(Box::new(ClientLeg::new(socket, setup, patience))),
             kind: LegKind::Client,
             number: None,
             caller: None,

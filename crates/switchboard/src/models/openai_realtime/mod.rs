@@ -26,7 +26,7 @@ use switchboard_wire::openai::{
 use switchboard_wire::websocket::{Message, close_code};
 
 use crate::model::{ModelEvent, ModelFormats};
-use crate::socket::{SocketError, SocketLimits, WebSocket, dial};
+use crate::socket::{SocketError, WebSocket, dial};
 use names::Names;
 pub use session::OpenAiSetup;
 
@@ -72,7 +72,7 @@ impl OpenAiRealtime {
     ) -> Result<Self, ModelFailure> {
         let authorization = format!("Bearer {}", setup.api_key.expose());
         let headers = [("Authorization", authorization.as_str())];
-        let socket = dial(&setup.url, &headers, SocketLimits::MODEL);
+        let socket = dial(&setup.url, &headers, setup.socket_limits);
         let socket = match tokio::time::timeout(setup.connect_time_max, socket).await {
             Ok(Ok(socket)) => socket,
             Ok(Err(error)) => {

@@ -10,6 +10,7 @@ use switchboard_wire::openai::{
 
 use crate::config::{ModelPrices, Secret};
 use crate::model::ModelFormats;
+use crate::socket::SocketLimits;
 
 /// Everything one session needs.
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ pub struct OpenAiSetup {
     pub silence_ms: u32,
     /// Longest wait for TCP, TLS and upgrade.
     pub connect_time_max: Duration,
+    /// What the vendor may make us hold.
+    pub socket_limits: SocketLimits,
     /// Price of the model.
     pub prices: ModelPrices,
     /// Price of the transcription model.

@@ -9,8 +9,8 @@ use switchboard_media::frame::AudioFormat;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::config::{ModelPrices, Secret};
-use crate::socket::Io;
+use crate::config::{LimitsSettings, ModelPrices, Secret};
+use crate::socket::{Io, SocketLimits};
 
 /// Far more than loopback needs, so that a hang fails instead of standing.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,6 +34,7 @@ fn setup() -> OpenAiSetup {
         prefix_padding_ms: 300,
         silence_ms: 600,
         connect_time_max: PATIENCE,
+        socket_limits: SocketLimits::model(&LimitsSettings::default()),
         prices: ModelPrices {
             audio_out: 64_000_000,
             ..ModelPrices::default()
@@ -50,8 +51,9 @@ async fn ready() -> (OpenAiRealtime, WebSocket) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (accepted, connected) = tokio::join!(listener.accept(), TcpStream::connect(address));
-    let mut vendor = WebSocket::server(accepted.unwrap().0, None, &[], SocketLimits::MODEL);
-    let ours = WebSocket::client(Io::Plain(connected.unwrap()), &[], SocketLimits::MODEL);
+    let limits = setup().socket_limits;
+    let mut vendor = WebSocket::server(accepted.unwrap().0, None, &[], limits);
+    let ours = WebSocket::client(Io::Plain(connected.unwrap()), &[], limits);
     let mut model = OpenAiRealtime::over(ours, setup(), Vec::new(), 0);
     let session = json!({"type": "realtime"});
     say(
