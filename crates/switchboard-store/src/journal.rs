@@ -52,15 +52,17 @@ impl TenantStore {
             return Ok(());
         }
         let mut tx = self.write().await?;
-        let mut events = Vec::new();
+        let (mut events, mut usage) = (Vec::new(), Vec::new());
         for write in writes {
             match write {
-                // Nothing refers to an event, so events may come last, many in one statement.
+                // Nothing refers to an event or a line of the ledger, so they may come last, many in one statement.
                 JournalWrite::Event(event) => events.push(event),
+                JournalWrite::Usage(row) => usage.push(row),
                 other => other.apply(&mut tx, self.tenant()).await?,
             }
         }
         call_events::append_all(&mut tx, self.tenant(), &events).await?;
+        usage::add_all(&mut tx, self.tenant(), &usage).await?;
         tx.commit().await
     }
 }
@@ -84,7 +86,7 @@ impl JournalWrite {
             Self::Turn(turn) => turns::put(tx, tenant, turn).await,
             Self::ToolCall(call) => tool_calls::put(tx, tenant, call).await,
             Self::Consent(consent) => consents::add(tx, tenant, consent).await,
-            Self::Usage(row) => usage::add(tx, tenant, row).await,
+            Self::Usage(row) => usage::add_all(tx, tenant, &[row]).await,
             Self::Handshake(handshake) => handshakes::add(tx, tenant, handshake).await,
             Self::ModelSession(session) => model_sessions::put(tx, tenant, session).await,
         }

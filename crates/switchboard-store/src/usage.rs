@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
-use crate::db::Tx;
+use crate::db::{Sql, Tx};
 use crate::error::StoreError;
 use crate::ids::{CallId, TenantId, UsageId};
 use crate::list::ListFilter;
@@ -15,12 +15,21 @@ sql! {
     INSERT = "insert into usage (tenant_id, id, call_id, component, provider, model, unit, quantity, cost_micros,
             currency, at)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (tenant_id, id) do nothing";
+    INSERT_FOUR = "insert into usage (tenant_id, id, call_id, component, provider, model, unit, quantity, cost_micros,
+            currency, at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11),
+            ($12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22),
+            ($23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33),
+            ($34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44) on conflict (tenant_id, id) do nothing";
     LIST = "select id, call_id, component, provider, model, unit, quantity, cost_micros, currency, at from usage
         where tenant_id = $1 and (call_id = $2 or $2 is null) order by at desc, id desc limit $3";
     // The sum of big integers is a numeric on PostgreSQL.
     TOTALS = "select currency, cast(sum(cost_micros) as bigint) as cost_micros, count(*) as entries from usage
         where tenant_id = $1 and (call_id = $2 or $2 is null) and at >= $3 group by currency order by currency";
 }
+
+/// Rows of `INSERT_FOUR`.
+const ROWS_AT_ONCE: usize = 4;
 
 /// One ledger row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,25 +90,42 @@ impl TenantStore {
     }
 }
 
-pub(crate) async fn add(
+pub(crate) async fn add_all(
     tx: &mut Tx,
     tenant: TenantId,
-    usage: &UsageWrite,
+    rows: &[&UsageWrite],
 ) -> Result<(), StoreError> {
-    execute!(
+    let (fours, rest) = rows.as_chunks::<ROWS_AT_ONCE>();
+    for four in fours {
+        add(tx, tenant, INSERT_FOUR, four).await?;
+    }
+    for row in rest {
+        add(tx, tenant, INSERT, &[row]).await?;
+    }
+    Ok(())
+}
+
+async fn add(
+    tx: &mut Tx,
+    tenant: TenantId,
+    statement: Sql,
+    rows: &[&UsageWrite],
+) -> Result<(), StoreError> {
+    execute_rows!(
         tx,
-        INSERT,
-        tenant,
-        usage.id,
-        usage.call_id,
-        &usage.component,
-        &usage.provider,
-        &usage.model,
-        &usage.unit,
-        usage.quantity,
-        usage.cost_micros,
-        usage.currency,
-        usage.at
+        statement,
+        rows,
+        row => tenant,
+        row.id,
+        row.call_id,
+        &row.component,
+        &row.provider,
+        &row.model,
+        &row.unit,
+        row.quantity,
+        row.cost_micros,
+        row.currency,
+        row.at,
     )?;
     Ok(())
 }

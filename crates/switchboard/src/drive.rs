@@ -32,6 +32,9 @@ use meter::AudioMeter;
 pub use meter::AudioPace;
 use voice_tap::VoiceTap;
 
+/// A peer that floods its socket may delay what comes beside by at most this many messages.
+const BESIDE_EVERY: u32 = 32;
+
 /// What reaches a call beside leg and model. Few and never dropped.
 pub enum DriveInput {
     /// The carrier opened the stream of this call, and its token was good.
@@ -127,7 +130,8 @@ pub struct Drive {
     timer: Pin<Box<Sleep>>,
     /// When the timer fires; it is re-armed only for an earlier moment.
     armed: Option<Instant>,
-    model_first: bool,
+    /// Counts polls.
+    wakes: u32,
     ended: bool,
     scratch: Vec<u8>,
     _live: call_metrics::LiveCall,
@@ -157,7 +161,7 @@ impl Drive {
             handle: handle.clone(),
             timer: Box::pin(tokio::time::sleep(Duration::from_secs(3600))),
             armed: None,
-            model_first: false,
+            wakes: 0,
             ended: false,
             scratch: Vec::new(),
             _live: call_metrics::LiveCall::begin(),
@@ -274,26 +278,28 @@ impl Drive {
         }
     }
 
-    /// Polls everything that can wake the call: the closed list.
+    /// Polls everything that can wake the call: the closed list. Sockets come first, because a frame is why a call
+    /// wakes; what comes beside is looked at when they have nothing, and every so often when they always have.
     fn poll_woken(&mut self, context: &mut Context<'_>) -> Poll<Woken> {
-        if let Poll::Ready(Some(input)) = self.beside.poll_recv(context) {
+        self.wakes = self.wakes.wrapping_add(1);
+        if self.wakes.is_multiple_of(BESIDE_EVERY)
+            && let Poll::Ready(Some(input)) = self.beside.poll_recv(context)
+        {
             return Poll::Ready(Woken::Beside(input));
         }
         // Turn about, so that a flood from one side cannot starve the other.
-        self.model_first = !self.model_first;
-        let mut model = |model: &mut Model| model.poll_next(context).map(Woken::Model);
-        if self.model_first
-            && let Poll::Ready(woken) = model(&mut self.model)
-        {
-            return Poll::Ready(woken);
+        let model_first = self.wakes.is_multiple_of(2);
+        if model_first && let Poll::Ready(event) = self.model.poll_next(context) {
+            return Poll::Ready(Woken::Model(event));
         }
         if let Poll::Ready(event) = self.leg.poll_next(context) {
             return Poll::Ready(Woken::Leg(event));
         }
-        if !self.model_first
-            && let Poll::Ready(event) = self.model.poll_next(context)
-        {
+        if !model_first && let Poll::Ready(event) = self.model.poll_next(context) {
             return Poll::Ready(Woken::Model(event));
+        }
+        if let Poll::Ready(Some(input)) = self.beside.poll_recv(context) {
+            return Poll::Ready(Woken::Beside(input));
         }
         if self.armed.is_some() && self.timer.as_mut().poll(context).is_ready() {
             self.armed = None;

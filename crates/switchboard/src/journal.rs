@@ -120,12 +120,33 @@ async fn store_batch(store: &Store, batch: &mut Vec<Entry>, waiting: &AtomicUsiz
         }
     }
     for (tenant, writes) in tenants {
-        store_writes(store, tenant, &writes).await;
-        waiting.fetch_sub(writes.len(), Ordering::Relaxed);
+        let count = writes.len();
+        store_writes(store, tenant, &without_outgrown_turns(writes)).await;
+        waiting.fetch_sub(count, Ordering::Relaxed);
     }
     for barrier in barriers {
         let _ = barrier.send(());
     }
+}
+
+/// A turn that grew is written once, as it stood last: earlier writes of it in the same batch say less.
+fn without_outgrown_turns(writes: Vec<JournalWrite>) -> Vec<JournalWrite> {
+    let mut last = HashMap::new();
+    for (at, write) in writes.iter().enumerate() {
+        if let JournalWrite::Turn(turn) = write {
+            last.insert((turn.call_id, turn.seq), at);
+        }
+    }
+    let is_last = |(at, write): &(usize, JournalWrite)| match write {
+        JournalWrite::Turn(turn) => last.get(&(turn.call_id, turn.seq)) == Some(at),
+        _ => true,
+    };
+    writes
+        .into_iter()
+        .enumerate()
+        .filter(is_last)
+        .map(|(_, write)| write)
+        .collect()
 }
 
 async fn store_writes(store: &Store, tenant: TenantId, writes: &[JournalWrite]) {

@@ -28,6 +28,8 @@ const CARRIER_MESSAGE_BYTES_MAX: usize = 64 * 1024;
 const MODEL_MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Room for a burst of 20 ms messages; a larger message grows the buffer for as long as it is read.
 const READ_BYTES: usize = 4 * 1024;
+/// A write buffer larger than this is given back once it is empty. A frame and its mark are some 3 KiB.
+const OUTGOING_KEEP_BYTES_MAX: usize = 4 * 1024;
 /// A buffer that grew past this for one large message is given back.
 const READ_KEEP_BYTES_MAX: usize = 16 * 1024;
 
@@ -233,6 +235,10 @@ impl WebSocket {
                 Poll::Ready(Err(error)) => return Err(SocketError::Broken(error)),
                 Poll::Pending => return self.check_stuck(),
             }
+        }
+        if self.outgoing.capacity() > OUTGOING_KEEP_BYTES_MAX {
+            // One large message, such as a session's configuration, must not stay with the call.
+            self.outgoing = BytesMut::new();
         }
         self.outgoing.clear();
         if let Io::Tls(_) = self.io

@@ -1,5 +1,6 @@
 //! Which voice models an agent has, in order, and how each is opened.
 
+use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ pub(super) struct AgentModels {
 }
 
 enum Choice {
-    OpenAi(Box<OpenAiSetup>),
+    OpenAi(Arc<OpenAiSetup>),
     Local(Box<LocalSetup>),
     /// Configured, but without a key: opening it fails at once, which is a handoff and not a silence.
     NoKey,
@@ -74,7 +75,7 @@ fn resolve(
     match (choice, key) {
         (ModelChoice::OpenaiRealtime | ModelChoice::Auto, Some(key)) => {
             openai(settings, agent, format, key)
-                .map_or(Choice::NoKey, |setup| Choice::OpenAi(Box::new(setup)))
+                .map_or(Choice::NoKey, |setup| Choice::OpenAi(Arc::new(setup)))
         }
         (ModelChoice::OpenaiRealtime, None) => Choice::NoKey,
         (ModelChoice::Local, _) | (ModelChoice::Auto, None) => {
@@ -101,17 +102,12 @@ fn openai(
         .business
         .facts(definition.time_zone, chrono::Utc::now());
     let detection = &definition.turn_detection;
-    Some(OpenAiSetup {
+    let mut setup = OpenAiSetup {
         url,
         api_key,
         voice: definition.voice.clone(),
         instructions: format!("{}\n\n{facts}", definition.instructions),
-        tools: agent
-            .toolbox
-            .definitions()
-            .into_iter()
-            .map(wire_tool)
-            .collect(),
+        update: String::new(),
         formats: ModelFormats {
             input: format,
             output: format,
@@ -130,7 +126,16 @@ fn openai(
         transcription_prices: settings.prices.of(&transcription),
         transcription_model: Some(transcription).filter(|model| !model.is_empty()),
         model,
-    })
+    };
+    setup.configure(
+        agent
+            .toolbox
+            .definitions()
+            .into_iter()
+            .map(wire_tool)
+            .collect(),
+    );
+    Some(setup)
 }
 
 /// The offline model of a business: what it may say is what the catalogue says.
@@ -302,7 +307,7 @@ impl ModelOpener for AgentModels {
                 Model::opening(std::future::ready(Err(ModelFailure::Refused)))
             }
             Some(Choice::OpenAi(setup)) => {
-                let setup = (**setup).clone();
+                let setup = Arc::clone(setup);
                 Model::opening(async move {
                     let opened = OpenAiRealtime::open(setup, history, session).await?;
                     Ok(Model::OpenAi(Box::new(opened)))

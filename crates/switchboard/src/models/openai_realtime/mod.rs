@@ -11,6 +11,7 @@ mod tests;
 mod translate;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -37,7 +38,7 @@ const PIECE_MS: u64 = 240;
 #[derive(Debug)]
 pub struct OpenAiRealtime {
     socket: WebSocket,
-    setup: OpenAiSetup,
+    setup: Arc<OpenAiSetup>,
     state: State,
     history: Vec<HistoryTurn>,
     names: Names,
@@ -66,7 +67,7 @@ impl OpenAiRealtime {
     /// # Errors
     /// No connection, or no upgrade.
     pub async fn open(
-        setup: OpenAiSetup,
+        setup: Arc<OpenAiSetup>,
         history: Vec<HistoryTurn>,
         session: u32,
     ) -> Result<Self, ModelFailure> {
@@ -86,7 +87,7 @@ impl OpenAiRealtime {
 
     fn over(
         socket: WebSocket,
-        setup: OpenAiSetup,
+        setup: Arc<OpenAiSetup>,
         history: Vec<HistoryTurn>,
         session: u32,
     ) -> Self {

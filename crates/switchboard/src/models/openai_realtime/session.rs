@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use switchboard_media::frame::AudioFormat;
 use switchboard_wire::openai::{
-    AudioUpdate, Change, ClientEvent, InputAudioUpdate, Modality, OutputAudioUpdate,
+    AudioUpdate, Change, ClientEvent, ClientMessage, InputAudioUpdate, Modality, OutputAudioUpdate,
     ServerVadUpdate, SessionKind, SessionUpdate, Tool, Transcription, TurnDetectionUpdate, Voice,
 };
 
@@ -25,8 +25,6 @@ pub struct OpenAiSetup {
     pub voice: String,
     /// What the agent is and does.
     pub instructions: String,
-    /// What it may call.
-    pub tools: Vec<Tool>,
     /// Audio both ways.
     pub formats: ModelFormats,
     /// Transcription model; None leaves the caller's words unknown.
@@ -43,6 +41,8 @@ pub struct OpenAiSetup {
     pub connect_time_max: Duration,
     /// What the vendor may make us hold.
     pub socket_limits: SocketLimits,
+    /// The one `session.update` of a session, ready to be sent: tool schemas as values would be 17 KiB per call.
+    pub update: String,
     /// Price of the model.
     pub prices: ModelPrices,
     /// Price of the transcription model.
@@ -50,8 +50,18 @@ pub struct OpenAiSetup {
 }
 
 impl OpenAiSetup {
-    /// The one `session.update` of a session.
-    pub(super) fn update(&self) -> ClientEvent {
+    /// Writes the one `session.update` of a session, with what the model may call.
+    pub fn configure(&mut self, tools: Vec<Tool>) {
+        let message = ClientMessage::from(self.session_update(tools));
+        debug_assert!(
+            message.check().is_ok(),
+            "we send only what the vendor takes: {:?}",
+            message.check()
+        );
+        self.update = message.to_json();
+    }
+
+    fn session_update(&self, tools: Vec<Tool>) -> ClientEvent {
         let detection = ServerVadUpdate {
             threshold: Some(f64::from((self.threshold * 100.0).round()) / 100.0),
             prefix_padding_ms: Some(self.prefix_padding_ms),
@@ -79,7 +89,7 @@ impl OpenAiSetup {
                 input: Some(input),
                 output: Some(output),
             }),
-            tools: Some(self.tools.clone()),
+            tools: Some(tools),
             ..SessionUpdate::default()
         };
         ClientEvent::SessionUpdate {

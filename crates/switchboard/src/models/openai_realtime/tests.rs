@@ -1,5 +1,7 @@
 //! The adapter against a vendor that is played by hand over loopback.
 
+use std::sync::Arc;
+
 use std::future::poll_fn;
 use std::time::Duration;
 
@@ -15,6 +17,12 @@ use crate::socket::{Io, SocketLimits};
 /// Far more than loopback needs, so that a hang fails instead of standing.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+fn configured() -> OpenAiSetup {
+    let mut setup = setup();
+    setup.configure(Vec::new());
+    setup
+}
+
 fn setup() -> OpenAiSetup {
     let format = AudioFormat::Ulaw8k;
     OpenAiSetup {
@@ -23,7 +31,7 @@ fn setup() -> OpenAiSetup {
         model: "a-model".to_owned(),
         voice: "marin".to_owned(),
         instructions: "Be kind.".to_owned(),
-        tools: Vec::new(),
+        update: String::new(),
         formats: ModelFormats {
             input: format,
             output: format,
@@ -54,7 +62,7 @@ async fn ready() -> (OpenAiRealtime, WebSocket) {
     let limits = setup().socket_limits;
     let mut vendor = WebSocket::server(accepted.unwrap().0, None, &[], limits);
     let ours = WebSocket::client(Io::Plain(connected.unwrap()), &[], limits);
-    let mut model = OpenAiRealtime::over(ours, setup(), Vec::new(), 0);
+    let mut model = OpenAiRealtime::over(ours, Arc::new(configured()), Vec::new(), 0);
     let session = json!({"type": "realtime"});
     say(
         &mut vendor,

@@ -14,13 +14,49 @@ use super::{OpenAiRealtime, PIECE_MS, State};
 use crate::config::prices::{TokenCount, TokenUsage};
 use crate::model::{ModelAudio, ModelEvent, ModelUsage, Payload, length_of};
 
+/// Events that say nothing we act on, and are most of a reply beside its audio and words.
+const OF_NO_USE: [&[u8]; 8] = [
+    b"response.output_item.added",
+    b"response.content_part.added",
+    b"response.content_part.done",
+    b"response.output_audio.done",
+    b"response.output_audio_transcript.done",
+    b"conversation.item.added",
+    b"conversation.item.done",
+    b"rate_limits.updated",
+];
+
+/// Tells by the first field alone, or by the one behind the event's id; any other order is for the parser.
+fn is_of_no_use(text: &[u8]) -> bool {
+    let kind = |rest: &[u8]| {
+        OF_NO_USE.iter().any(|kind| {
+            rest.strip_prefix(*kind)
+                .is_some_and(|end| end.first() == Some(&b'"'))
+        })
+    };
+    if let Some(rest) = text.strip_prefix(br#"{"type":""#) {
+        return kind(rest);
+    }
+    let Some(rest) = text.strip_prefix(br#"{"event_id":""#) else {
+        return false;
+    };
+    let Some(end) = rest.iter().take(64).position(|byte| *byte == b'"') else {
+        return false;
+    };
+    rest[end..].strip_prefix(br#"","type":""#).is_some_and(kind)
+}
+
 impl OpenAiRealtime {
     pub(super) fn on_message(&mut self, text: Bytes) {
         if let Some(delta) = scan_audio_delta(&text) {
             let reply = self.names.reply(delta.response_id);
             let item = self.names.item(delta.item_id);
-            let audio = text.slice_ref(delta.delta_base64);
+            // A copy, so that a piece that waits to be played does not hold on to the whole read buffer.
+            let audio = Bytes::copy_from_slice(delta.delta_base64);
             return self.on_audio(reply, item, audio);
+        }
+        if is_of_no_use(&text) {
+            return;
         }
         match parse_server_event(&text) {
             Ok(message) => self.on_event(message.event),
@@ -68,8 +104,7 @@ impl OpenAiRealtime {
         match event {
             ServerEvent::SessionCreated { .. } if self.state == State::Connected => {
                 self.state = State::Configuring;
-                let update = self.setup.update();
-                self.send_event(update);
+                self.socket.send_text(&self.setup.update);
             }
             ServerEvent::SessionUpdated { .. } if self.state == State::Configuring => {
                 self.state = State::Ready;
