@@ -330,3 +330,27 @@ impl ModelOpener for AgentModels {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(slots: &ModelSlots) -> AgentModels {
+        AgentModels {
+            choices: Vec::new(),
+            format: AudioFormat::Ulaw8k,
+            slots: slots.clone(),
+            slot: OnceLock::new(),
+        }
+    }
+
+    #[test]
+    fn a_call_keeps_its_slot_for_all_its_sessions_and_the_next_call_gets_none() {
+        let slots = ModelSlots::new(1);
+        let (first, second) = (call(&slots), call(&slots));
+        assert!(first.has_slot() && first.has_slot(), "a reopened session");
+        assert!(!second.has_slot());
+        drop(first);
+        assert!(second.has_slot());
+    }
+}
