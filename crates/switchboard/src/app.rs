@@ -98,6 +98,7 @@ impl App {
             live: LiveCalls::default(),
             model_slots: ModelSlots::new(settings.openai.sessions_max),
             phrases: Arc::new(PhraseCache::default()),
+            agents: Arc::default(),
             settings: Arc::new(settings),
             store,
         };

@@ -5,6 +5,7 @@ mod agent_models;
 mod business;
 mod call_settings;
 mod model_slots;
+mod ready_agents;
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ pub use business::Business;
 pub use call_settings::LegKind;
 use call_settings::call_settings;
 pub use model_slots::ModelSlots;
+pub use ready_agents::{PreparedModels, ReadyAgents};
 
 /// What every call needs. Cheap to clone.
 #[derive(Clone)]
@@ -46,6 +48,8 @@ pub struct Reception {
     pub model_slots: ModelSlots,
     /// Phrases of ours, synthesised once.
     pub phrases: Arc<crate::phrases::PhraseCache>,
+    /// Agents that answered a moment ago.
+    pub agents: Arc<ReadyAgents>,
 }
 
 /// An agent that can answer: its definition, its business and what the definition's version is.
@@ -61,6 +65,8 @@ pub struct ReadyAgent {
     pub business: Arc<Business>,
     /// What it may do.
     pub toolbox: Arc<Toolbox>,
+    /// Its models, as far as they were prepared.
+    pub models: PreparedModels,
 }
 
 /// A call about to start.
@@ -139,6 +145,9 @@ impl Reception {
     /// # Errors
     /// No such agent, one that cannot be read, or no database.
     pub async fn agent(&self, tenant: TenantId, name: &str) -> Result<ReadyAgent, ReceptionError> {
+        if let Some(agent) = self.agents.fresh(tenant, name) {
+            return Ok(agent);
+        }
         let rows = self.rows(tenant);
         let stored = rows.agent(name).await?.ok_or(ReceptionError::NoAgent)?;
         let definition: AgentDefinition = serde_json::from_value(stored.definition)
@@ -146,13 +155,16 @@ impl Reception {
         let toolbox = Toolbox::for_agent(&definition.tools)
             .map_err(|error| ReceptionError::Unusable(error.to_string()))?;
         let business = Business::load(&rows).await?;
-        Ok(ReadyAgent {
+        let agent = ReadyAgent {
             tenant,
             definition: Arc::new(definition),
             version: stored.version,
             business: Arc::new(business),
             toolbox: Arc::new(toolbox),
-        })
+            models: PreparedModels::default(),
+        };
+        self.agents.keep(&agent);
+        Ok(agent)
     }
 
     /// A permit for one more call of this agent's tenant, or None at its limit.
@@ -217,13 +229,15 @@ impl Reception {
     /// Starts the call: from here its drive owns it, and its model is already being opened.
     pub fn start(&self, offer: Offer) -> DriveHandle {
         let format = offer.leg.format();
-        let models = agent_models::choices(
-            &self.settings,
-            &self.model_slots,
-            &offer.agent,
-            format,
-            offer.kind,
-        );
+        let models = offer.agent.models.of(format, offer.kind, || {
+            agent_models::choices(
+                &self.settings,
+                &self.model_slots,
+                &offer.agent,
+                format,
+                offer.kind,
+            )
+        });
         let settings = call_settings(
             &self.settings,
             &offer.agent,
@@ -249,7 +263,7 @@ impl Reception {
         let setup = DriveSetup {
             settings,
             leg: offer.leg,
-            models: Arc::new(models),
+            models,
             transferrer: offer.transferrer,
             tools: ToolRunner::new(Arc::clone(&offer.agent.toolbox), context),
             journal,

@@ -20,7 +20,7 @@ const KEYPAD_LEADS: &str =
     " I am an offline demo agent. Press 1 to book an appointment, or 0 for a person.";
 
 /// What kind of leg a call has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LegKind {
     /// A carrier that echoes marks.
     Carrier,
