@@ -26,7 +26,7 @@ use crate::ops::{logging, metrics, panics};
 use crate::phrases::PhraseCache;
 use crate::reception::{ModelSlots, Reception, local_programs};
 
-/// How long the last events may take to be stored.
+/// How long the last events may take to be stored: those of the calls, and then those of the last requests.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
 /// How long calls may take to end after the carrier took or refused their transfer: it has five seconds to close the
 /// stream, and one more is for us.
@@ -140,14 +140,19 @@ impl App {
             wait_until(transfer_max + AFTER_TRANSFER_MAX, || live.is_idle()).await;
         }
         self.trigger.begin();
-        if !self.reception.journal.flushed(FLUSH_MAX).await {
-            tracing::error!(
-                waiting = self.reception.journal.waiting(),
-                "events could not be stored before the stop"
-            );
-        }
-        // Requests in progress have a limit of their own inside the server.
+        flush(&self.reception.journal).await;
+        // Requests in progress have a limit of their own inside the server. What they wrote is stored too.
         let _ = serving.await;
+        flush(&self.reception.journal).await;
+    }
+}
+
+async fn flush(journal: &Journal) {
+    if !journal.flushed(FLUSH_MAX).await {
+        tracing::error!(
+            waiting = journal.waiting(),
+            "events could not be stored before the stop"
+        );
     }
 }
 
