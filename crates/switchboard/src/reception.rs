@@ -24,6 +24,7 @@ use crate::journal::{CallJournal, Journal};
 use crate::leg::Leg;
 use crate::tool_runner::ToolRunner;
 use crate::tools::{Confirmation, ToolContext, Toolbox};
+use agent_models::CallModels;
 pub(crate) use agent_models::local_programs;
 pub use business::Business;
 pub use call_settings::LegKind;
@@ -230,13 +231,7 @@ impl Reception {
     pub fn start(&self, offer: Offer) -> DriveHandle {
         let format = offer.leg.format();
         let models = offer.agent.models.of(format, offer.kind, || {
-            agent_models::choices(
-                &self.settings,
-                &self.model_slots,
-                &offer.agent,
-                format,
-                offer.kind,
-            )
+            agent_models::choices(&self.settings, &offer.agent, format, offer.kind)
         });
         let settings = call_settings(
             &self.settings,
@@ -263,7 +258,7 @@ impl Reception {
         let setup = DriveSetup {
             settings,
             leg: offer.leg,
-            models,
+            models: Arc::new(CallModels::new(models, self.model_slots.clone())),
             transferrer: offer.transferrer,
             tools: ToolRunner::new(Arc::clone(&offer.agent.toolbox), context),
             journal,

@@ -26,10 +26,15 @@ use crate::models::local::{
 use crate::models::openai_realtime::{OpenAiRealtime, OpenAiSetup};
 use crate::socket::SocketLimits;
 
-/// The models of one call.
+/// The models of one agent, shared by all calls on legs of one format.
 pub(super) struct AgentModels {
     choices: Vec<Choice>,
     format: AudioFormat,
+}
+
+/// The models of one call.
+pub(super) struct CallModels {
+    models: Arc<AgentModels>,
     slots: ModelSlots,
     /// Held from the first session at the vendor to the end of the call.
     slot: OnceLock<ModelSlot>,
@@ -45,7 +50,6 @@ enum Choice {
 /// The agent's choices for a leg of this format. There is always at least one.
 pub(super) fn choices(
     settings: &Settings,
-    slots: &ModelSlots,
     agent: &ReadyAgent,
     format: AudioFormat,
     kind: LegKind,
@@ -56,12 +60,7 @@ pub(super) fn choices(
     let choices = configured
         .map(|choice| resolve(settings, agent, format, kind, choice))
         .collect();
-    AgentModels {
-        choices,
-        format,
-        slots: slots.clone(),
-        slot: OnceLock::new(),
-    }
+    AgentModels { choices, format }
 }
 
 fn resolve(
@@ -241,7 +240,15 @@ fn wire_tool(tool: crate::tools::ToolDefinition) -> Tool {
     }
 }
 
-impl AgentModels {
+impl CallModels {
+    pub(super) fn new(models: Arc<AgentModels>, slots: ModelSlots) -> Self {
+        Self {
+            models,
+            slots,
+            slot: OnceLock::new(),
+        }
+    }
+
     /// Whether the call holds a slot at the vendor, taking one if it can.
     fn has_slot(&self) -> bool {
         self.slot.get().is_some()
@@ -250,7 +257,9 @@ impl AgentModels {
                 .take()
                 .is_some_and(|slot| self.slot.set(slot).is_ok())
     }
+}
 
+impl AgentModels {
     /// How many choices there are.
     pub(super) fn count(&self) -> u32 {
         u32::try_from(self.choices.len()).unwrap_or(1)
@@ -296,11 +305,11 @@ impl AgentModels {
     }
 }
 
-impl ModelOpener for AgentModels {
+impl ModelOpener for CallModels {
     fn open(&self, choice: u32, session: u32, history: Vec<HistoryTurn>) -> Model {
         let choice = usize::try_from(choice)
             .ok()
-            .and_then(|choice| self.choices.get(choice));
+            .and_then(|choice| self.models.choices.get(choice));
         match choice {
             Some(Choice::OpenAi(_)) if !self.has_slot() => {
                 tracing::warn!("openai.sessions_max sessions are open already");
@@ -335,19 +344,15 @@ impl ModelOpener for AgentModels {
 mod tests {
     use super::*;
 
-    fn call(slots: &ModelSlots) -> AgentModels {
-        AgentModels {
-            choices: Vec::new(),
-            format: AudioFormat::Ulaw8k,
-            slots: slots.clone(),
-            slot: OnceLock::new(),
-        }
-    }
-
     #[test]
     fn a_call_keeps_its_slot_for_all_its_sessions_and_the_next_call_gets_none() {
         let slots = ModelSlots::new(1);
-        let (first, second) = (call(&slots), call(&slots));
+        let shared = Arc::new(AgentModels {
+            choices: Vec::new(),
+            format: AudioFormat::Ulaw8k,
+        });
+        let call = || CallModels::new(Arc::clone(&shared), slots.clone());
+        let (first, second) = (call(), call());
         assert!(first.has_slot() && first.has_slot(), "a reopened session");
         assert!(!second.has_slot());
         drop(first);
