@@ -199,7 +199,6 @@ fn settings(command: &mut Command, folder: &Path, port: u16, model_port: u16) {
             "SWITCHBOARD_DATABASE__URL",
             format!("sqlite://{}", file("bench.db")),
         ),
-        ("SWITCHBOARD_DATABASE__SPOOL_DIRECTORY", file("spool")),
         (
             "SWITCHBOARD_DATABASE__SEALING_KEY_FILE",
             file("sealing.key"),

@@ -22,8 +22,6 @@ pub struct DatabaseSettings {
     pub connections_max: u32,
     /// 5000 ms. Time to wait for a free connection; past it the operation fails and live calls go on without it.
     pub acquire_ms_max: u64,
-    /// `data/spool`. Directory where events are to wait while the database does not answer. They wait in memory yet.
-    pub spool_directory: String,
     /// `data/sealing.key`. File with the key that seals secrets of tenants at rest. Made when it is missing; without it
     /// sealed secrets are lost, so keep a copy apart from the database.
     pub sealing_key_file: String,
@@ -38,7 +36,6 @@ impl Default for DatabaseSettings {
             migrate_url: None,
             connections_max: 8,
             acquire_ms_max: 5_000,
-            spool_directory: "data/spool".to_owned(),
             sealing_key_file: "data/sealing.key".to_owned(),
             flush_ms: 200,
         }

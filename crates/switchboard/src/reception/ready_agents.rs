@@ -38,9 +38,11 @@ impl ReadyAgents {
     }
 }
 
+type ModelsByLeg = HashMap<(AudioFormat, LegKind), Arc<AgentModels>>;
+
 /// The models of one agent by leg, prepared once for all calls that share it.
 #[derive(Clone, Default)]
-pub struct PreparedModels(Arc<Mutex<HashMap<(AudioFormat, LegKind), Arc<AgentModels>>>>);
+pub struct PreparedModels(Arc<Mutex<ModelsByLeg>>);
 
 impl PreparedModels {
     pub(super) fn of(

@@ -2,7 +2,7 @@
 
 use super::language::Texts;
 use super::voice::check_voice;
-use super::{AgentDefinition, TOOL_NAMES, invalid};
+use super::{AgentDefinition, TOOL_NAMES, TurnDetectionMode, invalid};
 use crate::config::error::{Place, SettingsError};
 use crate::config::nearest::nearest;
 
@@ -18,6 +18,7 @@ pub(super) fn check(agent: &AgentDefinition, place_of: impl Fn(&str) -> Place) -
     voice(agent, &place_of)?;
     tools(agent, &place_of)?;
     threshold(agent, &place_of)?;
+    mode(agent, &place_of)?;
     disclosure(agent, &place_of)?;
     silence(agent, &place_of)?;
     practitioners(agent, &place_of)
@@ -110,6 +111,21 @@ fn threshold(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Chec
         place_of(key),
         "it is a probability".to_owned(),
         "use 0 to 1".to_owned(),
+    ))
+}
+
+/// Named from the start, so that files stay valid; refused until somebody acts on it.
+fn mode(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {
+    if agent.turn_detection.mode == TurnDetectionMode::ServerVad {
+        return Ok(());
+    }
+    let key = "turn_detection.mode";
+    let reason = "this mode is not there yet".to_owned();
+    Err(invalid(
+        key,
+        place_of(key),
+        reason,
+        "use `server_vad`".to_owned(),
     ))
 }
 
