@@ -8,7 +8,7 @@
 //!     .press('0')
 //!     .wait(500)
 //!     .hang_up();
-//! assert_eq!(script.steps.len(), 4);
+//! assert_eq!(script.steps.len(), 5); // to wait for silence and to speak are two
 //! ```
 
 mod runner;
