@@ -10,7 +10,7 @@ import websockets
 from agents.realtime import RealtimeAgent, RealtimeRunner, RealtimeSession
 
 from facts import Endpoint, check, require
-from meaning import INTERRUPTION, WISH, require_facial_and_day, require_understood
+from meaning import INTERRUPTION, WISH, require_facial_and_day, require_facial_taken_up, require_understood
 from microphone import AUDIBLE_RMS, Microphone, rms
 
 EVENT_S_MAX = 30.0
@@ -85,7 +85,7 @@ async def a_spoken_wish_is_heard_and_answered_aloud(endpoint: Endpoint) -> None:
             await talk.until("agent_end")
         await talk.finish()
         require_understood(talk.said("user")[0])
-        require_facial_and_day(talk.said("assistant")[-1])
+        require_facial_taken_up(talk.said("assistant")[-1])
         require(rms(talk.pcm()) > AUDIBLE_RMS, "the reply is silent")
 
 

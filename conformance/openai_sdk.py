@@ -13,7 +13,7 @@ from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
 from event_order import require_conversation_order, require_response_order
 from facts import Endpoint, check, require
-from meaning import DAY, WISH, require_day_taken, require_facial_and_day, require_understood
+from meaning import DAY, WISH, require_day_taken, require_facial_and_day, require_facial_taken_up, require_understood
 from microphone import AUDIBLE_RMS, Microphone, rms
 from strict_events import validate
 
@@ -132,12 +132,13 @@ async def a_spoken_wish_is_heard_and_answered_aloud(endpoint: Endpoint) -> None:
         heard = await talk.until("conversation.item.input_audio_transcription.completed")
         done = await _reply_done(talk)
         require_understood(heard["transcript"])
-        require_facial_and_day(_said_aloud(talk.events, done["response"]["id"]))
+        require_facial_taken_up(_said_aloud(talk.events, done["response"]["id"]))
 
 
 async def the_next_turn_goes_on_from_the_first(endpoint: Endpoint) -> None:
     async with conversation(endpoint) as talk, Microphone(talk.append) as microphone:
-        await microphone.say(WISH)
+        await _type_wish(talk)
+        await talk.send({"type": "response.create"})
         first = _said_aloud(talk.events, (await _reply_done(talk))["response"]["id"])
         require_facial_and_day(first)
         await asyncio.sleep(len(first) * SPOKEN_S_PER_LETTER)

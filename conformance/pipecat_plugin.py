@@ -31,7 +31,7 @@ from pipecat.services.openai.realtime.llm import OpenAIRealtimeLLMService
 from pipecat.workers.runner import WorkerRunner
 
 from facts import Endpoint, check, require
-from meaning import INTERRUPTION, WISH, require_facial_and_day, require_understood
+from meaning import INTERRUPTION, WISH, require_facial_and_day, require_facial_taken_up, require_understood
 from microphone import AUDIBLE_RMS, SAMPLE_RATE_HZ, Microphone, rms
 
 EVENT_S_MAX = 30.0
@@ -131,7 +131,7 @@ async def conversation(endpoint: Endpoint, messages: list[dict] | None = None) -
 async def a_spoken_wish_is_answered_aloud(endpoint: Endpoint) -> None:
     async with conversation(endpoint) as talk, Microphone(talk.append) as microphone:
         await microphone.say(WISH)
-        require_facial_and_day(await talk.reply())
+        require_facial_taken_up(await talk.reply())
         for transcript in talk.before.heard[:1]:
             require_understood(transcript)
 
