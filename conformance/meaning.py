@@ -6,6 +6,7 @@ from facts import require
 
 WISH = "I would like to book a facial"
 DAY = "tomorrow"
+YES = "yes please"
 INTERRUPTION = "wait a moment please"
 
 # A day was taken when the talk has moved on to hours, people or that very day.
@@ -20,9 +21,14 @@ def require_facial_and_day(reply: str) -> None:
     require(_ASKS_FOR_DAY.search(reply), f"the reply does not ask for a day: {reply!r}")
 
 
+def asks_back(reply: str) -> bool:
+    """The agent wants to know whether it heard right."""
+    return _ASKS_BACK.search(reply) is not None
+
+
 def require_facial_taken_up(reply: str) -> None:
     """The reply to a spoken `WISH` names the service, and asks when or asks back: one hearing may doubt it on a busy machine."""
-    if not _ASKS_BACK.search(reply):
+    if not asks_back(reply):
         require_facial_and_day(reply)
     require("facial" in reply.lower(), f"the reply does not mention the facial: {reply!r}")
 

@@ -13,7 +13,7 @@ from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
 from event_order import require_conversation_order, require_response_order
 from facts import Endpoint, check, require
-from meaning import DAY, WISH, require_day_taken, require_facial_and_day, require_facial_taken_up, require_understood
+from meaning import DAY, WISH, YES, asks_back, require_day_taken, require_facial_and_day, require_facial_taken_up, require_understood
 from microphone import AUDIBLE_RMS, Microphone, rms
 from strict_events import validate
 
@@ -137,9 +137,12 @@ async def a_spoken_wish_is_heard_and_answered_aloud(endpoint: Endpoint) -> None:
 
 async def the_next_turn_goes_on_from_the_first(endpoint: Endpoint) -> None:
     async with conversation(endpoint) as talk, Microphone(talk.append) as microphone:
-        await _type_wish(talk)
-        await talk.send({"type": "response.create"})
+        await microphone.say(WISH)
         first = _said_aloud(talk.events, (await _reply_done(talk))["response"]["id"])
+        if asks_back(first):
+            await asyncio.sleep(len(first) * SPOKEN_S_PER_LETTER)
+            await microphone.say(YES)
+            first = _said_aloud(talk.events, (await _reply_done(talk))["response"]["id"])
         require_facial_and_day(first)
         await asyncio.sleep(len(first) * SPOKEN_S_PER_LETTER)
         await microphone.say(DAY)
