@@ -11,6 +11,7 @@ use switchboard_call::input::Control;
 use switchboard_store::Store;
 
 use crate::admission::Admission;
+use crate::archive::Archive;
 use crate::calls_live::LiveCalls;
 use crate::channels::twilio::{self, TwilioChannel};
 use crate::channels::websocket;
@@ -85,6 +86,7 @@ impl App {
         let sealing = Arc::new(SealingKey::load_or_create(Path::new(
             &settings.database.sealing_key_file,
         ))?);
+        let archive = Archive::open(&settings.recordings).context("cannot keep recordings")?;
         let server = Server::bind(&settings.http).await?;
         let address = server.local_address()?;
         let mut settings = settings;
@@ -99,6 +101,7 @@ impl App {
             model_slots: ModelSlots::new(settings.openai.sessions_max),
             phrases: Arc::new(PhraseCache::default()),
             agents: Arc::default(),
+            archive,
             settings: Arc::new(settings),
             store,
         };

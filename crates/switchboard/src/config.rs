@@ -27,6 +27,7 @@ mod log;
 mod nearest;
 mod openai;
 pub mod prices;
+mod recordings;
 mod speech;
 mod twilio;
 mod types;
@@ -44,6 +45,7 @@ pub use self::log::{LogFormat, LogLevel, LogSettings};
 pub use self::nearest::nearest;
 pub use self::openai::OpenaiSettings;
 pub use self::prices::{ModelPrices, Prices};
+pub use self::recordings::RecordingsSettings;
 pub use self::speech::SpeechSettings;
 pub use self::twilio::TwilioSettings;
 pub use self::types::{BaseUrl, Network, Secret};
@@ -65,6 +67,8 @@ pub struct Settings {
     pub calls: CallsSettings,
     /// Who takes over when the agent cannot go on.
     pub handoff: HandoffSettings,
+    /// Where audio is kept.
+    pub recordings: RecordingsSettings,
     /// Offline speech and the carrier's own voice.
     pub speech: SpeechSettings,
     /// Bounds of sockets, buffers and waits.

@@ -16,6 +16,7 @@ use switchboard_store::{
 };
 
 use crate::admission::{Admission, Permit};
+use crate::archive::Archive;
 use crate::calls_live::LiveCalls;
 use crate::config::{AgentDefinition, Settings};
 use crate::desk::{Assurance, Caller, Desk};
@@ -51,6 +52,8 @@ pub struct Reception {
     pub phrases: Arc<crate::phrases::PhraseCache>,
     /// Agents that answered a moment ago.
     pub agents: Arc<ReadyAgents>,
+    /// Where audio is kept.
+    pub archive: Archive,
 }
 
 /// An agent that can answer: its definition, its business and what the definition's version is.

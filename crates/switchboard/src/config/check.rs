@@ -10,6 +10,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     silence(settings)?;
     length(settings)?;
     percentages(settings)?;
+    bucket(settings)?;
     not_zero(settings)
 }
 
@@ -59,6 +60,29 @@ fn length(settings: &Settings) -> Result<(), SettingsError> {
         "the warning would come before the call".to_owned(),
         "make it smaller than calls.length_max_s",
     )
+}
+
+/// A bucket without its key refuses everything, and a key on a plain connection is everybody's.
+fn bucket(settings: &Settings) -> Result<(), SettingsError> {
+    let recordings = &settings.recordings;
+    if recordings.s3_bucket.is_none() {
+        return Ok(());
+    }
+    if recordings.s3_access_key_id.is_none() || recordings.s3_secret_access_key.is_none() {
+        return refuse(
+            "recordings.s3_bucket",
+            "a bucket needs a key".to_owned(),
+            "set recordings.s3_access_key_id and recordings.s3_secret_access_key",
+        );
+    }
+    match &recordings.s3_endpoint {
+        Some(endpoint) if !endpoint.is_loopback() && !endpoint.is_encrypted() => refuse(
+            "recordings.s3_endpoint",
+            "audio and key would travel in the clear".to_owned(),
+            "use https://",
+        ),
+        _ => Ok(()),
+    }
 }
 
 fn percentages(settings: &Settings) -> Result<(), SettingsError> {
@@ -111,6 +135,10 @@ fn not_zero(settings: &Settings) -> Result<(), SettingsError> {
             settings.openai.session_age_s_max,
         ),
         ("twilio.transfer_ms_max", settings.twilio.transfer_ms_max),
+        (
+            "recordings.s3_request_ms_max",
+            settings.recordings.s3_request_ms_max,
+        ),
     ];
     let limits = &settings.limits;
     let limits = [

@@ -49,6 +49,7 @@ impl TestServer {
         settings.http.listen = "127.0.0.1:0".parse().expect("an address");
         settings.database.url = DatabaseUrl::new(format!("sqlite://{}", path("test.db")));
         settings.database.sealing_key_file = path("sealing.key");
+        settings.recordings.folder = path("recordings");
         settings.twilio.account_sid = Some(twilio.account_sid().to_string());
         settings.twilio.auth_token = Some(Secret::new(twilio.auth_token()));
         settings.twilio.api_base_url = twilio.base_url().parse().expect("an address");
