@@ -17,6 +17,7 @@ mod agents;
 mod calls;
 mod check;
 mod database;
+mod dialling;
 mod environment;
 mod error;
 mod handoff;
@@ -36,6 +37,7 @@ pub use self::agent::AgentDefinition;
 pub use self::agents::AgentsSettings;
 pub use self::calls::CallsSettings;
 pub use self::database::{DatabaseSettings, DatabaseUrl};
+pub use self::dialling::{Country, DiallingSettings, NumberKind};
 pub use self::error::{Place, SettingsError};
 pub use self::handoff::HandoffSettings;
 pub use self::http::HttpSettings;
@@ -69,6 +71,8 @@ pub struct Settings {
     pub handoff: HandoffSettings,
     /// Where audio is kept.
     pub recordings: RecordingsSettings,
+    /// Which numbers may be dialled.
+    pub dialling: DiallingSettings,
     /// Offline speech and the carrier's own voice.
     pub speech: SpeechSettings,
     /// Bounds of sockets, buffers and waits.

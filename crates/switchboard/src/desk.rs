@@ -8,6 +8,7 @@ mod appointments;
 mod assurance;
 pub mod availability;
 mod contacts;
+pub mod dialling;
 mod error;
 #[cfg(test)]
 pub(crate) mod fixture;
