@@ -87,6 +87,8 @@ ids! {
     UsageId,
     /// The right to open one media stream.
     StreamTokenId,
+    /// A message that a caller left.
+    VoicemailId,
     /// Something the tenant offers.
     ServiceId,
     /// A person who carries out services.

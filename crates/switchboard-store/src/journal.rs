@@ -12,9 +12,12 @@ use crate::handshakes::{self, HandshakeWrite};
 use crate::ids::{CallId, ContactId, ConversationId, TenantId};
 use crate::model_sessions::{self, ModelSessionWrite};
 use crate::scope::TenantStore;
+use crate::time::Timestamp;
 use crate::tool_calls::{self, ToolCallWrite};
+use crate::transfers::{self, TransferWrite};
 use crate::turns::{self, TurnWrite};
 use crate::usage::{self, UsageWrite};
+use crate::voicemails::{self, NewVoicemail};
 
 /// One write about a call. Every one may be written again without harm, so a spool can be replayed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +43,13 @@ pub enum JournalWrite {
     Usage(UsageWrite),
     Handshake(HandshakeWrite),
     ModelSession(ModelSessionWrite),
+    Transfer(TransferWrite),
+    /// The call is over, so nobody is rung for it any more.
+    TransfersClosed {
+        call_id: CallId,
+        at: Timestamp,
+    },
+    Voicemail(NewVoicemail),
 }
 
 impl TenantStore {
@@ -89,6 +99,11 @@ impl JournalWrite {
             Self::Usage(row) => usage::add_all(tx, tenant, &[row]).await,
             Self::Handshake(handshake) => handshakes::add(tx, tenant, handshake).await,
             Self::ModelSession(session) => model_sessions::put(tx, tenant, session).await,
+            Self::Transfer(transfer) => transfers::put(tx, tenant, transfer).await,
+            Self::TransfersClosed { call_id, at } => {
+                transfers::close(tx, tenant, *call_id, *at).await
+            }
+            Self::Voicemail(voicemail) => voicemails::add(tx, tenant, voicemail).await,
         }
     }
 }

@@ -46,6 +46,7 @@ const MIGRATIONS: &[Migration] = embedded![
     2026112102 "contacts_and_conversations",
     2026112103 "calls",
     2026112104 "business",
+    2026112110 "transfers_and_voicemails",
 ];
 
 /// Every migration this version knows, oldest first.

@@ -38,9 +38,11 @@ pub fn statements() -> Vec<Statement> {
         crate::stream_tokens::STATEMENTS,
         crate::tenant_settings::STATEMENTS,
         crate::tool_calls::STATEMENTS,
+        crate::transfers::STATEMENTS,
         crate::turns::STATEMENTS,
         crate::twilio_accounts::STATEMENTS,
         crate::usage::STATEMENTS,
+        crate::voicemails::STATEMENTS,
         crate::waitlist::STATEMENTS,
         crate::webhook_receipts::STATEMENTS,
     ]

@@ -108,6 +108,33 @@ word_list! {
         Late = "late",
     }
 
+    /// What kind of party a caller is handed to.
+    TransferKind {
+        Number = "number",
+        /// Several lines that ring at once.
+        Group = "group",
+        Sip = "sip",
+        Queue = "queue",
+    }
+
+    /// What became of a party that was rung. The order is the order of knowing; beyond `accepted` it is over.
+    TransferStatus {
+        /// Chosen; the carrier has not taken it yet.
+        Offered = "offered",
+        Ringing = "ringing",
+        /// The human took the call, and talks or has talked.
+        Accepted = "accepted",
+        /// The human picked up and did not take the call.
+        Declined = "declined",
+        Busy = "busy",
+        /// Nobody picked up in time, or the caller hung up before.
+        NoAnswer = "no_answer",
+        /// The carrier could not reach the party, or did not take the transfer.
+        Failed = "failed",
+        /// An answering machine picked up.
+        Machine = "machine",
+    }
+
     /// A contact's answer to a disclosure.
     ConsentAnswer {
         /// The disclosure was heard to its end and the caller stayed.

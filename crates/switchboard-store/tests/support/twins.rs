@@ -35,6 +35,7 @@ pub struct SharedIds {
     pub call: CallId,
     pub consent: ConsentId,
     pub usage: UsageId,
+    pub voicemail: VoicemailId,
 }
 
 pub const PHONE: &str = "+12025550142";
@@ -52,6 +53,7 @@ impl SharedIds {
             call: CallId::new(),
             consent: ConsentId::new(),
             usage: UsageId::new(),
+            voicemail: VoicemailId::new(),
         }
     }
 }
@@ -106,6 +108,8 @@ impl Twin {
             ))
             .await
             .unwrap();
+        let ringing = transfer(shared.call, canary);
+        assert!(store.offer_transfer(&ringing, 9).await.unwrap());
         let own = NewCall {
             id: own_call,
             carrier_call_id: Some(format!("CA-{canary}")),
@@ -419,7 +423,38 @@ pub fn call_writes(
             closed_at: None,
             close_reason: None,
         }),
+        JournalWrite::TransfersClosed { call_id, at: at(5) },
+        JournalWrite::Transfer(transfer(call_id, canary)),
+        JournalWrite::Voicemail(voicemail(shared.voicemail, call_id)),
     ]
+}
+
+/// A party of this name that rings.
+pub fn transfer(call_id: CallId, canary: &str) -> TransferWrite {
+    TransferWrite {
+        call_id,
+        ordinal: 1,
+        reason: Word::new("dtmf_0"),
+        target: Word::parse(canary).unwrap(),
+        kind: TransferKind::Number,
+        status: TransferStatus::Ringing,
+        legs: 1,
+        counts_until: at(50_000),
+        at: at(6),
+        is_over: false,
+        talked_s: None,
+    }
+}
+
+/// A message whose recording is named like itself.
+pub fn voicemail(id: VoicemailId, call_id: CallId) -> NewVoicemail {
+    NewVoicemail {
+        id,
+        call_id,
+        recording_id: format!("RE{}", id.uuid().simple()),
+        length_s: Some(12),
+        recorded_at: at(7),
+    }
 }
 
 pub fn turn(call_id: CallId, canary: &str) -> TurnWrite {

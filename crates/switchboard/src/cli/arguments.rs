@@ -189,6 +189,10 @@ pub enum Noun {
     Events,
     /// What was used and what it cost
     Usage,
+    /// Who was rung for callers, and what became of it
+    Transfers,
+    /// Messages that callers left
+    Voicemails,
 }
 
 /// What to do with agents.

@@ -15,7 +15,9 @@ pub(super) async fn list(
 ) -> Result<()> {
     let store = Store::open_read_only(&settings.database.store_settings()).await?;
     let purpose = match arguments.noun {
-        Noun::Turns | Noun::ToolCalls | Noun::Conversations => Purpose::ReadTranscript,
+        Noun::Turns | Noun::ToolCalls | Noun::Conversations | Noun::Voicemails => {
+            Purpose::ReadTranscript
+        }
         _ => Purpose::List,
     };
     let scope = scope_of(&store, &arguments.tenant, Actor::Operator, purpose).await?;
@@ -139,6 +141,33 @@ pub(super) async fn list(
                 "at",
             ],
             &tenant.list_usage(&filter).await?,
+        ),
+        Noun::Transfers => output.rows(
+            "transfers",
+            &[
+                "call_id",
+                "ordinal",
+                "reason",
+                "target",
+                "kind",
+                "status",
+                "started_at",
+                "talked_s",
+            ],
+            &tenant.list_transfers(&filter).await?,
+        ),
+        Noun::Voicemails => output.rows(
+            "voicemails",
+            &[
+                "id",
+                "call_id",
+                "length_s",
+                "recorded_at",
+                "heard_at",
+                "transcript",
+                "object_key",
+            ],
+            &tenant.list_voicemails(&filter).await?,
         ),
     }
 }
