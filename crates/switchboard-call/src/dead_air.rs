@@ -58,6 +58,11 @@ impl DeadAir {
         self.fillers = 0;
     }
 
+    /// The caller spoke again while an older answer is still owed: this turn has fillers of its own.
+    pub(crate) fn on_caller_turn(&mut self) {
+        self.fillers = 0;
+    }
+
     pub(crate) fn wake(&self, filler_after: Span, limit: Span) -> Option<Moment> {
         let since = self.owed_since?;
         match (

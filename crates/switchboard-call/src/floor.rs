@@ -224,6 +224,7 @@ impl Call {
     fn take_turn(&mut self, now: Moment, ended: Moment) {
         self.floor.owes_answer = false;
         self.floor.unanswered_since = Some(ended);
+        self.dead_air.on_caller_turn();
         if !self.playback.is_audible() {
             self.book_agent_turn(now, false);
             self.turns.close_agent_turn();

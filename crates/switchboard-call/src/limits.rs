@@ -20,8 +20,9 @@ pub const DEAD_AIR: Span = Span::from_secs(4);
 pub const FILLER_AFTER: Span = Span::from_millis(2_500);
 /// A turn without any answer for this long means that the model is stuck.
 pub const MODEL_STALL: Span = Span::from_secs(8);
-/// After this many fillers for one turn silence is more honest.
-pub const FILLERS_PER_TURN_MAX: u8 = 2;
+/// After this many fillers for one turn silence is more honest. Two bridge a stalled model until it is given up, the
+/// third a tool that runs to its deadline.
+pub const FILLERS_PER_TURN_MAX: u8 = 3;
 /// The next piece of audio is sent when the carrier has less than this left to play.
 pub const BACKLOG_LOW: Span = Span::from_millis(200);
 /// A reported interruption is decided within this, where voice evidence is all there is.

@@ -200,10 +200,10 @@ struct Run {
 impl Run {
     fn new(settings: CallSettings) -> Self {
         let mut run = Self {
+            invariants: Invariants::hostile(&settings),
             call: Call::new(settings),
             now: Moment::START,
             audio: 0,
-            invariants: Invariants::hostile(),
         };
         run.drain();
         run

@@ -82,7 +82,40 @@ fn a_model_that_never_answers_gives_the_caller_to_a_human() {
         at <= 2_500 + 8_000 + 300 + 8_000,
         "one reopening, then a human: {at}"
     );
-    assert_eq!(scenario.when("filler_played").len(), 2);
+    assert_eq!(scenario.when("filler_played").len(), 3);
+}
+
+#[test]
+fn a_tool_that_never_answers_is_bridged_to_its_deadline() {
+    let mut scenario = Scenario::new(with_filler());
+    scenario.model.answers.push_back(Answer::asks("look", "{}"));
+    scenario.says(1_000, 1_000, "what is free on Tuesday");
+    scenario.run(16_000);
+    assert!(
+        scenario.when("dead_air_counted").is_empty(),
+        "{}",
+        scenario.log()
+    );
+    let answers = scenario.agent_turns();
+    assert_eq!(answers[0].heard.expose(), "All right then");
+}
+
+/// Found by the fault matrix: the fillers of the older turn were used up, and the second one waited in silence.
+#[test]
+fn a_caller_who_speaks_again_while_a_tool_hangs_is_bridged_again() {
+    let mut scenario = Scenario::new(with_filler());
+    scenario.model.answers.push_back(Answer::asks("look", "{}"));
+    scenario.says(1_000, 1_000, "what is free on Tuesday");
+    scenario.says(10_200, 1_000, "or on Wednesday");
+    scenario.run(10_000);
+    scenario.model_falls_silent(10_000);
+    scenario.run(16_000);
+    let spoken_us = scenario.carrier.first_sound_after_us(11_200_000);
+    assert!(
+        spoken_us.is_some_and(|us| us <= 15_200_000),
+        "{spoken_us:?}\n{}",
+        scenario.log()
+    );
 }
 
 #[test]

@@ -20,4 +20,5 @@ mod latency;
 mod media_gap;
 mod model_failure;
 mod silence;
+mod simulated;
 mod tools;

@@ -1,12 +1,12 @@
-//! What must hold in every run, whatever happens: checked on each output.
+//! What must hold in every run, whatever happens: checked on each output. The "always" of threats.md section 3.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use switchboard_call::end::End;
-use switchboard_call::event::CallEvent;
+use switchboard_call::event::{CallEvent, EventKind};
 use switchboard_call::ids::{AudioId, ItemId};
 use switchboard_call::output::{Command, Record, ToLeg, ToModel, ToolRun};
-use switchboard_call::{Moment, Output, Span};
+use switchboard_call::{CallSettings, ConsentPolicy, Moment, Output, Span};
 
 /// More outputs than this for one input is a flood.
 const OUTPUTS_PER_INPUT_MAX: usize = 400;
@@ -25,14 +25,26 @@ pub(crate) struct Invariants {
     reply_open: u32,
     tools: BTreeMap<u32, ToolRun>,
     generated: BTreeMap<ItemId, Span>,
+    /// Words may not be kept before the disclosure was heard.
+    needs_disclosure: bool,
+    disclosure_heard: bool,
+    /// The tool whose write the caller has agreed to, until it runs.
+    agreed: Option<String>,
     /// The peer keeps no protocol, so that two replies at one time may be its own doing.
     is_hostile: bool,
 }
 
 impl Invariants {
-    pub(crate) fn hostile() -> Self {
+    pub(crate) fn hostile(settings: &CallSettings) -> Self {
         Self {
             is_hostile: true,
+            ..Self::for_settings(settings)
+        }
+    }
+
+    pub(crate) fn for_settings(settings: &CallSettings) -> Self {
+        Self {
+            needs_disclosure: settings.consent != ConsentPolicy::NotNeeded,
             ..Self::default()
         }
     }
@@ -83,6 +95,9 @@ impl Invariants {
         assert_eq!(event.number, self.events, "event numbers have no gap");
         assert!(event.at >= self.last_at, "moments never go backwards");
         self.last_at = event.at;
+        if let EventKind::ConfirmationAnswered { name, agreed } = &event.kind {
+            self.agreed = agreed.then(|| name.clone());
+        }
     }
 
     fn on_command(&mut self, command: &Command) {
@@ -101,6 +116,10 @@ impl Invariants {
                 );
             }
             Command::RunTool(run) => {
+                if run.confirmed {
+                    let agreed = self.agreed.take();
+                    assert_eq!(agreed.as_ref(), Some(&run.name), "A1: nobody agreed");
+                }
                 self.tools.insert(run.call.0, run.clone());
             }
             Command::End(end) => {
@@ -140,6 +159,13 @@ impl Invariants {
     }
 
     fn on_record(&mut self, record: &Record) {
+        match record {
+            Record::DisclosureHeard { .. } => self.disclosure_heard = true,
+            Record::Turn(_) | Record::Tool(_) => assert!(
+                self.disclosure_heard || !self.needs_disclosure,
+                "D1: kept before the disclosure was heard"
+            ),
+        }
         if let Record::Turn(turn) = record {
             let [heard, sent, generated] =
                 [&turn.heard, &turn.sent, &turn.generated].map(|words| words.expose().len());

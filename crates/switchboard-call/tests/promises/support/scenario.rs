@@ -60,6 +60,8 @@ pub(crate) struct Scenario {
     pub(crate) words_after_ms: Option<u64>,
     pub(crate) handled: u64,
     filler_us: u64,
+    /// What the model has charged by now.
+    cost_micros: u64,
     now_us: u64,
     agenda: BTreeMap<(u64, u64), Happening>,
     order: u64,
@@ -77,6 +79,8 @@ impl Scenario {
     pub(crate) fn new(settings: CallSettings) -> Self {
         let mut scenario = Self {
             filler_us: settings.filler_length.micros(),
+            invariants: Invariants::for_settings(&settings),
+            cost_micros: 0,
             call: Call::new(settings),
             carrier: Carrier::new(),
             model: Model::new(),
@@ -95,7 +99,6 @@ impl Scenario {
             audio: BTreeMap::new(),
             generated_us: BTreeMap::new(),
             outputs: Vec::new(),
-            invariants: Invariants::default(),
             wake_us: None,
         };
         scenario.at(400, Input::Leg(FromLeg::Ready));
@@ -309,6 +312,8 @@ impl Scenario {
         self.book(&input);
         self.call.handle(Moment::from_micros(self.now_us), input);
         self.drain();
+        let spent_micros = self.call.spent_micros();
+        assert_eq!(spent_micros, self.cost_micros, "cost is what was charged");
     }
 
     fn book(&mut self, input: &Input) {
@@ -327,7 +332,10 @@ impl Scenario {
                 self.invariants.on_generated(audio.item, audio.length);
                 Some(audio.audio)
             }
-            Input::Model(FromModel::ReplyDone(_)) => {
+            Input::Model(FromModel::ReplyDone(done)) => {
+                if self.invariants.end().is_none() {
+                    self.cost_micros += done.cost_micros;
+                }
                 self.invariants.on_reply_over();
                 None
             }
