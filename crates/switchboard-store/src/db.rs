@@ -4,6 +4,7 @@ use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use crate::error::StoreError;
 use crate::ids::TenantId;
+use crate::roles::ACT_AS_WORKER;
 
 /// The pools of one open database.
 #[derive(Debug, Clone)]
@@ -105,6 +106,8 @@ pub(crate) enum Sight<'a> {
     Key(&'a str),
     /// The tenants of this installation.
     Installation,
+    /// Jobs of all tenants, and nothing else: as the role of workers.
+    Worker,
 }
 
 sql! {
@@ -145,6 +148,10 @@ impl Tx {
             return Ok(());
         };
         let (statement, value) = match sight {
+            Sight::Worker => {
+                sqlx::query(ACT_AS_WORKER).execute(&mut **tx).await?;
+                return Ok(());
+            }
             Sight::Tenant(tenant) => (SET_TENANT, tenant.to_string()),
             Sight::Key(key) => (SET_LOOKUP, key.to_owned()),
             Sight::Installation => (SET_INSTALLATION, "on".to_owned()),

@@ -101,4 +101,8 @@ ids! {
     WaitlistId,
     /// One line of the audit trail.
     AuditEntryId,
+    /// Work that outlives what caused it.
+    JobId,
+    /// One process that runs jobs.
+    WorkerId,
 }

@@ -10,6 +10,7 @@ use crate::db::Tx;
 use crate::error::StoreError;
 use crate::handshakes::{self, HandshakeWrite};
 use crate::ids::{CallId, ContactId, ConversationId, TenantId};
+use crate::jobs::{self, NewJob};
 use crate::model_sessions::{self, ModelSessionWrite};
 use crate::scope::TenantStore;
 use crate::time::Timestamp;
@@ -50,6 +51,8 @@ pub enum JournalWrite {
         at: Timestamp,
     },
     Voicemail(NewVoicemail),
+    /// Work that follows from the writes beside it, asked for in their transaction.
+    Job(NewJob),
 }
 
 impl TenantStore {
@@ -104,6 +107,7 @@ impl JournalWrite {
                 transfers::close(tx, tenant, *call_id, *at).await
             }
             Self::Voicemail(voicemail) => voicemails::add(tx, tenant, voicemail).await,
+            Self::Job(job) => jobs::enqueue(tx, tenant, job).await.map(drop),
         }
     }
 }

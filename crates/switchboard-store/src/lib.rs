@@ -1,8 +1,9 @@
 //! Everything Switchboard keeps: tenants, calls, conversations, contacts and the diary, on SQLite or PostgreSQL.
 //!
-//! There are three doors, and no fourth. [`Store::tenant`] takes a [`TenantScope`] and gives every function that
+//! There are four doors, and no fifth. [`Store::tenant`] takes a [`TenantScope`] and gives every function that
 //! touches tenant rows. [`Store::lookup`] finds the tenant behind a number, key, login or stream token.
-//! [`Store::installation`] creates and lists tenants for the operator.
+//! [`Store::installation`] creates and lists tenants for the operator. [`Store::job_queue`] lets workers see which jobs
+//! are due, which are ids and words only.
 //!
 //! This crate decides nothing about a conversation, seals no secrets and hashes no passwords: it is given sealed
 //! bytes and password hashes. It reads the clock only for `created_at` columns; times that decide are arguments.
@@ -38,6 +39,7 @@ mod error;
 mod handshakes;
 mod ids;
 mod installation;
+mod jobs;
 mod journal;
 mod keys;
 mod list;
@@ -92,6 +94,9 @@ pub use error::{OpenError, StoreError};
 pub use handshakes::{HandshakeListing, HandshakeWrite};
 pub use ids::*;
 pub use installation::{Installation, NewTenant, Tenant};
+pub use jobs::{
+    ClaimedJob, JobClaim, JobCount, JobIds, JobKey, JobListing, JobQueue, JobRun, NewJob,
+};
 pub use journal::JournalWrite;
 pub use list::ListFilter;
 pub use logins::NewLogin;

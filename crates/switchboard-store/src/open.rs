@@ -10,6 +10,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use crate::db::Db;
 use crate::error::{OpenError, StoreError};
 use crate::installation::Installation;
+use crate::jobs::JobQueue;
 use crate::lookup::Lookup;
 use crate::migrate::{self, MigrationStatus};
 use crate::scope::{TenantScope, TenantStore};
@@ -111,6 +112,11 @@ impl Store {
     /// What the operator does: create and list tenants.
     pub fn installation(&self) -> Installation {
         Installation::new(self.db.clone())
+    }
+
+    /// What workers see: which jobs are due, over all tenants.
+    pub fn job_queue(&self) -> JobQueue {
+        JobQueue::new(self.db.clone())
     }
 
     pub const fn kind(&self) -> StoreKind {

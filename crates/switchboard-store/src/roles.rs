@@ -6,10 +6,12 @@ use crate::error::OpenError;
 
 /// What every pooled connection acts as. Row security holds for it even when the login is a superuser.
 pub(crate) const APP_ROLE: &str = "switchboard_app";
-/// For workers, which will see id-only tables and nothing else.
+/// For workers, which see id-only tables of all tenants and nothing else.
 const WORKER_ROLE: &str = "switchboard_worker";
 
 pub(crate) const ACT_AS_APP: &str = "set role switchboard_app";
+/// For one transaction only: the connection goes back to the application role by itself.
+pub(crate) const ACT_AS_WORKER: &str = "set local role switchboard_worker";
 pub(crate) const READ_ONLY: &str = "set default_transaction_read_only = on";
 
 // Two databases of one cluster may be migrated at the same time, so losing the race is as good as winning it.
@@ -31,10 +33,15 @@ end $$";
 
 const NAME_LOGIN: &str = "select set_config('app.login', $1, true)";
 const LET_LOGIN_ACT: &str = "do $$
+declare
+    r text;
 begin
-    if not pg_has_role(current_setting('app.login'), 'switchboard_app', 'member') then
-        execute format('grant switchboard_app to %I', current_setting('app.login'));
-    end if;
+    foreach r in array array['switchboard_app', 'switchboard_worker']
+    loop
+        if not pg_has_role(current_setting('app.login'), r, 'member') then
+            execute format('grant %I to %I', r, current_setting('app.login'));
+        end if;
+    end loop;
 end $$";
 
 /// Creates the roles when they are missing and this login may. Safe to repeat.
@@ -47,7 +54,7 @@ pub(crate) async fn create_missing(
         .map_err(|error| missing_or_other(error, APP_ROLE))
 }
 
-/// Lets the login that serves act as the application role.
+/// Lets the login that serves act as the application role and, for single transactions, as that of workers.
 pub(crate) async fn let_login_act(
     tx: &mut Transaction<'static, Postgres>,
     login: &str,

@@ -25,6 +25,7 @@ pub fn statements() -> Vec<Statement> {
         crate::db::STATEMENTS,
         crate::handshakes::STATEMENTS,
         crate::installation::STATEMENTS,
+        crate::jobs::STATEMENTS,
         crate::logins::STATEMENTS,
         crate::lookup::STATEMENTS,
         crate::memories::STATEMENTS,

@@ -163,6 +163,16 @@ word_list! {
         Cancelled = "cancelled",
     }
 
+    /// Life of a job. The last three are over; a failed or cancelled one may be tried again by hand.
+    JobState {
+        Waiting = "waiting",
+        Running = "running",
+        Done = "done",
+        /// Every attempt went wrong, or one said that no other will do better.
+        Failed = "failed",
+        Cancelled = "cancelled",
+    }
+
     /// What a person of the tenant may do.
     StaffRole {
         Owner = "owner",

@@ -11,6 +11,8 @@ use switchboard_store::{StoreError, StoreKind, statements};
 const LOOKUP_INDEXES: &[&str] = &[
     "api_keys_by_hash",
     "calls_by_carrier_call_id",
+    // For workers, who look over all tenants; see `i6_workers_see_jobs_and_nothing_else`.
+    "jobs_by_run_at",
     "logins_by_token",
     "numbers_by_number",
     "staff_by_email",
@@ -58,11 +60,13 @@ async fn i1_every_tenant_table_has_forced_row_security_and_a_policy() {
         "lookup_staff",
         "lookup_token",
     ];
-    assert_eq!(
-        others,
-        lookups.map(|name| [name, "SELECT"]),
-        "other policies only look up"
-    );
+    let of_workers = [["worker_leases", "UPDATE"], ["worker_sees", "SELECT"]];
+    let expected: Vec<_> = lookups
+        .map(|name| [name, "SELECT"])
+        .into_iter()
+        .chain(of_workers)
+        .collect();
+    assert_eq!(others, expected, "other policies only look up, or lease");
 }
 
 on_both! {
@@ -211,8 +215,10 @@ async fn i4_the_roles_own_nothing_and_may_do_little() {
              where grantee like 'switchboard\\_%' or grantee = 'PUBLIC' and table_schema = 'public' order by 1",
         )
         .await;
-    let expected =
-        ["delete", "insert", "select", "update"].map(|right| format!("switchboard_app {right}"));
+    let mut expected = ["delete", "insert", "select", "update"]
+        .map(|right| format!("switchboard_app {right}"))
+        .to_vec();
+    expected.push("switchboard_worker select".to_owned());
     assert_eq!(rights, expected);
     let views = raw.column("select relname::text from pg_class where relkind in ('v', 'm') and relnamespace = 'public'::regnamespace").await;
     let functions = raw
@@ -221,6 +227,28 @@ async fn i4_the_roles_own_nothing_and_may_do_little() {
     assert!(
         views.is_empty() && functions.is_empty(),
         "no views and no functions stand in the way: {views:?} {functions:?}"
+    );
+}
+
+/// Workers read over all tenants, so what they read holds ids and words only, and they may change nothing else.
+#[tokio::test]
+async fn i6_workers_see_jobs_and_nothing_else() {
+    let test = support::postgres().await;
+    let mut raw = Raw::connect(&test).await;
+    let tables = raw
+        .column("select distinct table_name::text from information_schema.role_table_grants where grantee = 'switchboard_worker'")
+        .await;
+    assert_eq!(tables, ["jobs"]);
+    let changes = raw
+        .column(
+            "select table_name || '.' || column_name from information_schema.role_column_grants
+             where grantee = 'switchboard_worker' and privilege_type <> 'SELECT' order by 1",
+        )
+        .await;
+    assert_eq!(
+        changes,
+        ["attempts", "leased_until", "state", "updated_at", "worker"]
+            .map(|column| format!("jobs.{column}"))
     );
 }
 

@@ -25,6 +25,7 @@ on_both! {
         contacts_and_conversations_stay_inside(&mut watch, &a, &b).await;
         diary_changes_stay_inside(&mut watch, &a, &b).await;
         call_writes_stay_inside(&mut watch, &a, &b, shared).await;
+        jobs_stay_inside(&mut watch, &a, &b, shared).await;
         assert_eq!(watch.covered, functions_of_the_source(), "covered here / found in the source");
     }
 
@@ -134,7 +135,7 @@ async fn lists_show_only_their_own(watch: &mut Watch, a: &Twin, b: &Twin, shared
         list_services() list_practitioners() list_opening_hours() list_appointments(&all) list_waitlist()
         call_inputs(shared.call) usage_totals(Some(shared.call), at(0)) unfinished_calls(at(100))
         busy_times(at(0), at(9999), None) memories(a.contact, at(0)) messages(a.conversation)
-        find_contacts_by_name(NAME, 10) search_contacts("osei", 10)
+        find_contacts_by_name(NAME, 10) search_contacts("osei", 10) list_jobs(&all)
     }
     // The same functions, asked for what only the other twin has.
     let foreign = [
@@ -642,12 +643,45 @@ async fn voicemails_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: S
     watch.ran("voicemail", shown(&stored)).await;
 }
 
+async fn jobs_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: SharedIds) {
+    let store = &a.store;
+    watch
+        .ran("job", shown(&store.job(shared.job).await.unwrap().unwrap()))
+        .await;
+    assert_eq!(store.job(b.own_job).await.unwrap(), None);
+    let again = twins::job(JobId::new(), shared.call.uuid());
+    assert!(!store.enqueue_job(&again).await.unwrap());
+    watch.ran("enqueue_job", String::new()).await;
+    let run = |job| JobRun {
+        job,
+        worker: WorkerId::new(),
+        attempt: 1,
+    };
+    let word = Word::new("changed");
+    for job in [b.own_job, shared.job] {
+        // Nobody runs it, so no run may end it.
+        assert!(!store.finish_job(&run(job)).await.unwrap());
+        assert!(!store.postpone_job(&run(job), at(9), &word).await.unwrap());
+        assert!(!store.fail_job(&run(job), &word).await.unwrap());
+    }
+    for function in ["finish_job", "postpone_job", "fail_job"] {
+        watch.ran(function, String::new()).await;
+    }
+    assert!(!store.cancel_job(b.own_job, at(9)).await.unwrap());
+    assert!(store.cancel_job(shared.job, at(9)).await.unwrap());
+    watch.ran("cancel_job", String::new()).await;
+    assert!(!store.retry_job(b.own_job, at(9)).await.unwrap());
+    assert!(store.retry_job(shared.job, at(9)).await.unwrap());
+    watch.ran("retry_job", String::new()).await;
+}
+
 async fn journal_writes_to_foreign_calls_are_refused(a: &Twin, b: &Twin, shared: SharedIds) {
     let fresh = SharedIds {
         call: b.own_call,
         consent: ConsentId::new(),
         usage: UsageId::new(),
         voicemail: VoicemailId::new(),
+        job: JobId::new(),
     };
     for write in twins::call_writes(fresh, "changed", None, None) {
         let changes_nothing = matches!(
@@ -657,6 +691,8 @@ async fn journal_writes_to_foreign_calls_are_refused(a: &Twin, b: &Twin, shared:
                 | JournalWrite::CallMatched { .. }
                 | JournalWrite::CallLanguage { .. }
                 | JournalWrite::TransfersClosed { .. }
+                // Refers to nothing: what it is about is looked for when it runs, in the tenant's scope.
+                | JournalWrite::Job(_)
         );
         let outcome = a.store.apply(std::slice::from_ref(&write)).await;
         let expected = if changes_nothing {

@@ -27,6 +27,8 @@ pub struct Twin {
     pub waitlist: WaitlistId,
     /// A call that only this twin has.
     pub own_call: CallId,
+    /// A job that only this twin has.
+    pub own_job: JobId,
 }
 
 /// Ids that writers make. Both twins use the same ones.
@@ -36,6 +38,7 @@ pub struct SharedIds {
     pub consent: ConsentId,
     pub usage: UsageId,
     pub voicemail: VoicemailId,
+    pub job: JobId,
 }
 
 pub const PHONE: &str = "+12025550142";
@@ -54,6 +57,7 @@ impl SharedIds {
             consent: ConsentId::new(),
             usage: UsageId::new(),
             voicemail: VoicemailId::new(),
+            job: JobId::new(),
         }
     }
 }
@@ -68,6 +72,11 @@ impl Twin {
         let tenant = test.tenant(name).await;
         let store = test.scoped(tenant.id);
         let own_call = CallId::new();
+        let own_job = JobId::new();
+        store
+            .enqueue_job(&job(own_job, own_call.uuid()))
+            .await
+            .unwrap();
         let staff = store.create_staff(&person(canary)).await.unwrap();
         let contact = store.create_contact(&contact()).await.unwrap().id;
         let conversation = store
@@ -157,6 +166,7 @@ impl Twin {
                 .await
                 .unwrap(),
             own_call,
+            own_job,
             store,
         }
     }
@@ -180,6 +190,7 @@ impl Twin {
             self.appointment.uuid(),
             self.waitlist.uuid(),
             self.own_call.uuid(),
+            self.own_job.uuid(),
         ];
         ids.iter()
             .map(ToString::to_string)
@@ -426,7 +437,18 @@ pub fn call_writes(
         JournalWrite::TransfersClosed { call_id, at: at(5) },
         JournalWrite::Transfer(transfer(call_id, canary)),
         JournalWrite::Voicemail(voicemail(shared.voicemail, call_id)),
+        JournalWrite::Job(job(shared.job, call_id.uuid())),
     ]
+}
+
+pub fn job(id: JobId, about: uuid::Uuid) -> NewJob {
+    NewJob {
+        id,
+        kind: Word::new("test.work"),
+        key: JobKey::of(about),
+        ids: JobIds::of("call_id", about),
+        run_at: at(0),
+    }
 }
 
 /// A party of this name that rings.
