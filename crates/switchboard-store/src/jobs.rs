@@ -49,12 +49,13 @@ sql! {
     /// SQLite has one writer, so one statement is enough.
     WORKER_CLAIM_ALONE = claim!("select value from json_each($2)", "");
     WORKER_CLAIM = claim!("select jsonb_array_elements_text($2)", " for update skip locked");
-    WORKER_RENEW = "update jobs set leased_until = $3, updated_at = $2 where worker = $1 and state = 'running'";
     WORKER_EXPIRE = "update jobs set leased_until = $1 where state = 'running'";
     WORKER_COUNTS = "select kind, state, count(*) as jobs, min(run_at) as oldest_run_at from jobs
         where state in ('waiting', 'running', 'failed') group by kind, state";
     WORKER_FIND = "select tenant_id from jobs where id = $1 limit 1";
     WORKER_TIME = "select current_timestamp";
+    KEEP = "update jobs set leased_until = $5
+        where tenant_id = $1 and id = $2 and worker = $3 and attempts = $4 and state = 'running'";
     FINISH = "update jobs set state = 'done', leased_until = null, last_error = null, updated_at = $5
         where tenant_id = $1 and id = $2 and worker = $3 and attempts = $4 and state = 'running'";
     POSTPONE = "update jobs set state = 'waiting', leased_until = null, run_at = $5, last_error = $6, updated_at = $7
@@ -208,6 +209,17 @@ pub struct JobQueue {
     db: Db,
 }
 
+impl ClaimedJob {
+    /// Whose run this is.
+    pub fn run(&self, worker: WorkerId) -> JobRun {
+        JobRun {
+            job: self.id,
+            worker,
+            attempt: self.attempts,
+        }
+    }
+}
+
 impl JobQueue {
     pub(crate) const fn new(db: Db) -> Self {
         Self { db }
@@ -227,19 +239,6 @@ impl JobQueue {
         )?;
         tx.commit().await?;
         Ok(jobs)
-    }
-
-    /// Moves the end of every lease of this worker; gives how many it holds.
-    pub async fn renew(
-        &self,
-        worker: WorkerId,
-        now: Timestamp,
-        lease: Duration,
-    ) -> Result<u64, StoreError> {
-        let mut tx = self.db.write(Sight::Worker).await?;
-        let renewed = execute!(&mut tx, WORKER_RENEW, worker, now, now + lease)?;
-        tx.commit().await?;
-        Ok(renewed)
     }
 
     /// Ends every lease. For a server that knows it is alone, as on SQLite: what a lost process held need not wait.
@@ -281,6 +280,22 @@ impl TenantStore {
         let is_new = enqueue(&mut tx, self.tenant(), job).await?;
         tx.commit().await?;
         Ok(is_new)
+    }
+
+    /// Moves the end of the run's lease. `false` when this run does not hold the job any more: then it stops.
+    pub async fn keep_job(&self, run: &JobRun, until: Timestamp) -> Result<bool, StoreError> {
+        let mut tx = self.write().await?;
+        let kept = execute!(
+            &mut tx,
+            KEEP,
+            self.tenant(),
+            run.job,
+            run.worker,
+            run.attempt,
+            until
+        )?;
+        tx.commit().await?;
+        Ok(kept == 1)
     }
 
     /// The run did it. `false` when this run does not hold the job any more.

@@ -660,11 +660,12 @@ async fn jobs_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: SharedI
     let word = Word::new("changed");
     for job in [b.own_job, shared.job] {
         // Nobody runs it, so no run may end it.
+        assert!(!store.keep_job(&run(job), at(9)).await.unwrap());
         assert!(!store.finish_job(&run(job)).await.unwrap());
         assert!(!store.postpone_job(&run(job), at(9), &word).await.unwrap());
         assert!(!store.fail_job(&run(job), &word).await.unwrap());
     }
-    for function in ["finish_job", "postpone_job", "fail_job"] {
+    for function in ["keep_job", "finish_job", "postpone_job", "fail_job"] {
         watch.ran(function, String::new()).await;
     }
     assert!(!store.cancel_job(b.own_job, at(9)).await.unwrap());

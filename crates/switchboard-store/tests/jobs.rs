@@ -28,11 +28,7 @@ async fn claim(store: &Store, worker: WorkerId, now: Timestamp, jobs_max: u32) -
 }
 
 fn run(claimed: &ClaimedJob, worker: WorkerId) -> JobRun {
-    JobRun {
-        job: claimed.id,
-        worker,
-        attempt: claimed.attempts,
-    }
+    claimed.run(worker)
 }
 
 async fn state(rows: &TenantStore, id: JobId) -> (JobState, i64) {
@@ -106,11 +102,11 @@ on_both! {
         rows.enqueue_job(&job(id, Uuid::now_v7())).await.unwrap();
         let first = claim(&test.store, lost, at(0), 10).await;
         assert_eq!(claim(&test.store, next, at(59), 10).await, []);
-        assert_eq!(test.store.job_queue().renew(lost, at(50), LEASE).await.unwrap(), 1);
+        assert!(rows.keep_job(&run(&first[0], lost), at(110)).await.unwrap());
         assert_eq!(claim(&test.store, next, at(109), 10).await, []);
         let second = claim(&test.store, next, at(110), 10).await;
         assert_eq!((second[0].id, second[0].attempts), (id, 2));
-        assert_eq!(test.store.job_queue().renew(lost, at(110), LEASE).await.unwrap(), 0);
+        assert!(!rows.keep_job(&run(&first[0], lost), at(999)).await.unwrap());
         let word = Word::new("late");
         assert!(!rows.finish_job(&run(&first[0], lost)).await.unwrap());
         assert!(!rows.postpone_job(&run(&first[0], lost), at(0), &word).await.unwrap());

@@ -23,7 +23,6 @@ const WORKERS: &[&str] = &[
     "WORKER_COUNTS",
     "WORKER_EXPIRE",
     "WORKER_FIND",
-    "WORKER_RENEW",
     "WORKER_TIME",
 ];
 

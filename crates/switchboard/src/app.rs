@@ -19,6 +19,7 @@ use crate::cli::ServeOptions;
 use crate::config::Settings;
 use crate::demo;
 use crate::http::{Drain, DrainTrigger, HttpContext, KeyVerifier, RouteGroups, Server, router};
+use crate::jobs::{JobBell, JobRunner, JobShell, RunnerLimits};
 use crate::journal::Journal;
 use crate::models::local::check_programs;
 use crate::ops::health::{Component, ComponentState, Health};
@@ -32,6 +33,9 @@ const FLUSH_MAX: Duration = Duration::from_secs(5);
 /// How long calls may take to end after the carrier took or refused their transfer: it has five seconds to close the
 /// stream, and one more is for us.
 const AFTER_TRANSFER_MAX: Duration = Duration::from_secs(6);
+
+/// How long jobs in progress may take to end. Those that do not are run again by the next process.
+const JOBS_STOP_MAX: Duration = Duration::from_secs(10);
 
 /// A server that listens. Its parts are shared with whoever started it.
 pub struct App {
@@ -94,8 +98,10 @@ impl App {
         let gather_time = Duration::from_millis(settings.database.flush_ms);
         let (trigger, drain) = Drain::new();
         let health = Health::default();
+        let jobs = JobBell::default();
         let reception = Reception {
-            journal: Journal::start(store.clone(), gather_time),
+            journal: Journal::start(store.clone(), gather_time, jobs.clone()),
+            jobs,
             admission: Admission::default(),
             live: LiveCalls::default(),
             model_slots: ModelSlots::new(settings.openai.sessions_max),
@@ -130,6 +136,7 @@ impl App {
     /// dialled humans end, and whoever calls meanwhile goes to the human.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         tokio::spawn(self.metrics.keep_up(self.drain.clone()));
+        let jobs = start_jobs(&self.reception);
         let serving = tokio::spawn(self.server.serve(self.routes, self.drain));
         stop.await;
         self.health.start_draining();
@@ -144,10 +151,28 @@ impl App {
         }
         self.trigger.begin();
         flush(&self.reception.journal).await;
+        jobs.stop(JOBS_STOP_MAX).await;
         // Requests in progress have a limit of their own inside the server. What they wrote is stored too.
         let _ = serving.await;
         flush(&self.reception.journal).await;
     }
+}
+
+fn start_jobs(reception: &Reception) -> JobRunner {
+    let settings = &reception.settings.jobs;
+    let limits = RunnerLimits {
+        concurrent_max: settings.concurrent_max,
+        poll: Duration::from_millis(settings.poll_ms),
+    };
+    let shell = JobShell {
+        store: reception.store.clone(),
+    };
+    JobRunner::start(
+        reception.store.clone(),
+        shell,
+        reception.jobs.clone(),
+        limits,
+    )
 }
 
 async fn flush(journal: &Journal) {

@@ -10,6 +10,7 @@ use clap::Parser;
 mod agent;
 pub mod arguments;
 mod failure;
+mod job;
 mod list;
 mod migrate;
 mod output;

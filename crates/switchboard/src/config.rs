@@ -22,6 +22,7 @@ mod environment;
 mod error;
 mod handoff;
 mod http;
+mod jobs;
 mod limits;
 mod load;
 mod log;
@@ -41,6 +42,7 @@ pub use self::dialling::{Country, DiallingSettings, NumberKind};
 pub use self::error::{Place, SettingsError};
 pub use self::handoff::HandoffSettings;
 pub use self::http::HttpSettings;
+pub use self::jobs::JobsSettings;
 pub use self::limits::LimitsSettings;
 pub use self::load::SettingsSource;
 pub use self::log::{LogFormat, LogLevel, LogSettings};
@@ -75,6 +77,8 @@ pub struct Settings {
     pub dialling: DiallingSettings,
     /// Offline speech and the carrier's own voice.
     pub speech: SpeechSettings,
+    /// Work that runs beside the calls.
+    pub jobs: JobsSettings,
     /// Bounds of sockets, buffers and waits.
     pub limits: LimitsSettings,
     /// Where agent files are.

@@ -14,6 +14,7 @@ use std::time::Duration;
 use switchboard_store::{Actor, JournalWrite, Purpose, Store, StoreError, TenantId, TenantScope};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::jobs::JobBell;
 use crate::ops::metrics::names;
 pub use call_journal::{CallJournal, ModelDescription};
 
@@ -32,6 +33,12 @@ enum Entry {
     Barrier(oneshot::Sender<()>),
 }
 
+impl Entry {
+    fn is_job(&self) -> bool {
+        matches!(self, Self::Write(_, write) if matches!(**write, JournalWrite::Job(_)))
+    }
+}
+
 /// The way into the journal.
 #[derive(Clone, Debug)]
 pub struct Journal {
@@ -42,7 +49,8 @@ pub struct Journal {
 impl Journal {
     /// Starts the writing task, which gathers writes for `gather_time` into one transaction: short enough for a
     /// dashboard, long enough to save transactions.
-    pub fn start(store: Store, gather_time: Duration) -> Self {
+    /// It rings `jobs` after storing one.
+    pub fn start(store: Store, gather_time: Duration, jobs: JobBell) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         tokio::spawn(write_all(
@@ -50,6 +58,7 @@ impl Journal {
             receiver,
             Arc::clone(&waiting),
             gather_time,
+            jobs,
         ));
         Self { sender, waiting }
     }
@@ -88,6 +97,7 @@ async fn write_all(
     mut receiver: mpsc::UnboundedReceiver<Entry>,
     waiting: Arc<AtomicUsize>,
     gather_time: Duration,
+    jobs: JobBell,
 ) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while let Some(first) = receiver.recv().await {
@@ -95,7 +105,11 @@ async fn write_all(
         if !matches!(batch[0], Entry::Barrier(_)) {
             let _ = tokio::time::timeout(gather_time, gather(&mut receiver, &mut batch)).await;
         }
+        let asks_for_work = batch.iter().any(Entry::is_job);
         store_batch(&store, &mut batch, &waiting).await;
+        if asks_for_work {
+            jobs.ring();
+        }
         metrics::gauge!(names::JOURNAL_EVENTS_WAITING).set(waiting.load(Ordering::Relaxed) as f64);
     }
 }

@@ -14,6 +14,7 @@ pub mod demo;
 pub mod desk;
 pub mod drive;
 pub mod http;
+pub mod jobs;
 pub mod journal;
 pub mod leg;
 pub mod model;

@@ -21,6 +21,7 @@ use crate::calls_live::LiveCalls;
 use crate::config::{AgentDefinition, Settings};
 use crate::desk::{Assurance, Caller, Desk};
 use crate::drive::{Drive, DriveHandle, DriveSetup, Transferrer};
+use crate::jobs::JobBell;
 use crate::journal::{CallJournal, Journal};
 use crate::leg::Leg;
 use crate::tool_runner::ToolRunner;
@@ -42,6 +43,8 @@ pub struct Reception {
     pub store: Store,
     /// The way into it for live calls.
     pub journal: Journal,
+    /// Wakes the runner of jobs; rung by whoever stored one.
+    pub jobs: JobBell,
     /// Permits.
     pub admission: Admission,
     /// Calls of this process.

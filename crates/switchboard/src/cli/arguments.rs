@@ -82,6 +82,9 @@ pub enum Command {
     /// Create API keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Try a job again, or take it back
+    #[command(subcommand)]
+    Job(JobCommand),
 }
 
 /// How to serve.
@@ -193,6 +196,8 @@ pub enum Noun {
     Transfers,
     /// Messages that callers left
     Voicemails,
+    /// Work beside the calls: mails, webhooks
+    Jobs,
 }
 
 /// What to do with agents.
@@ -292,6 +297,21 @@ pub enum TwilioCommand {
         /// File with the primary auth token; - reads it from stdin
         #[arg(long, value_name = "FILE")]
         auth_token_file: PathBuf,
+    },
+}
+
+/// What to do with a job.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum JobCommand {
+    /// Let a waiting, failed or cancelled job run now, with all its attempts
+    Retry {
+        /// The job, as `switchboard list jobs` names it
+        id: switchboard_store::JobId,
+    },
+    /// Take back a job that is not done
+    Cancel {
+        /// The job, as `switchboard list jobs` names it
+        id: switchboard_store::JobId,
     },
 }
 

@@ -169,5 +169,19 @@ pub(super) async fn list(
             ],
             &tenant.list_voicemails(&filter).await?,
         ),
+        Noun::Jobs => output.rows(
+            "jobs",
+            &[
+                "id",
+                "kind",
+                "state",
+                "attempts",
+                "run_at",
+                "last_error",
+                "created_at",
+                "updated_at",
+            ],
+            &tenant.list_jobs(&filter).await?,
+        ),
     }
 }

@@ -6,7 +6,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::arguments::{Command, CommandLine, ServeOptions};
 use super::failure::{Exit, Failure};
 use super::output::Output;
-use super::{agent, list, migrate, tenant};
+use super::{agent, job, list, migrate, tenant};
 use crate::config::{Settings, SettingsSource};
 
 /// What `switchboard` alone prints.
@@ -15,7 +15,7 @@ Switchboard answers the telephone, the browser and the WebSocket with an AI agen
 
 Run       serve      answer calls until Ctrl-C          migrate    bring the database to this version
 Try       call       place a simulated call
-Look      list       what is stored about a tenant
+Look      list       what is stored about a tenant      job        try a job again, or take it back
 Set up    tenant     tenants, numbers, Twilio accounts  agent      show and import agents
           key        create API keys
 
@@ -53,6 +53,7 @@ pub(super) fn run(command_line: CommandLine, output: &Output) -> Result<()> {
         Command::Tenant(command) => {
             on_one_core()?.block_on(tenant::tenant(&settings, &command, output))
         }
+        Command::Job(command) => on_one_core()?.block_on(job::job(&settings, &command, output)),
         Command::Key(command) => on_one_core()?.block_on(tenant::key(&settings, &command, output)),
     }
 }

@@ -139,6 +139,8 @@ fn not_zero(settings: &Settings) -> Result<(), SettingsError> {
             "recordings.s3_request_ms_max",
             settings.recordings.s3_request_ms_max,
         ),
+        ("jobs.concurrent_max", settings.jobs.concurrent_max as u64),
+        ("jobs.poll_ms", settings.jobs.poll_ms),
     ];
     let limits = &settings.limits;
     let limits = [

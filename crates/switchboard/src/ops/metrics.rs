@@ -41,6 +41,16 @@ pub mod names {
     pub const CONNECTIONS_REFUSED_TOTAL: &str = "switchboard_connections_refused_total";
     /// Histogram, seconds to answer a request. Labels `route` (its pattern) and `status`.
     pub const HTTP_REQUEST_SECONDS: &str = "switchboard_http_request_seconds";
+    /// Counter of runs of jobs. Labels `kind` and `outcome` (done, postponed, failed).
+    pub const JOBS_ENDED_TOTAL: &str = "switchboard_jobs_ended_total";
+    /// Histogram, seconds for one run of a job. Label `kind`.
+    pub const JOB_SECONDS: &str = "switchboard_job_seconds";
+    /// Gauge of jobs that wait, due or not, in the whole installation. Label `kind`.
+    pub const JOBS_WAITING: &str = "switchboard_jobs_waiting";
+    /// Gauge of jobs that were given up, in the whole installation. Label `kind`.
+    pub const JOBS_FAILED: &str = "switchboard_jobs_failed";
+    /// Gauge, seconds by which the longest waiting job is late. Label `kind`.
+    pub const JOBS_LATE_SECONDS: &str = "switchboard_jobs_late_seconds";
     /// Counter of panics, each of which ended one task.
     pub const PANICS_TOTAL: &str = "switchboard_panics_total";
     /// Counter of log lines dropped because nobody read them fast enough.
@@ -114,6 +124,7 @@ fn describe() {
         "From the end of a caller's turn to the first reply audio heard",
     );
     seconds(names::TOOL_SECONDS, "Time of one tool");
+    seconds(names::JOB_SECONDS, "Time of one run of a job");
     seconds(names::HTTP_REQUEST_SECONDS, "Time to answer a request");
     describe_counter!(
         names::FALLBACKS_TOTAL,
@@ -141,6 +152,14 @@ fn describe() {
     describe_counter!(
         names::CONNECTIONS_REFUSED_TOTAL,
         "Connections refused at the port"
+    );
+    describe_counter!(names::JOBS_ENDED_TOTAL, "Runs of jobs");
+    describe_gauge!(names::JOBS_WAITING, "Jobs that wait, due or not");
+    describe_gauge!(names::JOBS_FAILED, "Jobs that were given up");
+    describe_gauge!(
+        names::JOBS_LATE_SECONDS,
+        Unit::Seconds,
+        "By how much the longest waiting job is late"
     );
     describe_counter!(names::PANICS_TOTAL, "Panics, each of which ended one task");
     describe_counter!(
