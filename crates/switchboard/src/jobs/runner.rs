@@ -127,7 +127,7 @@ impl<W: Work> Runner<W> {
                         run: job.run(worker),
                         job,
                     };
-                    self.running.spawn(run.to_its_end());
+                    self.running.spawn(run.carry_out());
                 }
             }
             Err(error) => tracing::warn!(%error, "cannot look for jobs"),
@@ -176,7 +176,7 @@ struct Run<W> {
 }
 
 impl<W: Work> Run<W> {
-    async fn to_its_end(self) {
+    async fn carry_out(self) {
         let began = Instant::now();
         let patience = self.work.patience(&self.job.kind);
         // A panic is a bug in one kind, and ends one run of it (R4).
