@@ -1,6 +1,8 @@
 //! Every function on tenant rows runs as tenant A while tenant B has the same things under the same names and ids.
 //! Nothing of B may be seen or changed. (Threats I1, I2, I5, H7.)
 
+#[path = "isolation/jobs.rs"]
+mod jobs;
 mod support;
 
 use std::collections::BTreeSet;
@@ -25,7 +27,7 @@ on_both! {
         contacts_and_conversations_stay_inside(&mut watch, &a, &b).await;
         diary_changes_stay_inside(&mut watch, &a, &b).await;
         call_writes_stay_inside(&mut watch, &a, &b, shared).await;
-        jobs_stay_inside(&mut watch, &a, &b, shared).await;
+        jobs::jobs_stay_inside(&mut watch, &a, &b, shared).await;
         assert_eq!(watch.covered, functions_of_the_source(), "covered here / found in the source");
     }
 
@@ -641,39 +643,6 @@ async fn voicemails_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: S
     watch.ran("hear_voicemail", String::new()).await;
     let stored = store.voicemail(shared.voicemail).await.unwrap().unwrap();
     watch.ran("voicemail", shown(&stored)).await;
-}
-
-async fn jobs_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: SharedIds) {
-    let store = &a.store;
-    watch
-        .ran("job", shown(&store.job(shared.job).await.unwrap().unwrap()))
-        .await;
-    assert_eq!(store.job(b.own_job).await.unwrap(), None);
-    let again = twins::job(JobId::new(), shared.call.uuid());
-    assert!(!store.enqueue_job(&again).await.unwrap());
-    watch.ran("enqueue_job", String::new()).await;
-    let run = |job| JobRun {
-        job,
-        worker: WorkerId::new(),
-        attempt: 1,
-    };
-    let word = Word::new("changed");
-    for job in [b.own_job, shared.job] {
-        // Nobody runs it, so no run may end it.
-        assert!(!store.keep_job(&run(job), at(9)).await.unwrap());
-        assert!(!store.finish_job(&run(job)).await.unwrap());
-        assert!(!store.postpone_job(&run(job), at(9), &word).await.unwrap());
-        assert!(!store.fail_job(&run(job), &word).await.unwrap());
-    }
-    for function in ["keep_job", "finish_job", "postpone_job", "fail_job"] {
-        watch.ran(function, String::new()).await;
-    }
-    assert!(!store.cancel_job(b.own_job, at(9)).await.unwrap());
-    assert!(store.cancel_job(shared.job, at(9)).await.unwrap());
-    watch.ran("cancel_job", String::new()).await;
-    assert!(!store.retry_job(b.own_job, at(9)).await.unwrap());
-    assert!(store.retry_job(shared.job, at(9)).await.unwrap());
-    watch.ran("retry_job", String::new()).await;
 }
 
 async fn journal_writes_to_foreign_calls_are_refused(a: &Twin, b: &Twin, shared: SharedIds) {
