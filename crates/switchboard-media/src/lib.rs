@@ -12,6 +12,7 @@
 //! assert!(level::level_dbfs_ulaw(&frame) > -12.0);
 //! ```
 
+mod doubling;
 pub mod dtmf;
 pub mod frame;
 pub mod g711;

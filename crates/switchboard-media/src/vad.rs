@@ -3,6 +3,7 @@
 //! A score says nothing about who speaks or whether a turn began; [`crate::speech`] turns scores into utterances.
 //! Costs about 0.3 ms of CPU per second of sound, so run it only where its answer is used.
 
+use crate::doubling::Doubler;
 use crate::resample::{ResampleError, Resampler};
 
 /// The rate the network was trained at.
@@ -24,7 +25,7 @@ pub struct VadFrame {
 /// Scores one mono stream.
 pub struct Vad {
     detector: Box<earshot::Detector>,
-    resampler: Resampler,
+    rate: Rate,
     delay_ms: u64,
     /// Samples at the model's rate that do not make a whole frame yet.
     waiting: Vec<i16>,
@@ -32,14 +33,46 @@ pub struct Vad {
     scored: Vec<VadFrame>,
 }
 
+/// The way to the model's rate.
+#[derive(Debug)]
+enum Rate {
+    /// From 8 kHz, where interruptions of telephone calls are judged: cheap to make and to run.
+    Doubled(Doubler),
+    /// From any other.
+    Resampled(Resampler),
+}
+
+impl Rate {
+    fn new(rate_hz: u32) -> Result<Self, ResampleError> {
+        if rate_hz * 2 == MODEL_RATE_HZ {
+            return Ok(Self::Doubled(Doubler::new()));
+        }
+        Resampler::new(rate_hz, MODEL_RATE_HZ).map(Self::Resampled)
+    }
+
+    fn delay_samples(&self) -> usize {
+        match self {
+            Self::Doubled(_) => Doubler::delay_samples(),
+            Self::Resampled(resampler) => resampler.delay_samples(),
+        }
+    }
+
+    fn process(&mut self, pcm: &[i16], output: &mut Vec<i16>) {
+        match self {
+            Self::Doubled(doubler) => doubler.process(pcm, output),
+            Self::Resampled(resampler) => resampler.process(pcm, output),
+        }
+    }
+}
+
 impl Vad {
     /// Takes PCM at any of [`crate::resample::RATES_HZ`].
     pub fn new(rate_hz: u32) -> Result<Self, ResampleError> {
-        let resampler = Resampler::new(rate_hz, MODEL_RATE_HZ)?;
-        let delay_ms = resampler.delay_samples() as u64 * 1_000 / u64::from(MODEL_RATE_HZ);
+        let rate = Rate::new(rate_hz)?;
+        let delay_ms = rate.delay_samples() as u64 * 1_000 / u64::from(MODEL_RATE_HZ);
         Ok(Self {
             detector: earshot::Detector::default_boxed(),
-            resampler,
+            rate,
             delay_ms,
             waiting: Vec::new(),
             frames: 0,
@@ -49,7 +82,7 @@ impl Vad {
 
     /// Takes a chunk of any length and hands out the frames it completes. All of it is heard even if none is taken.
     pub fn push(&mut self, pcm: &[i16]) -> impl Iterator<Item = VadFrame> + '_ {
-        self.resampler.process(pcm, &mut self.waiting);
+        self.rate.process(pcm, &mut self.waiting);
         let (frames, _rest) = self.waiting.as_chunks::<FRAME_SAMPLES>();
         for frame in frames {
             let begins_ms = self.frames * VAD_FRAME_MS;
@@ -68,7 +101,7 @@ impl Vad {
 impl std::fmt::Debug for Vad {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Vad")
-            .field("resampler", &self.resampler)
+            .field("rate", &self.rate)
             .field("frames", &self.frames)
             .finish_non_exhaustive()
     }

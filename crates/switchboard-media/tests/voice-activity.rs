@@ -198,7 +198,7 @@ fn frames_follow_each_other_every_16_ms_and_lag_less_than_46() {
         assert!(pushed_ms <= detector.position_ms() + 46);
         assert!(detector.position_ms() <= pushed_ms);
     }
-    assert_eq!(at_ms[..3], [0, 6, 22]);
+    assert_eq!(at_ms[..3], [0, 15, 31]);
     assert!(at_ms[1..].windows(2).all(|pair| pair[1] - pair[0] == 16));
 }
 

@@ -170,8 +170,8 @@ impl Drive {
         (drive, handle)
     }
 
-    /// Drives the call to its end.
-    pub async fn run(mut self) {
+    /// Drives the call to its end. Boxed, because a future holds what it was given as long as what it made of it.
+    pub async fn run(mut self: Box<Self>) {
         loop {
             let wake = self.drain();
             if self.ended {

@@ -64,6 +64,15 @@ impl Payload {
         self.len() == 0
     }
 
+    /// The same in memory of its own. What came over a wire lies in the buffer it was read into, which would stay as long
+    /// as the piece waits to be played; what is raw may be shared with other calls and is left where it is.
+    pub fn kept(self) -> Self {
+        match self {
+            Self::Raw(bytes) => Self::Raw(bytes),
+            Self::Base64(text) => Self::Base64(Bytes::copy_from_slice(&text)),
+        }
+    }
+
     /// How long it plays.
     pub fn length(&self, format: AudioFormat) -> Span {
         length_of(self.len(), format)

@@ -275,6 +275,7 @@ impl Reception {
         let (drive, handle) = Drive::new(setup);
         self.live.insert(offer.call, handle.clone());
         let (live, call) = (self.live.clone(), offer.call);
+        let drive = Box::new(drive);
         tokio::spawn(async move {
             let _ended = RemoveAtEnd { live, call };
             drive.run().await;

@@ -4,6 +4,7 @@
 //! nothing for the write time of its [`SocketLimits`] or lets the bound be passed is given up. So nothing here is ever awaited
 //! except the next message.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -26,12 +27,21 @@ use crate::http::ConnectionPermit;
 const CARRIER_MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// A model's longest event is a whole response with its transcript, or a large delta of audio.
 const MODEL_MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Room for a burst of 20 ms messages; a larger message grows the buffer for as long as it is read.
-const READ_BYTES: usize = 4 * 1024;
-/// A write buffer larger than this is given back once it is empty. A frame and its mark are some 3 KiB.
-const OUTGOING_KEEP_BYTES_MAX: usize = 4 * 1024;
-/// A buffer that grew past this for one large message is given back.
-const READ_KEEP_BYTES_MAX: usize = 16 * 1024;
+/// Room for a burst of messages; a larger message grows the buffer for as long as it is read.
+const READ_BYTES: usize = 16 * 1024;
+/// Free room without which a read is not worth its system call.
+const READ_FREE_BYTES_MIN: usize = 4 * 1024;
+/// A write buffer larger than this is given back once it is empty: what goes out 50 times a second is some 300 bytes, the
+/// audio of a reply goes out four times.
+const OUTGOING_KEEP_BYTES_MAX: usize = 512;
+/// A read buffer that grew past this for one large message is not lent again.
+const READ_KEEP_BYTES_MAX: usize = 64 * 1024;
+
+thread_local! {
+    /// The read buffer of whichever socket reads now. A socket owns one only while a part of a message waits in it, so a
+    /// call that listens costs none.
+    static LENT: Cell<BytesMut> = Cell::new(BytesMut::new());
+}
 
 /// The stream below a WebSocket.
 #[derive(Debug)]
@@ -117,12 +127,10 @@ impl WebSocket {
             message_bytes_max: limits.message_bytes_max,
             ..Limits::default()
         };
-        let mut incoming = BytesMut::with_capacity(READ_BYTES.max(read.len()));
-        incoming.extend_from_slice(read);
         Self {
             io,
             decoder: Decoder::new(role, message_limits),
-            incoming,
+            incoming: BytesMut::from(read),
             outgoing: BytesMut::new(),
             outgoing_max: limits.outgoing_bytes_max,
             write_time_max: limits.write_time_max,
@@ -167,15 +175,28 @@ impl WebSocket {
     }
 
     fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.incoming.is_empty() && self.incoming.capacity() > READ_KEEP_BYTES_MAX {
-            self.incoming = BytesMut::with_capacity(READ_BYTES);
+        if self.incoming.is_empty() {
+            self.incoming = LENT.take();
         }
-        self.incoming.reserve(READ_BYTES / 2);
-        let read = ready!(poll_read_buffer(&mut self.io, context, &mut self.incoming))?;
-        if read == 0 {
-            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+        if self.incoming.capacity() == 0 {
+            self.incoming.reserve(READ_BYTES);
         }
-        Poll::Ready(Ok(()))
+        self.incoming.reserve(READ_FREE_BYTES_MIN);
+        let read = poll_read_buffer(&mut self.io, context, &mut self.incoming);
+        if self.incoming.is_empty() {
+            self.give_back();
+        }
+        match ready!(read)? {
+            0 => Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn give_back(&mut self) {
+        let buffer = std::mem::take(&mut self.incoming);
+        if buffer.capacity() <= READ_KEEP_BYTES_MAX {
+            LENT.set(buffer);
+        }
     }
 
     /// Writes a text message made of these slices, without joining them first. Sent by the next flush or read.

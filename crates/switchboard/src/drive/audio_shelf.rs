@@ -38,7 +38,7 @@ impl AudioShelf {
     pub(super) fn keep_agent(&mut self, payload: Payload) -> AudioId {
         let offset = u32::try_from(self.agent.len()).unwrap_or(u32::MAX);
         let audio = AudioId(self.first.wrapping_add(offset) & !CALLER);
-        self.agent.push_back(Some(payload));
+        self.agent.push_back(Some(payload.kept()));
         audio
     }
 

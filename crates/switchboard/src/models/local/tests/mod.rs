@@ -6,6 +6,7 @@ mod listening;
 mod sentences;
 mod speech;
 mod voices;
+mod whole_bookings;
 
 use super::*;
 

@@ -19,13 +19,13 @@ use crate::model::{ModelEvent, ModelFormats, Payload};
 /// Longest wait for an event: two decodings on a crowded machine.
 const EVENT_LIMIT: Duration = Duration::from_secs(60);
 
-struct Caller {
+pub(super) struct Caller {
     model: LocalModel,
     format: AudioFormat,
     /// Everything the agent said in the last reply.
-    said: String,
+    pub(super) said: String,
     sound_bytes: usize,
-    tools: Vec<ToolRequest>,
+    pub(super) tools: Vec<ToolRequest>,
 }
 
 fn setup(format: AudioFormat) -> LocalSetup {
@@ -42,6 +42,11 @@ fn setup(format: AudioFormat) -> LocalSetup {
 }
 
 impl Caller {
+    /// On a leg that the offline model listens on.
+    pub(super) async fn wide_band() -> Self {
+        Self::on(PCM_24K).await
+    }
+
     async fn on(format: AudioFormat) -> Self {
         let mut model = LocalModel::start(setup(format)).await;
         let first = model.next().await;
@@ -64,7 +69,7 @@ impl Caller {
     }
 
     /// Speaks, in chunks that fit nothing; returns what was recognised.
-    async fn says(&mut self, text: &str, voice: &str) -> String {
+    pub(super) async fn says(&mut self, text: &str, voice: &str) -> String {
         let mut samples = vec![0; self.format.rate_hz() as usize / 2];
         samples.extend(spoken(text, voice, self.format.rate_hz()).await);
         samples.extend(vec![0; self.format.rate_hz() as usize]);
@@ -90,7 +95,7 @@ impl Caller {
     }
 
     /// Asks for a reply and takes it to its end.
-    async fn reply(&mut self) -> ReplyOutcome {
+    pub(super) async fn reply(&mut self) -> ReplyOutcome {
         self.model.send(ToModel::Reply { instructions: None });
         self.listen().await
     }
@@ -137,7 +142,7 @@ impl Caller {
         }
     }
 
-    fn answers(&mut self, output: &serde_json::Value) -> String {
+    pub(super) fn answers(&mut self, output: &serde_json::Value) -> String {
         let request = self.tools.pop().expect("a tool was asked for");
         self.model.send(ToModel::ToolResult {
             call: request.call,
