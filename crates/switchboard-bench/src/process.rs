@@ -46,15 +46,18 @@ fn cpu_time_in(stat: &str) -> Option<CpuTime> {
     })
 }
 
-/// Memory of a process that is in RAM now, in KiB.
+/// Memory of a process that is its own and in RAM now, in KiB. Pages of the program's file are left out: they are read in as its
+/// functions are first used, and calls share them.
 ///
 /// # Errors
 /// The process is gone.
-pub fn resident_kib(pid: u32) -> Result<f64> {
+pub fn anonymous_kib(pid: u32) -> Result<f64> {
     let status = read(pid, "status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"));
     let number = line.and_then(|line| line.split_ascii_whitespace().next()?.parse().ok());
-    number.context("no VmRSS")
+    number.context("no RssAnon")
 }
 
 /// Open sockets of a process. Files are left out: a database's pool opens and closes those as it likes.
@@ -94,7 +97,7 @@ mod tests {
     #[test]
     fn our_own_process_has_memory_and_the_sockets_we_open() {
         let pid = std::process::id();
-        assert!(resident_kib(pid).unwrap() > 100.0);
+        assert!(anonymous_kib(pid).unwrap() > 100.0);
         let _socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         assert!(open_sockets(pid).unwrap() >= 1);
     }

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::carrier::{Caller, Target};
-use crate::process::{open_sockets, resident_kib};
+use crate::process::{anonymous_kib, open_sockets};
 use crate::socket::entropy;
 use crate::webhook::Gateway;
 
@@ -29,7 +29,7 @@ const LIVES_MS: [u64; 6] = [0, 40, 250, 700, 1_500, 2_500];
 pub struct Rest {
     pub calls_live: f64,
     pub open_sockets: usize,
-    pub resident_kib: f64,
+    pub anonymous_kib: f64,
 }
 
 /// Places this many calls, `parallel` at a time, and cuts each one. Says how many could not be placed.
@@ -82,7 +82,7 @@ pub async fn at_rest(gateway: &Gateway, pid: u32, sockets_before: usize) -> Resu
         let rest = Rest {
             calls_live: gateway.measure(CALLS_LIVE).await?,
             open_sockets: open_sockets(pid)?,
-            resident_kib: resident_kib(pid)?,
+            anonymous_kib: anonymous_kib(pid)?,
         };
         let is_idle = rest.calls_live == 0.0 && rest.open_sockets <= sockets_before;
         if is_idle || began.elapsed() > IDLE_AFTER_MAX {

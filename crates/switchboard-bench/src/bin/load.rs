@@ -11,7 +11,7 @@ use clap::Parser;
 use switchboard_bench::book::{Book, SharedBook, Times};
 use switchboard_bench::carrier::{Caller, Target};
 use switchboard_bench::model;
-use switchboard_bench::process::{cpu_time, open_sockets, resident_kib};
+use switchboard_bench::process::{anonymous_kib, cpu_time, open_sockets};
 use switchboard_bench::sequence::{at_rest, cut_calls};
 use switchboard_bench::voice::Frames;
 use switchboard_bench::webhook::Gateway;
@@ -105,7 +105,7 @@ fn target_of(arguments: &Arguments) -> Result<Target> {
 
 async fn load(arguments: &Arguments, caller: Caller) -> Result<()> {
     let book = Rc::clone(&caller.book);
-    let idle_kib = resident_kib(arguments.pid)?;
+    let idle_kib = anonymous_kib(arguments.pid)?;
     let ramp = Duration::from_secs(1) * arguments.calls / CALLS_PER_SECOND;
     let window_begins = Instant::now() + ramp + SETTLE;
     let window = Duration::from_secs(arguments.seconds);
@@ -129,7 +129,7 @@ async fn load(arguments: &Arguments, caller: Caller) -> Result<()> {
     book.borrow_mut().is_measuring = false;
     let seconds = began.elapsed().as_secs_f64();
     let cpu = cpu_time(arguments.pid)?.since(cpu_before);
-    let loaded_kib = resident_kib(arguments.pid)?;
+    let loaded_kib = anonymous_kib(arguments.pid)?;
     let live_after = live.get();
     callers.join_all().await;
     let call_seconds = f64::from(live_calls) * seconds;
@@ -225,10 +225,10 @@ async fn sequence(arguments: &Arguments, caller: Caller) -> Result<()> {
     for (half, kib) in resident.iter_mut().enumerate() {
         failed += cut_calls(&caller, arguments.calls / 2, PARALLEL).await;
         let rest = at_rest(&gateway, arguments.pid, sockets).await?;
-        *kib = rest.resident_kib;
+        *kib = rest.anonymous_kib;
         print(&format!("calls_live_{half}"), rest.calls_live);
         print(&format!("sockets_{half}"), rest.open_sockets as f64);
-        print(&format!("kib_{half}"), rest.resident_kib);
+        print(&format!("kib_{half}"), rest.anonymous_kib);
     }
     print("memory_ratio", resident[1] / resident[0]);
     print("failed", f64::from(failed));
