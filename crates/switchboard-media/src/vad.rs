@@ -39,7 +39,7 @@ enum Rate {
     /// From 8 kHz, where interruptions of telephone calls are judged: cheap to make and to run.
     Doubled(Doubler),
     /// From any other.
-    Resampled(Resampler),
+    Resampled(Box<Resampler>),
 }
 
 impl Rate {
@@ -47,7 +47,10 @@ impl Rate {
         if rate_hz * 2 == MODEL_RATE_HZ {
             return Ok(Self::Doubled(Doubler::new()));
         }
-        Resampler::new(rate_hz, MODEL_RATE_HZ).map(Self::Resampled)
+        Ok(Self::Resampled(Box::new(Resampler::new(
+            rate_hz,
+            MODEL_RATE_HZ,
+        )?)))
     }
 
     fn delay_samples(&self) -> usize {
