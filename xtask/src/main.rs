@@ -11,10 +11,12 @@ use anyhow::Result;
 mod bench;
 mod conformance;
 mod demo;
+mod mutants;
 mod packages;
 mod postgres;
 mod process;
 mod server;
+mod soak;
 mod steps;
 mod test;
 mod tidy;
@@ -30,8 +32,14 @@ usage: cargo xtask <command>
                      then keep serving until Ctrl-C (--detach leaves the server running, prints its pid)
   test               everything CI runs: tidy, format, clippy, all tests on SQLite and PostgreSQL 15,
                      dependency rules, foreign SDKs against the running server
+  mutants [--only NAME] [--list]
+                     break each promise on purpose in a copy, and see that its test fails
+  soak [--hours H] [--seed N] [--calls N] [--core]
+                     calls with random faults by seed, in virtual time and against a real server
   bench [--calls N] [--seconds S] [--rounds R] [--no-sequence] [--json]
                      what a call costs beside a bare relay, in CPU, memory and latency
+  bench --webhooks [--seconds S]
+                     webhook to document at 20 calls per second, on SQLite and on PostgreSQL
   tidy [--threats]   what a machine can check of our habits, in a second
                      (--threats lists which tests name which requirement)
 ";
@@ -46,6 +54,9 @@ fn main() -> ExitCode {
         ["demo"] => demo::run(demo::Ending::Foreground),
         ["demo", "--detach"] => demo::run(demo::Ending::Detached),
         ["test"] => test::run(),
+        ["mutants", options @ ..] => mutants::run(options),
+        ["soak", options @ ..] => soak::run(options),
+        ["bench", "--webhooks", options @ ..] => bench::run_webhooks(options),
         ["bench", options @ ..] => bench::run(options),
         ["tidy"] => tidy::run(),
         ["tidy", "--threats"] => tidy::print_threats(),

@@ -33,6 +33,9 @@ const THROWAWAY_SETTINGS: [&str; 6] = [
     "log_min_messages=panic",
 ];
 
+/// Settings of a server that is measured: it waits for its disk, as one in use does.
+const DURABLE_SETTINGS: [&str; 2] = ["listen_addresses=127.0.0.1", "log_min_messages=panic"];
+
 /// A running server; dropping it stops it and removes its files.
 pub(crate) struct Postgres {
     /// Taken on drop, so that the server is gone before its files are.
@@ -44,6 +47,15 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// Makes an empty cluster and waits until it answers.
     pub(crate) fn start() -> Result<Self> {
+        Self::start_with(&THROWAWAY_SETTINGS)
+    }
+
+    /// The same with every transaction on its disk before it counts.
+    pub(crate) fn start_durable() -> Result<Self> {
+        Self::start_with(&DURABLE_SETTINGS)
+    }
+
+    fn start_with(settings: &[&str]) -> Result<Self> {
         let binaries = binaries().context("PostgreSQL 15 is not installed")?;
         let folder =
             std::env::temp_dir().join(format!("switchboard-postgres-{}", std::process::id()));
@@ -65,7 +77,7 @@ impl Postgres {
         let mut command = as_unprivileged(&binaries.join("postgres"));
         command.arg("-D").arg(&data).arg("-k").arg(&server.folder);
         command.args(["-p", &port.to_string()]);
-        for setting in THROWAWAY_SETTINGS {
+        for setting in settings {
             command.args(["-c", setting]);
         }
         // SIGINT is the server's fast shutdown: it does not wait for clients.

@@ -34,13 +34,13 @@ pub(crate) fn run() -> Result<()> {
 }
 
 /// The second database: one that is given, or one that we start and stop.
-enum Database {
+pub(crate) enum Database {
     Given(String),
     Started(Postgres),
 }
 
 impl Database {
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         match self {
             Self::Given(url) => url.clone(),
             Self::Started(server) => server.url(),
@@ -48,7 +48,7 @@ impl Database {
     }
 }
 
-fn database() -> Result<Database> {
+pub(crate) fn database() -> Result<Database> {
     match std::env::var(URL_VARIABLE) {
         Ok(url) => {
             println!("using the server named by {URL_VARIABLE}");

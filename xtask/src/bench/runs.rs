@@ -64,6 +64,14 @@ pub(super) fn window(gateway: Gateway, window: Window) -> Result<Figures> {
     figures_of(&mut load)
 }
 
+/// Places calls at the load's own pace of 20 per second over a database, and holds them.
+pub(super) fn webhooks(database_url: Option<&str>, calls: u32) -> Result<Figures> {
+    let running = Running::start_on(Gateway::Switchboard, database_url)?;
+    let mut load = running.load();
+    load.args(["--calls", &calls.to_string(), "--seconds", "1"]);
+    figures_of(&mut load)
+}
+
 /// Places calls in two halves and cuts their sockets.
 pub(super) fn sequence(calls: u32) -> Result<Figures> {
     let running = Running::start(Gateway::Switchboard)?;
@@ -94,6 +102,11 @@ struct Running {
 
 impl Running {
     fn start(gateway: Gateway) -> Result<Self> {
+        Self::start_on(gateway, None)
+    }
+
+    /// `database_url` is a PostgreSQL; a SQLite file of the run's own when left out.
+    fn start_on(gateway: Gateway, database_url: Option<&str>) -> Result<Self> {
         let (port, model_port) = (free_port()?, free_port()?);
         let folder = fresh_folder()?;
         let log = File::create(folder.join("gateway.log"))?;
@@ -101,9 +114,12 @@ impl Running {
         match gateway {
             Gateway::Relay => relay(&mut command, port, model_port),
             Gateway::Switchboard => {
-                prepare(&folder)?;
+                prepare(&folder, database_url)?;
                 command.arg(binary("switchboard"));
                 settings(&mut command, &folder, port, model_port);
+                if let Some(url) = database_url {
+                    command.env("SWITCHBOARD_DATABASE__URL", url);
+                }
                 command.arg("serve");
             }
         }
@@ -218,7 +234,7 @@ fn settings(command: &mut Command, folder: &Path, port: u16, model_port: u16) {
 }
 
 /// A tenant with the agent on one number, in a database of its own.
-fn prepare(folder: &Path) -> Result<()> {
+fn prepare(folder: &Path, database_url: Option<&str>) -> Result<()> {
     let agent_file = workspace::root().join(AGENT_FILE).display().to_string();
     let commands: [&[&str]; 4] = [
         &["migrate", "up"],
@@ -233,6 +249,9 @@ fn prepare(folder: &Path) -> Result<()> {
         settings(&mut command, folder, 0, 0);
         command.env_remove("SWITCHBOARD_OPENAI__BASE_URL");
         command.env_remove("SWITCHBOARD_TWILIO__API_BASE_URL");
+        if let Some(url) = database_url {
+            command.env("SWITCHBOARD_DATABASE__URL", url);
+        }
         succeed(command.current_dir(workspace::root()).args(words))?;
     }
     Ok(())
