@@ -46,7 +46,7 @@ impl TenantStore {
 pub(crate) struct Deed<'a> {
     pub(crate) action: &'static str,
     pub(crate) noun: &'static str,
-    pub(crate) noun_id: &'a dyn std::fmt::Display,
+    pub(crate) noun_id: &'a (dyn std::fmt::Display + Sync),
 }
 
 /// Adds an entry in the transaction of the deed itself, so that neither is kept without the other.

@@ -99,6 +99,8 @@ ids! {
     AppointmentId,
     /// A wish for a time that was not free.
     WaitlistId,
+    /// A switch that is set.
+    SwitchId,
     /// One line of the audit trail.
     AuditEntryId,
     /// Work that outlives what caused it.

@@ -22,7 +22,7 @@ sql! {
 /// The operator's door. Made by [`Store::installation`](crate::Store::installation).
 #[derive(Debug, Clone)]
 pub struct Installation {
-    db: Db,
+    pub(crate) db: Db,
 }
 
 /// The organisation whose data is kept apart from all others.

@@ -34,7 +34,12 @@ pub(crate) fn containing_pattern(text: &str) -> String {
 
 /// SHA-256 in hex. Enough for secrets of full entropy, which cannot be guessed; passwords need more and are not ours.
 pub(crate) fn secret_hash(secret: &str) -> String {
-    hex(&Sha256::digest(secret.as_bytes()))
+    bytes_hash(secret.as_bytes())
+}
+
+/// The same of any bytes.
+pub(crate) fn bytes_hash(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 /// A fresh secret in hex.

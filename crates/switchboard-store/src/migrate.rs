@@ -47,6 +47,7 @@ const MIGRATIONS: &[Migration] = embedded![
     2026112103 "calls",
     2026112104 "business",
     2026112110 "transfers_and_voicemails",
+    2026112111 "switches_and_idempotency",
     2026112113 "jobs",
 ];
 

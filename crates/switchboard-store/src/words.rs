@@ -75,6 +75,29 @@ word_list! {
         Email = "email",
     }
 
+    /// Something that can be switched without a restart.
+    Switch {
+        /// Whether agents answer by a media stream.
+        Streaming = "streaming",
+        /// The emergency: every call goes to the human at once.
+        BridgeOnly = "bridge_only",
+        /// Who picks up: the agent, the human first, a keypad menu, the human only.
+        PickUp = "pick_up",
+        /// Whether calls are recorded.
+        Recording = "recording",
+        /// Whether words are kept.
+        Transcription = "transcription",
+        /// What callers hear before anything is kept.
+        ConsentWording = "consent_wording",
+    }
+
+    /// How far a switch reaches. The later one is the more specific one.
+    SwitchScope {
+        Installation = "installation",
+        Tenant = "tenant",
+        Number = "number",
+    }
+
     /// Who began the call.
     Direction {
         Inbound = "inbound",

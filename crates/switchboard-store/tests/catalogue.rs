@@ -51,9 +51,23 @@ async fn i1_every_tenant_table_has_forced_row_security_and_a_policy() {
             "{table}"
         );
     }
-    let others = raw.texts("select policyname::text, cmd from pg_policies where policyname <> 'tenant_scope' order by 1").await;
+    let of_installation = raw
+        .column("select tablename::text from pg_policies where policyname = 'installation_scope'
+             and qual like '%app.installation%' and with_check like '%app.installation%' order by 1")
+        .await;
+    assert_eq!(
+        of_installation,
+        ["installation_audit_entries", "installation_switches"]
+    );
+    let others = raw
+        .texts(
+            "select policyname::text, cmd from pg_policies
+             where policyname not in ('tenant_scope', 'installation_scope') order by 1",
+        )
+        .await;
     let lookups = [
         "lookup_call",
+        "lookup_installation_switch",
         "lookup_key",
         "lookup_login",
         "lookup_number",
@@ -279,7 +293,12 @@ async fn i4_every_pooled_connection_acts_as_the_application_role() {
 async fn audit_entries_receipts_and_the_ledger_only_grow() {
     let test = support::postgres().await;
     let mut raw = Raw::connect(&test).await;
-    for table in ["audit_entries", "webhook_receipts", "usage"] {
+    for table in [
+        "audit_entries",
+        "installation_audit_entries",
+        "webhook_receipts",
+        "usage",
+    ] {
         let sql = format!(
             "select privilege_type::text from information_schema.role_table_grants
              where table_name = '{table}' and grantee = 'switchboard_app' order by 1"

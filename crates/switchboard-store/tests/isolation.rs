@@ -1,6 +1,8 @@
 //! Every function on tenant rows runs as tenant A while tenant B has the same things under the same names and ids.
 //! Nothing of B may be seen or changed. (Threats I1, I2, I5, H7.)
 
+#[path = "isolation/configuration.rs"]
+mod configuration;
 #[path = "isolation/jobs.rs"]
 mod jobs;
 mod support;
@@ -23,7 +25,7 @@ on_both! {
         let mut watch = Watch::over(&test, &b).await;
         lists_show_only_their_own(&mut watch, &a, &b, shared).await;
         reads_find_only_their_own(&mut watch, &a, &b, shared).await;
-        configuration_changes_stay_inside(&mut watch, &a, &b).await;
+        configuration::changes_stay_inside(&mut watch, &a, &b).await;
         contacts_and_conversations_stay_inside(&mut watch, &a, &b).await;
         diary_changes_stay_inside(&mut watch, &a, &b).await;
         call_writes_stay_inside(&mut watch, &a, &b, shared).await;
@@ -130,7 +132,7 @@ async fn lists_show_only_their_own(watch: &mut Watch, a: &Twin, b: &Twin, shared
         )+};
     }
     lists! {
-        list_agents() list_api_keys() list_staff() list_numbers() list_audit_entries(&all)
+        list_agents() list_api_keys() list_switches() list_staff() list_numbers() list_audit_entries(&all)
         list_contacts(&all) list_conversations(&all) list_calls(&all) list_call_events(&all) list_turns(&all)
         list_tool_calls(&all) list_consents(&all) list_usage(&all) list_handshakes(&all) list_model_sessions(&all)
         list_transfers(&all) list_voicemails(&all) transfers_of(shared.call) open_transfers(at(9))
@@ -138,6 +140,7 @@ async fn lists_show_only_their_own(watch: &mut Watch, a: &Twin, b: &Twin, shared
         call_inputs(shared.call) usage_totals(Some(shared.call), at(0)) unfinished_calls(at(100))
         busy_times(at(0), at(9999), None) memories(a.contact, at(0)) messages(a.conversation)
         find_contacts_by_name(NAME, 10) search_contacts("osei", 10) list_jobs(&all)
+        page_calls(&CallFilter::default(), &PageAsk { after: None, rows: 10 })
     }
     // The same functions, asked for what only the other twin has.
     let foreign = [
@@ -265,68 +268,6 @@ async fn reads_find_only_their_own(watch: &mut Watch, a: &Twin, b: &Twin, shared
         (2, 1, 1, 1)
     );
     watch.ran("counts", shown(&counts)).await;
-}
-
-async fn configuration_changes_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {
-    let store = &a.store;
-    let published = store
-        .publish_agent("medspa", &json!({ "changed": true }), "file")
-        .await
-        .unwrap();
-    assert_eq!(published.version, 2);
-    watch.ran("publish_agent", format!("{published:?}")).await;
-    watch
-        .ran(
-            "put_number",
-            shown(&store.put_number(&twins::number("changed")).await.unwrap()),
-        )
-        .await;
-    let theirs = NewNumber {
-        twilio_account: Some(b.account),
-        ..twins::number("changed")
-    };
-    assert_eq!(
-        store.put_number(&theirs).await,
-        Err(StoreError::MissingReference)
-    );
-    watch
-        .ran(
-            "release_number",
-            shown(&store.release_number(&phone(NUMBER)).await.unwrap()),
-        )
-        .await;
-    let account = store
-        .put_twilio_account(ACCOUNT, &sealed("changed"))
-        .await
-        .unwrap();
-    watch.ran("put_twilio_account", shown(&account)).await;
-    let put = store
-        .put_setting(&Word::new("streaming"), &json!("changed"))
-        .await;
-    watch.ran("put_setting", format!("{put:?}")).await;
-    watch
-        .ran(
-            "create_api_key",
-            shown(&store.create_api_key("changed").await.unwrap()),
-        )
-        .await;
-    assert!(!store.revoke_api_key(b.api_key, at(9)).await.unwrap());
-    watch.ran("revoke_api_key", String::new()).await;
-    store.note_api_key_use(b.api_key, at(9)).await.unwrap();
-    watch.ran("note_api_key_use", String::new()).await;
-    let twice = store.create_staff(&person("changed")).await;
-    assert!(matches!(twice, Err(StoreError::AlreadyExists { .. })));
-    watch.ran("create_staff", format!("{twice:?}")).await;
-    assert_eq!(
-        store.create_login(b.staff, at(9)).await.unwrap_err(),
-        StoreError::MissingReference
-    );
-    watch.ran("create_login", String::new()).await;
-    assert!(!store.end_login(b.login, at(9)).await.unwrap());
-    watch.ran("end_login", String::new()).await;
-    assert!(!store.disable_staff(b.staff, at(9)).await.unwrap());
-    assert!(store.disable_staff(a.staff, at(9)).await.unwrap());
-    watch.ran("disable_staff", String::new()).await;
 }
 
 async fn contacts_and_conversations_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {

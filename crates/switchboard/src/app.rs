@@ -18,6 +18,7 @@ use crate::channels::websocket;
 use crate::cli::ServeOptions;
 use crate::config::Settings;
 use crate::demo;
+use crate::http::api::{self, ApiContext};
 use crate::http::{Drain, DrainTrigger, HttpContext, KeyVerifier, RouteGroups, Server, router};
 use crate::jobs::{JobBell, JobRunner, JobShell, RunnerLimits};
 use crate::journal::Journal;
@@ -27,6 +28,7 @@ use crate::ops::seal::SealingKey;
 use crate::ops::{logging, metrics, panics};
 use crate::phrases::PhraseCache;
 use crate::reception::{ModelSlots, Reception, local_programs};
+use crate::switches::Switches;
 
 /// How long the last events may take to be stored: those of the calls, and then those of the last requests.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
@@ -108,6 +110,7 @@ impl App {
             phrases: Arc::new(PhraseCache::default()),
             agents: Arc::default(),
             archive,
+            switches: Switches::new(store.clone()),
             settings: Arc::new(settings),
             store,
         };
@@ -204,6 +207,10 @@ fn routes(
         .no_proxy()
         .build()
         .context("cannot prepare requests to the carrier")?;
+    let api = ApiContext {
+        reception: reception.clone(),
+        sealing: Arc::clone(&sealing),
+    };
     let channel = Arc::new(TwilioChannel::new(reception.clone(), client, sealing));
     let verifier: Arc<dyn KeyVerifier> = Arc::new(reception.store.lookup());
     let context = HttpContext::new(
@@ -214,7 +221,7 @@ fn routes(
     );
     let groups = RouteGroups {
         signed: twilio::routes(channel),
-        limited: websocket::routes(reception.clone()),
+        limited: websocket::routes(reception.clone()).merge(api::routes(api)),
     };
     Ok(router(groups, &context))
 }

@@ -15,6 +15,7 @@ mod list;
 mod migrate;
 mod output;
 mod run;
+mod switch;
 mod tenant;
 
 pub use self::arguments::{CallArguments, Channel, CommandLine, ServeOptions};

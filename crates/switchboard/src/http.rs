@@ -5,6 +5,7 @@
 //! forwarded addresses, problem documents or security headers; they get them from here.
 
 mod address;
+pub mod api;
 mod api_key;
 mod auth;
 mod body;

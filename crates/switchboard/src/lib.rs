@@ -25,6 +25,7 @@ pub mod reception;
 #[cfg(feature = "rehearse")]
 pub mod rehearsal;
 pub mod socket;
+pub mod switches;
 pub mod tls;
 pub mod tool_runner;
 pub mod tools;

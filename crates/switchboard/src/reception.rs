@@ -24,6 +24,7 @@ use crate::drive::{Drive, DriveHandle, DriveSetup, Transferrer};
 use crate::jobs::JobBell;
 use crate::journal::{CallJournal, Journal};
 use crate::leg::Leg;
+use crate::switches::Switches;
 use crate::tool_runner::ToolRunner;
 use crate::tools::{Confirmation, ToolContext, Toolbox};
 use agent_models::CallModels;
@@ -57,6 +58,8 @@ pub struct Reception {
     pub agents: Arc<ReadyAgents>,
     /// Where audio is kept.
     pub archive: Archive,
+    /// What was switched without a restart.
+    pub switches: Switches,
 }
 
 /// An agent that can answer: its definition, its business and what the definition's version is.

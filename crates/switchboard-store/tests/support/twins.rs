@@ -130,12 +130,30 @@ impl Twin {
             .await
             .unwrap()
             .unwrap();
+        let api_key = store.create_api_key(canary).await.unwrap().id;
+        let asked = repeatable(api_key);
+        store
+            .claim_idempotency_key(&asked, &claim_times())
+            .await
+            .unwrap();
+        assert!(
+            store
+                .keep_idempotent_answer(&asked, &answer(canary))
+                .await
+                .unwrap()
+        );
+        let switched = NewSwitch {
+            switch: Switch::ConsentWording,
+            value: canary.to_owned(),
+            expires_at: None,
+        };
+        store.put_switch(None, &switched).await.unwrap();
         Self {
             id: tenant.id,
             canary,
             staff,
             login: store.create_login(staff, at(3600)).await.unwrap().id,
-            api_key: store.create_api_key(canary).await.unwrap().id,
+            api_key,
             account: store
                 .put_twilio_account(ACCOUNT, &sealed(canary))
                 .await
@@ -214,6 +232,31 @@ pub fn person(canary: &str) -> NewStaff {
         role: StaffRole::Owner,
         password_hash: None,
         location: Some(canary.to_owned()),
+    }
+}
+
+pub fn repeatable(credential: ApiKeyId) -> IdempotentRequest {
+    IdempotentRequest {
+        credential,
+        route: "PUT /api/v1/switches".to_owned(),
+        key: "once".into(),
+        request: b"body".to_vec().into(),
+    }
+}
+
+pub fn claim_times() -> ClaimTimes {
+    ClaimTimes {
+        now: at(10),
+        abandoned_before: at(-50),
+        forget_before: at(-3600),
+    }
+}
+
+pub fn answer(canary: &str) -> StoredAnswer {
+    StoredAnswer {
+        status: 200,
+        content_type: Some("application/json".to_owned()),
+        body: canary.as_bytes().to_vec().into(),
     }
 }
 

@@ -85,6 +85,12 @@ pub enum Command {
     /// Try a job again, or take it back
     #[command(subcommand)]
     Job(JobCommand),
+    /// Turn streaming, recording and more on or off for the next calls, without a restart
+    #[command(
+        subcommand,
+        after_long_help = "Switches: streaming, bridge_only, recording, transcription (on, off); pick_up (agent, human_first, menu, bridge); consent_wording (a text).\nWithout --tenant a switch is for the whole installation; the most specific one wins.\n\nExamples:\n  switchboard switch set bridge_only on --tenant trades --hours 4\n  switchboard switch set pick_up menu --tenant trades --number +12025550104\n  switchboard switch clear bridge_only --tenant trades"
+    )]
+    Switch(SwitchCommand),
 }
 
 /// How to serve.
@@ -327,4 +333,47 @@ pub enum KeyCommand {
         #[arg(long, value_name = "NAME")]
         name: String,
     },
+}
+
+/// What to do with switches.
+#[derive(Debug, Subcommand)]
+pub enum SwitchCommand {
+    /// Show what is set; without a tenant, for the whole installation
+    List {
+        /// Whose switches: a name or an id
+        #[arg(long, value_name = "NAME|ID")]
+        tenant: Option<String>,
+    },
+    /// Set a switch; the next call obeys it
+    Set {
+        /// The switch
+        switch: String,
+        /// What it shall say
+        value: String,
+        /// For whom
+        #[command(flatten)]
+        scope: SwitchScopeArguments,
+        /// It ends by itself after so many hours; without it, when it is cleared
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=8_760))]
+        hours: Option<u32>,
+    },
+    /// Clear a switch, so that the broader one counts again
+    Clear {
+        /// The switch
+        switch: String,
+        /// For whom
+        #[command(flatten)]
+        scope: SwitchScopeArguments,
+    },
+}
+
+/// How far a switch reaches.
+#[derive(Clone, Debug, Args)]
+pub struct SwitchScopeArguments {
+    /// For this tenant, by name or id; the whole installation when left out
+    #[arg(long, value_name = "NAME|ID")]
+    pub tenant: Option<String>,
+    /// For this number of the tenant only
+    #[arg(long, value_name = "NUMBER", requires = "tenant")]
+    pub number: Option<switchboard_store::PhoneNumber>,
 }

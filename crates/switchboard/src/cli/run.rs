@@ -6,7 +6,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::arguments::{Command, CommandLine, ServeOptions};
 use super::failure::{Exit, Failure};
 use super::output::Output;
-use super::{agent, job, list, migrate, tenant};
+use super::{agent, job, list, migrate, switch, tenant};
 use crate::config::{Settings, SettingsSource};
 
 /// What `switchboard` alone prints.
@@ -17,7 +17,7 @@ Run       serve      answer calls until Ctrl-C          migrate    bring the dat
 Try       call       place a simulated call
 Look      list       what is stored about a tenant      job        try a job again, or take it back
 Set up    tenant     tenants, numbers, Twilio accounts  agent      show and import agents
-          key        create API keys
+          key        create API keys                    switch     on, off and who picks up, at once
 
 Examples
   switchboard serve --demo
@@ -55,6 +55,9 @@ pub(super) fn run(command_line: CommandLine, output: &Output) -> Result<()> {
         }
         Command::Job(command) => on_one_core()?.block_on(job::job(&settings, &command, output)),
         Command::Key(command) => on_one_core()?.block_on(tenant::key(&settings, &command, output)),
+        Command::Switch(command) => {
+            on_one_core()?.block_on(switch::switch(&settings, &command, output))
+        }
     }
 }
 

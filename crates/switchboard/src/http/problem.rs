@@ -114,6 +114,12 @@ impl Problem {
         )
     }
 
+    /// 422: the request is understood and asks for something impossible.
+    pub fn invalid() -> Self {
+        let title = "The request asks for something impossible";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", title)
+    }
+
     /// 429: more requests than allowed; `retry_after_s` says when the next may come.
     pub fn too_many_requests(retry_after_s: u64) -> Self {
         let problem = Self::new(
@@ -146,7 +152,7 @@ impl Problem {
     }
 
     /// The usual problem of a status that a library answered with.
-    pub(super) fn of_status(status: StatusCode) -> Self {
+    pub(crate) fn of_status(status: StatusCode) -> Self {
         match status {
             StatusCode::UNAUTHORIZED => Self::not_signed_in(),
             StatusCode::FORBIDDEN => Self::not_allowed(),
@@ -155,6 +161,7 @@ impl Problem {
             StatusCode::REQUEST_TIMEOUT => Self::too_slow(),
             StatusCode::PAYLOAD_TOO_LARGE => Self::too_large(),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => Self::wrong_content_type(),
+            StatusCode::UNPROCESSABLE_ENTITY => Self::invalid(),
             StatusCode::TOO_MANY_REQUESTS => Self::too_many_requests(1),
             StatusCode::SERVICE_UNAVAILABLE => Self::unavailable(),
             status if status.is_server_error() => Self {

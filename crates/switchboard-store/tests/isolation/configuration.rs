@@ -1,0 +1,129 @@
+//! What changes how calls are answered: agents, numbers, accounts, keys, people, switches, repeated requests.
+
+use super::*;
+
+pub(super) async fn changes_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {
+    let store = &a.store;
+    let published = store
+        .publish_agent("medspa", &json!({ "changed": true }), "file")
+        .await
+        .unwrap();
+    assert_eq!(published.version, 2);
+    watch.ran("publish_agent", format!("{published:?}")).await;
+    watch
+        .ran(
+            "put_number",
+            shown(&store.put_number(&twins::number("changed")).await.unwrap()),
+        )
+        .await;
+    let theirs = NewNumber {
+        twilio_account: Some(b.account),
+        ..twins::number("changed")
+    };
+    assert_eq!(
+        store.put_number(&theirs).await,
+        Err(StoreError::MissingReference)
+    );
+    watch
+        .ran(
+            "release_number",
+            shown(&store.release_number(&phone(NUMBER)).await.unwrap()),
+        )
+        .await;
+    let account = store
+        .put_twilio_account(ACCOUNT, &sealed("changed"))
+        .await
+        .unwrap();
+    watch.ran("put_twilio_account", shown(&account)).await;
+    let put = store
+        .put_setting(&Word::new("streaming"), &json!("changed"))
+        .await;
+    watch.ran("put_setting", format!("{put:?}")).await;
+    watch
+        .ran(
+            "create_api_key",
+            shown(&store.create_api_key("changed").await.unwrap()),
+        )
+        .await;
+    assert!(!store.revoke_api_key(b.api_key, at(9)).await.unwrap());
+    watch.ran("revoke_api_key", String::new()).await;
+    store.note_api_key_use(b.api_key, at(9)).await.unwrap();
+    watch.ran("note_api_key_use", String::new()).await;
+    let twice = store.create_staff(&person("changed")).await;
+    assert!(matches!(twice, Err(StoreError::AlreadyExists { .. })));
+    watch.ran("create_staff", format!("{twice:?}")).await;
+    assert_eq!(
+        store.create_login(b.staff, at(9)).await.unwrap_err(),
+        StoreError::MissingReference
+    );
+    watch.ran("create_login", String::new()).await;
+    assert!(!store.end_login(b.login, at(9)).await.unwrap());
+    watch.ran("end_login", String::new()).await;
+    assert!(!store.disable_staff(b.staff, at(9)).await.unwrap());
+    assert!(store.disable_staff(a.staff, at(9)).await.unwrap());
+    watch.ran("disable_staff", String::new()).await;
+    repeatable_requests_stay_inside(watch, a, b).await;
+    switches_stay_inside(watch, a).await;
+}
+
+async fn switches_stay_inside(watch: &mut Watch, a: &Twin) {
+    let store = &a.store;
+    let number = phone(NUMBER);
+    store.put_number(&twins::number("again")).await.unwrap();
+    let new = NewSwitch {
+        switch: Switch::ConsentWording,
+        value: "changed".to_owned(),
+        expires_at: None,
+    };
+    store.put_switch(None, &new).await.unwrap();
+    store.put_switch(Some(&number), &new).await.unwrap();
+    watch.ran("put_switch", String::new()).await;
+    let counts = store.switches_for_call(Some(&number), at(0)).await.unwrap();
+    assert_eq!(counts.len(), 2);
+    watch.ran("switches_for_call", format!("{counts:?}")).await;
+    assert!(
+        store
+            .clear_switch(None, Switch::ConsentWording)
+            .await
+            .unwrap()
+    );
+    assert!(
+        store
+            .clear_switch(Some(&number), Switch::ConsentWording)
+            .await
+            .unwrap()
+    );
+    watch.ran("clear_switch", String::new()).await;
+}
+
+async fn repeatable_requests_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {
+    let store = &a.store;
+    let times = twins::claim_times();
+    let theirs = store
+        .claim_idempotency_key(&twins::repeatable(b.api_key), &times)
+        .await;
+    assert_eq!(theirs, Err(StoreError::MissingReference));
+    let own = store
+        .claim_idempotency_key(&twins::repeatable(a.api_key), &times)
+        .await
+        .unwrap();
+    assert_eq!(own, IdempotencyClaim::Answered(twins::answer(a.canary)));
+    let shown = |claim: &IdempotencyClaim| match claim {
+        IdempotencyClaim::Answered(answer) => {
+            String::from_utf8(answer.body.clone().into_exposed()).unwrap()
+        }
+        other => format!("{other:?}"),
+    };
+    watch.ran("claim_idempotency_key", shown(&own)).await;
+    let theirs = twins::repeatable(b.api_key);
+    let answer = twins::answer("changed");
+    assert!(
+        !store
+            .keep_idempotent_answer(&theirs, &answer)
+            .await
+            .unwrap()
+    );
+    watch.ran("keep_idempotent_answer", String::new()).await;
+    assert!(!store.release_idempotency_key(&theirs).await.unwrap());
+    watch.ran("release_idempotency_key", String::new()).await;
+}

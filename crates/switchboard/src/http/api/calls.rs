@@ -1,0 +1,49 @@
+//! `GET /api/v1/calls` and `GET /api/v1/calls/{id}`: the tenant's calls, newest first.
+
+use axum::extract::{Path, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use http::Uri;
+use switchboard_store::{CallDetail, CallFilter, CallListing, CallStatus, PagePosition, Purpose};
+
+use super::page::wrong;
+use super::{ApiContext, Listing, Page, parse_id};
+use crate::http::{KeyIdentity, Problem};
+
+pub(super) fn routes() -> Router<ApiContext> {
+    Router::new()
+        .route("/api/v1/calls", get(list))
+        .route("/api/v1/calls/{id}", get(show))
+}
+
+async fn list(
+    State(context): State<ApiContext>,
+    identity: KeyIdentity,
+    uri: Uri,
+) -> Result<Json<Listing<CallListing>>, Problem> {
+    let page = Page::read(&context, &identity, "calls", &uri, &["agent", "status"])?;
+    let status = page.filter("status").map(|text| {
+        text.parse::<CallStatus>()
+            .map_err(|_| wrong("status", "must be offered, ringing, answered or ended"))
+    });
+    let filter = CallFilter {
+        agent: page.filter("agent").map(ToOwned::to_owned),
+        status: status.transpose()?,
+    };
+    let rows = context.rows(&identity, Purpose::List);
+    let calls = rows.page_calls(&filter, &page.ask()).await?;
+    page.answer(&context, calls, |call| PagePosition {
+        at: call.offered_at,
+        id: call.id.uuid(),
+    })
+}
+
+async fn show(
+    State(context): State<ApiContext>,
+    identity: KeyIdentity,
+    Path(id): Path<String>,
+) -> Result<Json<CallDetail>, Problem> {
+    let rows = context.rows(&identity, Purpose::List);
+    let call = rows.call(parse_id(&id)?).await?;
+    call.map(Json).ok_or_else(Problem::not_found)
+}
