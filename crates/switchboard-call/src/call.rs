@@ -216,13 +216,7 @@ impl Call {
         self.event(now, EventKind::DigitPressed);
         self.on_caller_acted(now);
         if digit == '0' {
-            self.hand_off(
-                now,
-                Handoff {
-                    reason: HandoffReason::Dtmf0,
-                    target: None,
-                },
-            );
+            self.hand_off(now, Handoff::because(HandoffReason::Dtmf0));
         } else if self.phase == Phase::Live {
             self.interrupt(now, StopCause::Explicit);
             self.tell_model_or_hold(ToModel::Digit(digit));
@@ -252,20 +246,8 @@ impl Call {
     fn on_control(&mut self, now: Moment, control: Control) {
         match control {
             Control::End => self.end_by_control(now),
-            Control::HandOff(reason) => self.hand_off(
-                now,
-                Handoff {
-                    reason,
-                    target: None,
-                },
-            ),
-            Control::Drain => self.hand_off(
-                now,
-                Handoff {
-                    reason: HandoffReason::ProcessLost,
-                    target: None,
-                },
-            ),
+            Control::HandOff(reason) => self.hand_off(now, Handoff::because(reason)),
+            Control::Drain => self.hand_off(now, Handoff::because(HandoffReason::ProcessLost)),
         }
     }
 

@@ -70,13 +70,7 @@ impl Call {
         }
         let end = Moment::START + limits.length_max;
         if now >= end {
-            return self.hand_off(
-                now,
-                Handoff {
-                    reason: HandoffReason::Length,
-                    target: None,
-                },
-            );
+            return self.hand_off(now, Handoff::because(HandoffReason::Length));
         }
         // Nobody is talked over: the warning waits for the caller's breath.
         let due = now >= end - limits.length_warning && !self.floor.is_caller_speaking();
@@ -157,13 +151,7 @@ impl Call {
         ) {
             None => {}
             Some(SilenceAction::HandOff) => {
-                self.hand_off(
-                    now,
-                    Handoff {
-                        reason: HandoffReason::Silence,
-                        target: None,
-                    },
-                );
+                self.hand_off(now, Handoff::because(HandoffReason::Silence));
             }
             Some(SilenceAction::Nudge) => {
                 self.event(now, EventKind::SilenceNudged);

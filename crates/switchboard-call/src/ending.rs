@@ -140,13 +140,7 @@ impl Call {
             return;
         }
         if now >= Moment::START + self.settings.limits.handshake && !self.model.is_ready() {
-            self.hand_off(
-                now,
-                Handoff {
-                    reason: HandoffReason::HandshakeTimeout,
-                    target: None,
-                },
-            );
+            self.hand_off(now, Handoff::because(HandoffReason::HandshakeTimeout));
         } else if now >= Moment::START + limits::STREAM_OPEN {
             // Not hung up: the carrier's own document may have the caller at a human by now.
             self.ask_leg(ToLeg::Cut);

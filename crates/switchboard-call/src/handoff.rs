@@ -2,6 +2,7 @@
 
 use crate::limits;
 use crate::time::{Moment, Span};
+use crate::words::Words;
 
 /// Why a caller goes to a human. The words are stable: other programs rely on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,6 +85,20 @@ pub struct Handoff {
     pub reason: HandoffReason,
     /// A name from the agent's configuration (`support`, `sales`), never a number from a model or caller.
     pub target: Option<String>,
+    /// What the agent says of it to the human, in a few words.
+    pub summary: Option<Words>,
+}
+
+impl Handoff {
+    /// To whoever usually takes over.
+    #[must_use]
+    pub const fn because(reason: HandoffReason) -> Self {
+        Self {
+            reason,
+            target: None,
+            summary: None,
+        }
+    }
 }
 
 /// How the carrier took a transfer.

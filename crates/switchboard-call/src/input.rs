@@ -220,7 +220,11 @@ pub enum ToolOutcome {
     /// The tool writes, and the caller has not agreed yet: this question, made from the request, asks for it.
     Question(Words),
     /// The tool asks for a human.
-    HandOff { target: Option<String> },
+    HandOff {
+        target: Option<String>,
+        /// In a few words, for the human.
+        summary: Option<Words>,
+    },
 }
 
 /// Steering from outside the conversation.

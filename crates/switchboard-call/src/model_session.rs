@@ -129,13 +129,7 @@ impl Call {
                 ModelFailure::Refused => HandoffReason::ModelRefused,
                 _ => HandoffReason::ModelFailed,
             };
-            self.hand_off(
-                now,
-                Handoff {
-                    reason,
-                    target: None,
-                },
-            );
+            self.hand_off(now, Handoff::because(reason));
         }
     }
 

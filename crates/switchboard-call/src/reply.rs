@@ -159,13 +159,7 @@ impl Call {
             .budget
             .holds(limits.budget_micros, limits.reply_cost_max_micros)
         {
-            return self.hand_off(
-                now,
-                Handoff {
-                    reason: HandoffReason::Budget,
-                    target: None,
-                },
-            );
+            return self.hand_off(now, Handoff::because(HandoffReason::Budget));
         }
         self.replies.state = State::Requested { at: now };
         self.replies.present = Some(wanted.clone());

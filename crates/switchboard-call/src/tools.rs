@@ -141,11 +141,12 @@ impl Call {
                 self.tell_result(&tool, output);
                 self.say_goodbye(now);
             }
-            ToolOutcome::HandOff { target } => self.hand_off(
+            ToolOutcome::HandOff { target, summary } => self.hand_off(
                 now,
                 Handoff {
                     reason: HandoffReason::Asked,
                     target,
+                    summary,
                 },
             ),
             ToolOutcome::Answered(_) | ToolOutcome::Failed(_) | ToolOutcome::Question(_) => {

@@ -89,6 +89,51 @@ fn the_other_verbs_are_written_as_documented() {
 }
 
 #[test]
+fn lines_that_are_screened_and_queues_are_written_as_documented() {
+    let screening = Screening {
+        whisper_url: Some("https://voice.example/w?a=1&b=2".to_owned()),
+        status_callback: Some("https://voice.example/s".to_owned()),
+        machine_callback: Some("https://voice.example/m".to_owned()),
+    };
+    let dial = Dial {
+        targets: vec![
+            DialTarget::Number {
+                number: "+12025550199".to_owned(),
+                screening: screening.clone(),
+            },
+            DialTarget::Sip {
+                uri: "sip:desk@pbx.example;transport=tls".to_owned(),
+                username: None,
+                password: None,
+                screening: Screening {
+                    whisper_url: None,
+                    machine_callback: None,
+                    ..screening
+                },
+            },
+        ],
+        ..Dial::default()
+    };
+    let enqueue = Enqueue {
+        queue: "support".to_owned(),
+        action: Some("/twilio/dial-ended?n=1&p=support".to_owned()),
+        wait_url: Some("/twilio/queue-wait".to_owned()),
+    };
+    let written = xml(vec![Verb::Dial(dial), Verb::Enqueue(enqueue), Verb::Leave]);
+    let expected = format!(
+        "{HEAD}<Response><Dial>\
+         <Number url=\"https://voice.example/w?a=1&amp;b=2\" statusCallback=\"https://voice.example/s\" \
+         statusCallbackEvent=\"answered completed\" machineDetection=\"Enable\" \
+         amdStatusCallback=\"https://voice.example/m\">+12025550199</Number>\
+         <Sip statusCallback=\"https://voice.example/s\" statusCallbackEvent=\"answered completed\">sip:desk@pbx.example;transport=tls</Sip>\
+         </Dial>\
+         <Enqueue action=\"/twilio/dial-ended?n=1&amp;p=support\" waitUrl=\"/twilio/queue-wait\">support</Enqueue>\
+         <Leave/></Response>"
+    );
+    assert_eq!(written.as_deref(), Ok(expected.as_str()));
+}
+
+#[test]
 fn what_twilio_would_refuse_is_not_written() {
     use TwimlError as E;
     let connect = |stream| vec![Verb::Connect(Connect::stream(stream))];

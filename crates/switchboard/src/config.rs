@@ -40,7 +40,10 @@ pub use self::calls::CallsSettings;
 pub use self::database::{DatabaseSettings, DatabaseUrl};
 pub use self::dialling::{Country, DiallingSettings, NumberKind};
 pub use self::error::{Place, SettingsError};
-pub use self::handoff::HandoffSettings;
+pub use self::handoff::{
+    CallerIdChoice, HandoffSettings, HandoffTarget, RingOrder, SipAddress, check_agent,
+    check_dialled,
+};
 pub use self::http::HttpSettings;
 pub use self::jobs::JobsSettings;
 pub use self::limits::LimitsSettings;

@@ -13,6 +13,7 @@ pub mod config;
 pub mod demo;
 pub mod desk;
 pub mod drive;
+pub mod handoff;
 pub mod http;
 pub mod jobs;
 pub mod journal;

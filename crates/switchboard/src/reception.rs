@@ -21,6 +21,7 @@ use crate::calls_live::LiveCalls;
 use crate::config::{AgentDefinition, Settings};
 use crate::desk::{Assurance, Caller, Desk};
 use crate::drive::{Drive, DriveHandle, DriveSetup, Transferrer};
+use crate::handoff::TargetBook;
 use crate::jobs::JobBell;
 use crate::journal::{CallJournal, Journal};
 use crate::leg::Leg;
@@ -139,7 +140,10 @@ impl ReadyAgent {
             Some(number) => desk.with_own_number(number),
             None => desk,
         };
-        ToolContext::new(desk, call)
+        let mut context = ToolContext::new(desk, call);
+        let targets = TargetBook::names(&reception.settings.handoff, &self.definition);
+        context.handoff_targets = targets.into();
+        context
     }
 }
 
@@ -162,8 +166,10 @@ impl Reception {
         let stored = rows.agent(name).await?.ok_or(ReceptionError::NoAgent)?;
         let definition: AgentDefinition = serde_json::from_value(stored.definition)
             .map_err(|error| ReceptionError::Unusable(error.to_string()))?;
+        let targets = TargetBook::names(&self.settings.handoff, &definition);
         let toolbox = Toolbox::for_agent(&definition.tools)
-            .map_err(|error| ReceptionError::Unusable(error.to_string()))?;
+            .map_err(|error| ReceptionError::Unusable(error.to_string()))?
+            .with_handoff_targets(&targets);
         let business = Business::load(&rows).await?;
         let agent = ReadyAgent {
             tenant,

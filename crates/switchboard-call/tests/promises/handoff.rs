@@ -15,9 +15,10 @@ fn asked_for() -> Scenario {
         .answers
         .push_back(Answer::asks("transfer_to_human", "{}"));
     let target = Some("support".to_owned());
+    let summary = Some("wants a refund".into());
     scenario
         .tool_answers
-        .push_back(Some((50, ToolOutcome::HandOff { target })));
+        .push_back(Some((50, ToolOutcome::HandOff { target, summary })));
     scenario.says(1_000, 1_000, "let me talk to a person");
     scenario
 }

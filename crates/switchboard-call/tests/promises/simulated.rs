@@ -157,7 +157,10 @@ fn tool_answer(dice: &mut Dice) -> Option<(u64, ToolOutcome)> {
     let outcome = match dice.between(0, 15) {
         0 | 1 => return None,
         2 => ToolOutcome::EndCall,
-        3 => ToolOutcome::HandOff { target: None },
+        3 => ToolOutcome::HandOff {
+            target: None,
+            summary: None,
+        },
         4 | 5 => ToolOutcome::Failed("the diary is away".into()),
         6..=9 => ToolOutcome::Question("shall I book Tuesday at ten".into()),
         _ => ToolOutcome::Answered("{\"ok\":true}".into()),

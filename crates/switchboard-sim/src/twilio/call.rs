@@ -24,7 +24,7 @@ const DOCUMENTS_MAX: usize = 100;
 /// How long a callee's telephone rings before the script picks up.
 const CALLEE_RINGS: Duration = Duration::from_millis(200);
 /// When asynchronous answering-machine detection has its verdict.
-const AMD_TAKES: Duration = Duration::from_millis(500);
+pub(super) const AMD_TAKES: Duration = Duration::from_millis(500);
 
 /// What others ask of a running call.
 #[derive(Debug)]
@@ -352,6 +352,11 @@ impl Call {
                 self.go_on_at(action, Vec::new())
             }
             Verb::Record(record) => self.record_message(&record).await,
+            Verb::Enqueue(enqueue) => self.enqueue(&enqueue).await,
+            Verb::Leave => {
+                self.record.warn(12200, "Leave outside of a queue");
+                Ok(())
+            }
             Verb::Redirect { url } => self.go_on_at(Some(url), Vec::new()),
             Verb::Hangup | Verb::Reject { .. } => Err(Flow::End(EndedBy::Document)),
         }

@@ -119,7 +119,7 @@ impl Call {
         if !message.has_sound {
             return result.map(|_| ());
         }
-        let extra = self.recording_parameters(ms, record, message.digit);
+        let extra = self.recording_parameters(ms, record, &message);
         result?;
         let action = record.action.clone().or_else(|| self.document_url.clone());
         self.go_on_at(action, extra)
@@ -148,10 +148,13 @@ impl Call {
         &mut self,
         ms: u64,
         record: &Record,
-        digit: Option<char>,
+        message: &Message,
     ) -> Vec<(String, String)> {
         let account_sid = self.exchange.settings.account_sid.clone();
         let recording_sid = RecordingSid::from_entropy(random_bytes());
+        let recordings = &self.exchange;
+        let sound = message.sound.clone();
+        recordings.recordings().insert(recording_sid.clone(), sound);
         let url = format!(
             "https://api.twilio.com/2010-04-01/Accounts/{account_sid}/Recordings/{recording_sid}"
         );
@@ -174,7 +177,7 @@ impl Call {
             ("RecordingSid".to_owned(), recording_sid.to_string()),
             ("RecordingDuration".to_owned(), duration_s),
         ];
-        if let Some(digit) = digit {
+        if let Some(digit) = message.digit {
             extra.push(("Digits".to_owned(), digit.to_string()));
         }
         extra

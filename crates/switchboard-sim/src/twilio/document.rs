@@ -50,6 +50,8 @@ pub enum Verb {
         stream: Stream,
     },
     Record(Record),
+    Enqueue(Enqueue),
+    Leave,
     Redirect {
         url: String,
     },
@@ -76,7 +78,27 @@ pub struct Dial {
     pub caller_id: Option<String>,
     pub timeout_s: u64,
     pub time_limit_s: u64,
-    pub targets: Vec<String>,
+    pub targets: Vec<Noun>,
+}
+
+/// One line of a dial.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Noun {
+    /// A number, a SIP address or a client's name.
+    pub address: String,
+    /// Document for whoever picks up, before the legs are joined.
+    pub url: Option<String>,
+    pub status_callback: Option<String>,
+    pub status_events: Vec<String>,
+    /// Where the verdict of machine detection goes; detection is on when this is there.
+    pub machine_callback: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enqueue {
+    pub queue: String,
+    pub action: Option<String>,
+    pub wait_url: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +135,8 @@ impl Verb {
             Self::Dial(_) => "Dial",
             Self::Connect { .. } => "Connect",
             Self::Record(_) => "Record",
+            Self::Enqueue(_) => "Enqueue",
+            Self::Leave => "Leave",
             Self::Redirect { .. } => "Redirect",
             Self::Hangup => "Hangup",
             Self::Reject { .. } => "Reject",
@@ -303,6 +327,15 @@ fn verb(element: &Element) -> Result<Verb, DocumentError> {
             plays_beep: element.flag("playBeep", true)?,
             recording_status_callback: element.attribute("recordingStatusCallback"),
         }),
+        "Enqueue" => {
+            element.number("maxQueueSize", 100)?;
+            Verb::Enqueue(Enqueue {
+                queue: element.text()?,
+                action: element.attribute("action"),
+                wait_url: element.attribute("waitUrl"),
+            })
+        }
+        "Leave" => Verb::Leave,
         "Redirect" => Verb::Redirect {
             url: element.text()?,
         },
@@ -347,10 +380,16 @@ fn gather(element: &Element) -> Result<Gather, DocumentError> {
 
 fn dial(element: &Element) -> Result<Dial, DocumentError> {
     element.flag("answerOnBridge", false)?;
-    let nouns = element.children.iter().map(Element::text);
-    let mut targets = nouns.collect::<Result<Vec<_>, _>>()?;
+    let mut targets = element
+        .children
+        .iter()
+        .map(noun)
+        .collect::<Result<Vec<_>, _>>()?;
     match (element.text.is_empty(), targets.len()) {
-        (false, 0) => targets.push(element.text.clone()),
+        (false, 0) => targets.push(Noun {
+            address: number_text(&element.text)?,
+            ..Noun::default()
+        }),
         (true, 1..=10) => {}
         _ => return Err(schema("Dial needs a number or one to ten nouns")),
     }
@@ -360,6 +399,53 @@ fn dial(element: &Element) -> Result<Dial, DocumentError> {
         timeout_s: element.number("timeout", 30)?,
         time_limit_s: element.number("timeLimit", 14_400)?,
         targets,
+    })
+}
+
+/// What Twilio would try to dial. Anything else than a number ends the dial there with this code.
+fn number_text(text: &str) -> Result<String, DocumentError> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let is_number = (1..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    if is_number {
+        return Ok(text.to_owned());
+    }
+    Err(DocumentError {
+        code: 13223,
+        text: "Dial: invalid phone number format".to_owned(),
+    })
+}
+
+fn noun(element: &Element) -> Result<Noun, DocumentError> {
+    let text = element.text()?;
+    let address = match element.name.as_str() {
+        "Number" => number_text(&text)?,
+        "Sip" if !text.starts_with("sip:") && !text.starts_with("sips:") => {
+            return Err(schema("Sip needs a sip: address"));
+        }
+        _ => text,
+    };
+    let detection = element.attribute("machineDetection");
+    let machine_callback = element.attribute("amdStatusCallback");
+    match detection.as_deref() {
+        None if machine_callback.is_some() => {
+            return Err(schema("amdStatusCallback without machineDetection"));
+        }
+        None | Some("Enable" | "DetectMessageEnd") => {}
+        Some(_) => return Err(schema("a machineDetection there is not")),
+    }
+    let events = element.attribute("statusCallbackEvent");
+    let events = events.as_deref().unwrap_or("completed").split_whitespace();
+    let status_events: Vec<String> = events.map(str::to_owned).collect();
+    let known = ["initiated", "ringing", "answered", "completed"];
+    if status_events.iter().any(|event| !known.contains(&&**event)) {
+        return Err(schema("a statusCallbackEvent there is not"));
+    }
+    Ok(Noun {
+        address,
+        url: element.attribute("url"),
+        status_callback: element.attribute("statusCallback"),
+        status_events,
+        machine_callback,
     })
 }
 

@@ -83,6 +83,24 @@ pub enum CarrierEvent {
     HumanAnswered {
         number: String,
     },
+    /// Words for whoever picked up, before the legs are joined.
+    Whispered {
+        text: String,
+    },
+    HumanPressed {
+        digit: char,
+    },
+    /// What machine detection says of whoever picked up.
+    MachineDetected {
+        answered_by: &'static str,
+    },
+    /// The caller waits in a queue of the account.
+    Enqueued {
+        queue: String,
+    },
+    QueueLeft {
+        result: &'static str,
+    },
     DialEnded {
         status: DialStatus,
         is_bridged: bool,

@@ -29,15 +29,17 @@ mod event;
 mod fault;
 mod human;
 mod line;
+mod queue;
 mod rest;
 mod rules;
 mod stream;
 mod webhook;
+mod whisper;
 
 pub use document::{DocumentError, Verb, parse_document};
 pub use event::{CallHandle, CarrierEvent, EndedBy, StreamEnd, TimedEvent, WaitError};
 pub use fault::{MarkFault, RestFault, StreamFault, WebhookFaults};
-pub use human::{HumanLine, HumanSpeech};
+pub use human::{HumanLine, HumanSpeech, QueueLine};
 pub use rest::RestRequest;
 
 use crate::caller::CallerScript;
@@ -45,6 +47,7 @@ use crate::socket::random_bytes;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use switchboard_wire::twilio::id::RecordingSid;
 use switchboard_wire::twilio::{AccountSid, CallSid};
 use tokio::task::JoinHandle;
 
@@ -62,6 +65,8 @@ pub struct FakeTwilioSettings {
     pub say: SayVoice,
     /// Who picks up which number; others answer like [`HumanLine::default`].
     pub humans: HashMap<String, HumanLine>,
+    /// Who takes callers out of which queue; nobody attends the others.
+    pub queues: HashMap<String, QueueLine>,
     /// Who picks up calls created by REST; others stay silent and hang up after ten seconds.
     pub callees: HashMap<String, CallerScript>,
     /// Numbers of the account. Where any are given, outgoing calls must come from one of them.
@@ -77,6 +82,7 @@ impl Default for FakeTwilioSettings {
             connect_to: None,
             say: SayVoice::default(),
             humans: HashMap::new(),
+            queues: HashMap::new(),
             callees: HashMap::new(),
             numbers: Vec::new(),
         }
@@ -171,6 +177,7 @@ struct Exchange {
     humans: Mutex<HashMap<String, HumanLine>>,
     calls: Mutex<HashMap<CallSid, call::Registered>>,
     rest: rest::RestState,
+    recordings: Mutex<HashMap<RecordingSid, Vec<u8>>>,
     http: reqwest::Client,
 }
 
@@ -182,6 +189,7 @@ impl FakeTwilio {
         let exchange = Arc::new(Exchange {
             humans: Mutex::new(settings.humans.clone()),
             calls: Mutex::default(),
+            recordings: Mutex::default(),
             rest: rest::RestState::default(),
             http: webhook::client()?,
             settings,
@@ -228,6 +236,11 @@ impl FakeTwilio {
         humans.insert(number.into(), line);
     }
 
+    /// The recordings that the account still has.
+    pub fn recording_sids(&self) -> Vec<RecordingSid> {
+        self.exchange.recordings().keys().cloned().collect()
+    }
+
     /// The next REST requests meet these faults, one each.
     pub fn push_rest_faults(&self, faults: impl IntoIterator<Item = RestFault>) {
         self.exchange.rest.push_faults(faults);
@@ -256,6 +269,10 @@ impl Drop for FakeTwilio {
 impl Exchange {
     fn calls(&self) -> std::sync::MutexGuard<'_, HashMap<CallSid, call::Registered>> {
         self.calls.lock().expect("no holder panics")
+    }
+
+    fn recordings(&self) -> std::sync::MutexGuard<'_, HashMap<RecordingSid, Vec<u8>>> {
+        self.recordings.lock().expect("no holder panics")
     }
 
     fn human(&self, number: &str) -> HumanLine {

@@ -19,6 +19,8 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
 use std::time::Duration;
+use switchboard_media::{g711, wav};
+use switchboard_wire::twilio::id::RecordingSid;
 use switchboard_wire::twilio::{CallSid, Form};
 use tokio::net::TcpListener;
 
@@ -103,11 +105,29 @@ fn route(
         )
     };
     let prefix = format!("/2010-04-01/Accounts/{}/", exchange.settings.account_sid);
+    if method == Method::GET
+        && let Some(sid) = path
+            .strip_prefix(&prefix)
+            .and_then(|rest| rest.strip_prefix("Recordings/"))
+            .and_then(|rest| rest.strip_suffix(".wav"))
+    {
+        let sid = RecordingSid::parse(sid).map_err(|_| not_found())?;
+        let sound = exchange.recordings().get(&sid).cloned();
+        return sound
+            .map(|sound| wav_response(&sound))
+            .ok_or_else(not_found);
+    }
     let resource = path
         .strip_prefix(&prefix)
         .and_then(|rest| rest.strip_suffix(".json"));
     let resource: Vec<&str> = resource.ok_or_else(not_found)?.split('/').collect();
     match (method, &resource[..]) {
+        (&Method::DELETE, ["Recordings", sid]) => {
+            let sid = RecordingSid::parse(sid).map_err(|_| not_found())?;
+            let gone = exchange.recordings().remove(&sid);
+            gone.map(|_| json_response(204, &serde_json::json!({})))
+                .ok_or_else(not_found)
+        }
         (&Method::POST, ["Calls"]) => create_call(exchange, form),
         (&Method::GET, ["Calls", sid]) => {
             let sid = CallSid::parse(sid).map_err(|_| not_found())?;
@@ -120,6 +140,16 @@ fn route(
         (&Method::GET, ["IncomingPhoneNumbers"]) => Ok(json_response(200, &numbers_json(exchange))),
         _ => Err(not_found()),
     }
+}
+
+fn wav_response(sound: &[u8]) -> Response<Full<Bytes>> {
+    let mut samples = Vec::new();
+    g711::decode_ulaw(sound, &mut samples);
+    Response::builder()
+        .status(200)
+        .header("Content-Type", "audio/x-wav")
+        .body(Full::new(Bytes::from(wav::write_pcm16(8_000, &samples))))
+        .expect("a status and a constant header")
 }
 
 fn create_call(exchange: &Arc<Exchange>, form: &Form) -> Result<Response<Full<Bytes>>, Refusal> {

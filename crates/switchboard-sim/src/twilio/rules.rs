@@ -11,6 +11,7 @@ pub(super) struct Rule {
 /// The verbs that may stand at the top.
 pub(super) const VERBS: &[&str] = &[
     "Say", "Play", "Pause", "Gather", "Dial", "Connect", "Record", "Redirect", "Hangup", "Reject",
+    "Enqueue", "Leave",
 ];
 
 const fn rule(
@@ -173,6 +174,20 @@ const RULES: &[Rule] = &[
         false,
     ),
     rule("Redirect", &["method"], &[], true),
+    rule(
+        "Enqueue",
+        &[
+            "action",
+            "method",
+            "maxQueueSize",
+            "waitUrl",
+            "waitUrlMethod",
+            "workflowSid",
+        ],
+        &[],
+        true,
+    ),
+    rule("Leave", &[], &[], false),
     rule("Hangup", &[], &[], false),
     rule("Reject", &["reason"], &[], false),
 ];

@@ -5,7 +5,7 @@
 
 use super::form::{Form, FormError};
 use super::id::{AccountSid, CallSid, RecordingSid, StreamSid};
-use super::status::{AnsweredBy, CallStatus, DialStatus};
+use super::status::{AnsweredBy, CallStatus, DialStatus, QueueResult};
 use crate::private::Private;
 use std::str::FromStr;
 
@@ -143,6 +143,45 @@ impl DialEnded {
     /// The status alone is no proof: a voicemail that answers is `completed` too.
     pub fn is_human_reached(&self) -> bool {
         self.is_bridged && self.dial_status == DialStatus::Completed
+    }
+}
+
+/// The `action` request after `<Enqueue>` (section 3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueEnded {
+    pub call_sid: CallSid,
+    /// The caller's own leg.
+    pub call_status: CallStatus,
+    pub result: QueueResult,
+    /// Whole seconds of waiting.
+    pub waited_s: Option<u32>,
+}
+
+impl QueueEnded {
+    pub fn from_form(form: &Form) -> Result<Self, FormError> {
+        Ok(Self {
+            call_sid: form.parsed("CallSid")?,
+            call_status: form.parsed("CallStatus")?,
+            result: QueueResult::parse(form.required("QueueResult")?),
+            waited_s: form.parsed_if_any("QueueTime")?,
+        })
+    }
+}
+
+/// The request for the document of somebody who waits in a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueWait {
+    pub call_sid: CallSid,
+    /// Whole seconds of waiting so far.
+    pub waited_s: u32,
+}
+
+impl QueueWait {
+    pub fn from_form(form: &Form) -> Result<Self, FormError> {
+        Ok(Self {
+            call_sid: form.parsed("CallSid")?,
+            waited_s: form.parsed_if_any("QueueTime")?.unwrap_or(0),
+        })
     }
 }
 

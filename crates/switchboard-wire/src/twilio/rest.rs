@@ -1,7 +1,7 @@
 //! REST bodies for calls (section 6): forms in, JSON out, basic authentication. There is no HTTP client here.
 
 use super::form::Form;
-use super::id::{AccountSid, CallSid};
+use super::id::{AccountSid, CallSid, RecordingSid};
 use super::status::CallStatus;
 use super::twiml::{Document, TwimlError};
 use crate::private::Private;
@@ -17,6 +17,16 @@ pub fn calls_path(account: &AccountSid) -> String {
 /// Path of one call: GET reads it, POST changes it.
 pub fn call_path(account: &AccountSid, call: &CallSid) -> String {
     format!("/{API_VERSION}/Accounts/{account}/Calls/{call}.json")
+}
+
+/// Path of a recording's audio as WAV: GET reads it. Made from ids, so that no URL of a webhook is ever fetched.
+pub fn recording_audio_path(account: &AccountSid, recording: &RecordingSid) -> String {
+    format!("/{API_VERSION}/Accounts/{account}/Recordings/{recording}.wav")
+}
+
+/// Path of a recording: DELETE removes the carrier's copy.
+pub fn recording_path(account: &AccountSid, recording: &RecordingSid) -> String {
+    format!("/{API_VERSION}/Accounts/{account}/Recordings/{recording}.json")
 }
 
 /// Path of the account's numbers; `doctor` compares their webhook and fallback URLs.

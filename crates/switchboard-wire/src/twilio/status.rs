@@ -140,6 +140,35 @@ impl FromStr for DialStatus {
     }
 }
 
+/// How a wait in a queue ended, as `<Enqueue action>` reports it (section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum QueueResult {
+    /// Somebody took the call; the talk is over.
+    Bridged,
+    /// The caller hung up.
+    HungUp,
+    /// Our own document took the caller out.
+    Left,
+    Full,
+    /// REST gave the call another document.
+    Redirected,
+    Failed,
+}
+
+impl QueueResult {
+    /// A word Twilio does not have today is a failure: the caller is not with anybody.
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "bridged" | "bridging-in-process" => Self::Bridged,
+            "hangup" => Self::HungUp,
+            "leave" => Self::Left,
+            "queue-full" => Self::Full,
+            "redirected" => Self::Redirected,
+            _ => Self::Failed,
+        }
+    }
+}
+
 /// Who picked up, by answering-machine detection (section 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AnsweredBy {

@@ -17,10 +17,12 @@
 mod dial;
 mod element;
 mod gather;
+mod queue;
 mod stream;
 
-pub use dial::{Dial, DialRecording, DialTarget};
+pub use dial::{Dial, DialRecording, DialTarget, Screening};
 pub use gather::{Gather, GatherInput, Prompt};
+pub use queue::Enqueue;
 pub use stream::{Connect, Stream};
 
 use element::Element;
@@ -109,6 +111,9 @@ pub enum Verb {
     Dial(Dial),
     Connect(Connect),
     Record(Record),
+    Enqueue(Enqueue),
+    /// Takes the caller out of a queue; only in the document of somebody who waits.
+    Leave,
     /// Continues with the document of another URL.
     Redirect {
         url: String,
@@ -130,6 +135,8 @@ impl Verb {
             Self::Dial(_) => "Dial",
             Self::Connect(_) => "Connect",
             Self::Record(_) => "Record",
+            Self::Enqueue(_) => "Enqueue",
+            Self::Leave => "Leave",
             Self::Redirect { .. } => "Redirect",
             Self::Hangup => "Hangup",
             Self::Reject { .. } => "Reject",
@@ -144,9 +151,10 @@ impl Verb {
             Self::Dial(dial) => dial.to_element()?,
             Self::Connect(connect) => connect.to_element()?,
             Self::Record(record) => record.to_element(),
+            Self::Enqueue(enqueue) => enqueue.to_element(),
             Self::Play { url } | Self::Redirect { url } => element.with_text(url),
             Self::Pause { length_s } => element.with("length", length_s),
-            Self::Hangup => element,
+            Self::Hangup | Self::Leave => element,
             Self::Reject { reason } => element.with("reason", reason.as_str()),
         })
     }

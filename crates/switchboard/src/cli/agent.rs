@@ -11,7 +11,7 @@ use super::failure::{Exit, Failure};
 use super::output::Output;
 use super::tenant::scope_of;
 use crate::config::agent::reference_agents;
-use crate::config::{AgentDefinition, Settings, nearest};
+use crate::config::{AgentDefinition, Settings, check_agent, nearest};
 
 pub(super) async fn agent(
     settings: &Settings,
@@ -98,6 +98,7 @@ struct Import<'a> {
 async fn import(settings: &Settings, wanted: &Import<'_>, output: &Output) -> Result<()> {
     let file = wanted.file;
     let definition = AgentDefinition::load(file)?;
+    check_agent(settings, &definition)?;
     let store = Store::open(&settings.database.store_settings()).await?;
     let scope = scope_of(&store, wanted.tenant, Actor::Operator, Purpose::Configure).await?;
     let source = file.display().to_string();

@@ -11,7 +11,7 @@ use switchboard_store::{
 use super::arguments::{KeyCommand, NumberCommand, TenantCommand, TwilioCommand};
 use super::failure::{Exit, Failure};
 use super::output::Output;
-use crate::config::{Secret, Settings, nearest};
+use crate::config::{PhoneNumber, Place, Secret, Settings, check_dialled, nearest};
 use crate::ops::seal::{SealingKey, twilio_context};
 
 /// Longest auth token file that is read; a token has 32 characters.
@@ -86,6 +86,9 @@ pub(super) async fn tenant(
             agent,
             human,
         }) => {
+            if let Some(human) = human {
+                check_human(settings, number, human)?;
+            }
             let store = Store::open(&store_settings).await?;
             let scope = scope_of(&store, tenant, Actor::Operator, Purpose::Configure).await?;
             let new = NewNumber {
@@ -176,6 +179,14 @@ fn name_taken(error: StoreError, name: &str) -> anyhow::Error {
         }
         other => other.into(),
     }
+}
+
+/// The human of a number is dialled from it, so what may be dialled is decided here too (threat M2).
+fn check_human(settings: &Settings, number: &PhoneNumber, human: &PhoneNumber) -> Result<()> {
+    let key = "--human";
+    let (rules, place_of) = (&settings.dialling, |_: &str| Place::Default);
+    check_dialled(rules, Some(number), Some(human), key, &place_of)?;
+    Ok(())
 }
 
 fn check_sid(account_sid: &str) -> Result<()> {

@@ -3,12 +3,14 @@
 //! A definition that loaded is right: every tool exists, the voice fits the model, and each text is there in every
 //! language of the agent. It holds no secrets.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use switchboard_store::PhoneNumber;
 
 use super::error::{Place, SettingsError};
+use super::handoff::HandoffTarget;
 use super::load::{Document, extract_document};
 
 mod check;
@@ -164,6 +166,11 @@ pub struct AgentLimits {
 pub struct AgentHandoff {
     /// The human's telephone; `handoff.number` of the settings when missing.
     pub number: Option<PhoneNumber>,
+    /// None. The party of `handoff.targets` that takes over when the caller asks for nobody in particular; it comes
+    /// before `number`.
+    pub target: Option<String>,
+    /// None. Parties by name, of which the model may choose: `[handoff.targets.sales]`.
+    pub targets: BTreeMap<String, HandoffTarget>,
     /// Said before the human is dialled.
     pub announcement: Texts,
 }

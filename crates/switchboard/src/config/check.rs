@@ -10,6 +10,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     silence(settings)?;
     length(settings)?;
     percentages(settings)?;
+    super::handoff::check_settings(settings)?;
     bucket(settings)?;
     not_zero(settings)
 }
@@ -135,6 +136,10 @@ fn not_zero(settings: &Settings) -> Result<(), SettingsError> {
             settings.openai.session_age_s_max,
         ),
         ("twilio.transfer_ms_max", settings.twilio.transfer_ms_max),
+        ("handoff.ring_s_max", settings.handoff.ring_s_max),
+        ("handoff.accept_s_max", settings.handoff.accept_s_max),
+        ("handoff.queue_s_max", settings.handoff.queue_s_max),
+        ("handoff.voicemail_s_max", settings.handoff.voicemail_s_max),
         (
             "recordings.s3_request_ms_max",
             settings.recordings.s3_request_ms_max,

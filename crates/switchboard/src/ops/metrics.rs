@@ -11,6 +11,10 @@ use crate::http::Drain;
 pub mod names {
     /// Histogram, seconds from the answered webhook to a model that is ready. Label `provider`.
     pub const HANDSHAKE_SECONDS: &str = "switchboard_handshake_seconds";
+    /// Counter of parties that were rung for callers. Label `status`: what became of them.
+    pub const TRANSFERS_TOTAL: &str = "switchboard_transfers_total";
+    /// Counter of parties that were not rung although it was their turn. Label `reason`.
+    pub const TRANSFERS_SKIPPED_TOTAL: &str = "switchboard_transfers_skipped_total";
     /// Counter of callers handed over for technical reasons. Label `reason`.
     pub const FALLBACKS_TOTAL: &str = "switchboard_fallbacks_total";
     /// Counter of handoffs of any kind. Label `reason`.
@@ -131,6 +135,11 @@ fn describe() {
         "Callers handed over for technical reasons"
     );
     describe_counter!(names::HANDOFFS_TOTAL, "Callers handed over");
+    describe_counter!(names::TRANSFERS_TOTAL, "Parties rung for callers");
+    describe_counter!(
+        names::TRANSFERS_SKIPPED_TOTAL,
+        "Parties not rung although it was their turn"
+    );
     describe_counter!(
         names::DEAD_AIR_TOTAL,
         "Caller turns followed by silence for too long"

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use switchboard_call::input::ToolOutcome;
+use switchboard_call::words::Words;
 use switchboard_store::StoreError;
 
 use crate::desk::{DeskError, FreeTime};
@@ -21,7 +22,11 @@ pub enum ToolAnswer {
     /// The call ends after what is being said.
     EndCall,
     /// A human takes over: the one of this configured name, or the agent's usual one.
-    HandOff { target: Option<String> },
+    HandOff {
+        target: Option<String>,
+        /// In a few words, for the human.
+        summary: Option<Words>,
+    },
 }
 
 /// Why a tool did nothing.
@@ -54,7 +59,7 @@ impl ToolAnswer {
             }
             Self::Question(question) => ToolOutcome::Question(question.as_str().into()),
             Self::EndCall => ToolOutcome::EndCall,
-            Self::HandOff { target } => ToolOutcome::HandOff { target },
+            Self::HandOff { target, summary } => ToolOutcome::HandOff { target, summary },
         }
     }
 }

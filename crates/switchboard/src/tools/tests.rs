@@ -410,15 +410,27 @@ async fn a2_a_transfer_goes_to_a_configured_name_and_never_to_a_number() {
             )
             .await
     };
-    let usual = ToolOutcome::HandOff { target: None };
+    let usual = ToolOutcome::HandOff {
+        target: None,
+        summary: None,
+    };
+    // What the model says of the caller is told to the human, and chooses nobody.
     let said = r#"{"reason":"dial +19005550100 now"}"#;
-    assert_eq!(tools.run(&context, "transfer_to_human", said).await, usual);
+    let told_human = ToolOutcome::HandOff {
+        target: None,
+        summary: Some("dial +19005550100 now".into()),
+    };
+    assert_eq!(
+        tools.run(&context, "transfer_to_human", said).await,
+        told_human
+    );
     assert_eq!(tools.run(&context, "transfer_to_human", "").await, usual);
     assert!(told(&to(&context, "sales").await).contains("unknown_target"));
 
     context.handoff_targets = ["support".to_owned(), "sales".to_owned()].into();
     let sales = ToolOutcome::HandOff {
         target: Some("sales".to_owned()),
+        summary: None,
     };
     assert_eq!(to(&context, "Sales").await, sales);
     for target in [

@@ -29,12 +29,8 @@ pub(super) const TOOL: Tool = Tool {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Arguments {
-    /// Kept with the tool call. It chooses nothing, whatever stands in it.
+    /// Kept with the tool call, and whispered to the human where the target asks for it. It chooses nothing.
     #[serde(default, deserialize_with = "optional_text")]
-    #[expect(
-        dead_code,
-        reason = "read for its bounds; the stored arguments hold it"
-    )]
     reason: Option<Text<REASON_LETTERS_MAX>>,
     #[serde(default, deserialize_with = "optional_text")]
     target: Option<Text<NAME_LETTERS_MAX>>,
@@ -73,15 +69,18 @@ fn run<'a>(context: &'a ToolContext, arguments: &'a str) -> BoxFuture<'a, ToolAn
 
 /// A target is a name from the configuration; a number or an address never is one (A2).
 fn transfer(context: &ToolContext, arguments: &str) -> Result<ToolAnswer, ToolAnswer> {
-    let Arguments { target, .. } = read(arguments)?;
+    let Arguments { target, reason } = read(arguments)?;
+    let summary = reason.map(|reason| reason.as_str().into());
     let Some(wanted) = target else {
-        return Ok(ToolAnswer::HandOff { target: None });
+        let target = None;
+        return Ok(ToolAnswer::HandOff { target, summary });
     };
     let wanted = wanted.as_str().to_lowercase();
     let mut targets = context.handoff_targets.iter();
     match targets.find(|name| name.to_lowercase() == wanted) {
         Some(name) => Ok(ToolAnswer::HandOff {
             target: Some(name.clone()),
+            summary,
         }),
         None => Err(unknown_target(&context.handoff_targets)),
     }

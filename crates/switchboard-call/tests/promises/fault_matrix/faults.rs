@@ -145,6 +145,7 @@ impl Fault {
             Self::AsksForAPerson => {
                 let human = ToolOutcome::HandOff {
                     target: Some("support".to_owned()),
+                    summary: None,
                 };
                 asks_for_a_tool(scenario, at, Some((20, human)));
             }

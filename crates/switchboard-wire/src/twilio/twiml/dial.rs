@@ -37,47 +37,67 @@ pub struct DialRecording {
 pub enum DialTarget {
     Number {
         number: String,
-        /// Document for the human before the legs are joined: "press 1 to accept".
-        whisper_url: Option<String>,
-        status_callback: Option<String>,
+        screening: Screening,
     },
     Sip {
         uri: String,
         username: Option<String>,
         password: Option<String>,
+        screening: Screening,
     },
     Client {
         identity: String,
     },
 }
 
+/// What happens on a dialled line before and beside the talk.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Screening {
+    /// Document for whoever picks up, before the legs are joined: "press 1 to accept". A `<Hangup>` in it joins nothing.
+    pub whisper_url: Option<String>,
+    /// Receives when the line is answered and when it is over.
+    pub status_callback: Option<String>,
+    /// Receives whether a person or a machine picked up; asking for it switches the detection on.
+    pub machine_callback: Option<String>,
+}
+
+impl Screening {
+    fn add_to(&self, element: Element) -> Element {
+        let events = self.status_callback.as_ref().map(|_| "answered completed");
+        let detection = self.machine_callback.as_ref().map(|_| "Enable");
+        element
+            .with_if("url", self.whisper_url.as_ref())
+            .with_if("statusCallback", self.status_callback.as_ref())
+            .with_if("statusCallbackEvent", events)
+            .with_if("machineDetection", detection)
+            .with_if("amdStatusCallback", self.machine_callback.as_ref())
+    }
+}
+
 impl DialTarget {
     pub fn number(number: impl Into<String>) -> Self {
         Self::Number {
             number: number.into(),
-            whisper_url: None,
-            status_callback: None,
+            screening: Screening::default(),
         }
     }
 
     fn to_element(&self) -> Element {
         match self {
-            Self::Number {
-                number,
-                whisper_url,
-                status_callback,
-            } => Element::new("Number")
-                .with_if("url", whisper_url.as_ref())
-                .with_if("statusCallback", status_callback.as_ref())
-                .with_text(number),
+            Self::Number { number, screening } => {
+                screening.add_to(Element::new("Number")).with_text(number)
+            }
             Self::Sip {
                 uri,
                 username,
                 password,
-            } => Element::new("Sip")
-                .with_if("username", username.as_ref())
-                .with_if("password", password.as_ref())
-                .with_text(uri),
+                screening,
+            } => {
+                let element = Element::new("Sip")
+                    .with_if("username", username.as_ref())
+                    .with_if("password", password.as_ref());
+                screening.add_to(element).with_text(uri)
+            }
             Self::Client { identity } => Element::new("Client").with_text(identity),
         }
     }

@@ -1,157 +1,288 @@
 //! What the carrier is told to do, as TwiML documents.
 
+use switchboard_store::TransferKind;
 use switchboard_wire::twilio::twiml::{
-    Connect, Dial, Document, Record, Say, Stream, TwimlError, Verb,
+    Connect, Dial, DialTarget, Document, Enqueue, Gather, Prompt, Record, Say, Screening, Stream,
+    TwimlError, Verb,
 };
 
 use crate::config::agent::Language;
-use crate::config::{AgentDefinition, PhoneNumber, Settings};
+use crate::config::{AgentDefinition, CallerIdChoice, PhoneNumber, Settings};
+use crate::handoff::{Line, Party};
 
 /// Silence that ends a voicemail message.
 const VOICEMAIL_SILENCE_S: u32 = 5;
+/// Letters of a summary that a human hears at most, before they can press a key.
+const SUMMARY_LETTERS_MAX: usize = 300;
+/// Quiet between two rounds of the words in a queue without music of its own.
+const QUEUE_PAUSE_S: u32 = 20;
 
-/// Who takes over and what is said on the way, for one agent.
+/// What is said on the way to a human, for one agent.
 #[derive(Clone)]
 pub(super) struct HandoffWords {
-    human: Option<PhoneNumber>,
+    business: String,
     announcement: String,
-    voicemail: &'static str,
+    language: Language,
     voice: Option<String>,
-    language: Option<&'static str>,
-    ring_s: u32,
     voicemail_s: u32,
+    accept_s: u32,
+}
+
+/// The numbers that a dialled human may see.
+#[derive(Clone)]
+pub(super) struct CallerIds {
+    pub(super) ours: Option<PhoneNumber>,
+    /// None when the caller hides it.
+    pub(super) callers: Option<PhoneNumber>,
+}
+
+/// Where the carrier asks while a party is rung. All of them end with the party's ticket.
+pub(super) struct PartyUrls {
+    pub(super) ended: String,
+    pub(super) whisper: String,
+    pub(super) status: String,
+    pub(super) machine: String,
+    pub(super) wait: String,
 }
 
 impl HandoffWords {
-    pub(super) fn of(
-        settings: &Settings,
-        agent: &AgentDefinition,
-        number_human: Option<PhoneNumber>,
-    ) -> Self {
+    pub(super) fn of(settings: &Settings, agent: &AgentDefinition) -> Self {
         let language = agent.first_language();
         let announcement = agent.handoff.announcement.in_language(language);
-        let human = number_human
-            .or_else(|| agent.handoff.number.clone())
-            .or_else(|| settings.handoff.number.clone());
-        let is_english = language == Language::English;
         Self {
-            human,
+            business: agent.display_name.clone(),
             announcement: announcement
                 .unwrap_or_else(|| agent.phrases.handoff(language))
                 .to_owned(),
-            voicemail: voicemail_words(language),
-            voice: is_english.then(|| settings.speech.carrier_voice.clone()),
-            language: carrier_language(language),
-            ring_s: u32::try_from(settings.handoff.ring_s_max).unwrap_or(20),
-            voicemail_s: u32::try_from(settings.handoff.voicemail_s_max).unwrap_or(120),
+            ..Self::in_language(settings, language)
         }
     }
 
-    /// The same for a caller whose agent cannot be asked. None when nobody is known for the number.
-    pub(super) fn without_agent(
-        settings: &Settings,
-        number_human: Option<PhoneNumber>,
-    ) -> Option<Self> {
-        let human = number_human.or_else(|| settings.handoff.number.clone())?;
-        let language = Language::English;
-        Some(Self {
-            human: Some(human),
-            announcement: "One moment please, I am connecting you.".to_owned(),
-            voicemail: voicemail_words(language),
-            voice: Some(settings.speech.carrier_voice.clone()),
-            language: carrier_language(language),
-            ring_s: u32::try_from(settings.handoff.ring_s_max).unwrap_or(20),
-            voicemail_s: u32::try_from(settings.handoff.voicemail_s_max).unwrap_or(120),
-        })
+    /// The same for a caller whose agent cannot be asked.
+    pub(super) fn without_agent(settings: &Settings) -> Self {
+        Self::in_language(settings, Language::English)
     }
 
-    fn say(&self, text: &str) -> Verb {
+    fn in_language(settings: &Settings, language: Language) -> Self {
+        let is_english = language == Language::English;
+        Self {
+            business: String::new(),
+            announcement: "One moment please, I am connecting you.".to_owned(),
+            language,
+            voice: is_english.then(|| settings.speech.carrier_voice.clone()),
+            voicemail_s: seconds(settings.handoff.voicemail_s_max),
+            accept_s: seconds(settings.handoff.accept_s_max),
+        }
+    }
+
+    fn spoken(&self, text: &str) -> Say {
         let mut say = Say::new(text);
         if let Some(voice) = &self.voice {
             say = say.with_voice(voice);
         }
-        if let Some(language) = self.language {
+        if let Some(language) = carrier_language(self.language) {
             say = say.with_language(language);
         }
-        Verb::Say(say)
+        say
     }
 
-    /// Human, then voicemail. `action` is asked when the human's leg ends; a document for our death has none.
-    fn to_human(&self, action: Option<String>) -> Vec<Verb> {
-        let Some(human) = &self.human else {
-            return self.to_voicemail();
-        };
-        let has_action = action.is_some();
-        let dial = Dial {
-            action,
-            timeout_s: Some(self.ring_s),
-            ..Dial::number(human.expose())
-        };
-        let mut verbs = vec![self.say(&self.announcement), Verb::Dial(dial)];
-        if !has_action {
-            verbs.extend(self.to_voicemail());
+    fn say(&self, text: &str) -> Verb {
+        Verb::Say(self.spoken(text))
+    }
+
+    /// The answer to a call: the stream, and behind it what the carrier does by itself when we are gone. No verb of it
+    /// asks us anything, and no leg of a human is recorded. A queue has no end without us, so it is left out.
+    pub(super) fn connect(
+        &self,
+        stream: Stream,
+        parties: &[Party],
+        ids: &CallerIds,
+        recorded_url: &str,
+    ) -> Result<String, TwimlError> {
+        let mut verbs = vec![Verb::Connect(Connect::stream(stream))];
+        verbs.extend(self.unasked(parties, ids, recorded_url));
+        Document::new(verbs).to_xml()
+    }
+
+    /// Humans, then voicemail, and nobody of ours is asked on the way.
+    pub(super) fn unasked(
+        &self,
+        parties: &[Party],
+        ids: &CallerIds,
+        recorded_url: &str,
+    ) -> Vec<Verb> {
+        let dialled = parties
+            .iter()
+            .filter(|party| party.kind != TransferKind::Queue);
+        let mut verbs = Vec::new();
+        for party in dialled {
+            let words = self.words_before(party, verbs.is_empty());
+            verbs.push(self.say(words));
+            let screening = |_: &Line| Screening::default();
+            verbs.push(Verb::Dial(dial(party, ids, screening)));
         }
+        verbs.extend(self.voicemail(recorded_url));
         verbs
     }
 
-    fn to_voicemail(&self) -> Vec<Verb> {
+    /// Rings one party, and asks us when that is over.
+    pub(super) fn to_party(
+        &self,
+        party: &Party,
+        is_first: bool,
+        ids: &CallerIds,
+        urls: &PartyUrls,
+    ) -> Vec<Verb> {
+        let words = self.say(self.words_before(party, is_first));
+        if let Some(queue) = &party.target.queue {
+            let enqueue = Enqueue {
+                queue: queue.clone(),
+                action: Some(urls.ended.clone()),
+                wait_url: Some(urls.wait.clone()),
+            };
+            return vec![words, Verb::Enqueue(enqueue)];
+        }
+        let asks = party.target.asks_for_key();
+        let detects = party.target.machine_detection;
+        let screening = |_: &Line| Screening {
+            whisper_url: asks.then(|| urls.whisper.clone()),
+            // A key says that the call is taken; without one, the line that is answered does.
+            status_callback: (!asks).then(|| urls.status.clone()),
+            machine_callback: detects.then(|| urls.machine.clone()),
+        };
+        let dial = Dial {
+            action: Some(urls.ended.clone()),
+            ..dial(party, ids, screening)
+        };
+        vec![words, Verb::Dial(dial)]
+    }
+
+    fn words_before<'a>(&'a self, party: &'a Party, is_first: bool) -> &'a str {
+        match party.announcement(self.language) {
+            Some(words) => words,
+            None if is_first => &self.announcement,
+            None => still_trying(self.language),
+        }
+    }
+
+    /// For the human who picked up: who calls, why, and which key takes the call. No key, no call.
+    pub(super) fn whisper(
+        &self,
+        party: &Party,
+        summary: Option<&str>,
+        answer_url: &str,
+    ) -> Vec<Verb> {
+        let mut words = vec![called_for(self.language, &self.business)];
+        let whisper = party.target.whisper.in_language(self.language);
+        words.extend(whisper.map(str::to_owned));
+        let summary = summary.filter(|_| party.target.whisper_summary);
+        words.extend(summary.map(|summary| summary.chars().take(SUMMARY_LETTERS_MAX).collect()));
+        words.push(press_one(self.language).to_owned());
+        let gather = Gather {
+            action: Some(answer_url.to_owned()),
+            timeout_s: Some(self.accept_s),
+            digits_max: Some(1),
+            finish_on_key: Some(String::new()),
+            prompts: vec![Prompt::Say(self.spoken(&words.join(" ")))],
+            ..Gather::default()
+        };
+        vec![Verb::Gather(gather), Verb::Hangup]
+    }
+
+    /// For a caller who waits in a queue, again and again.
+    pub(super) fn waiting(&self, party: &Party, wait_url: &str) -> Vec<Verb> {
+        let words = party.announcement(self.language);
+        let words = words.unwrap_or_else(|| please_wait(self.language));
+        let meanwhile = match &party.target.music_url {
+            Some(url) => Verb::Play { url: url.clone() },
+            None => Verb::Pause {
+                length_s: QUEUE_PAUSE_S,
+            },
+        };
+        let again = Verb::Redirect {
+            url: wait_url.to_owned(),
+        };
+        vec![self.say(words), meanwhile, again]
+    }
+
+    /// Nobody took the call. `recorded_url` is told of the message; no verb asks for what comes next.
+    pub(super) fn voicemail(&self, recorded_url: &str) -> Vec<Verb> {
         let record = Record {
             length_s_max: Some(self.voicemail_s),
             silence_s_max: Some(VOICEMAIL_SILENCE_S),
             play_beep: Some(true),
+            recording_status_callback: Some(recorded_url.to_owned()),
             ..Record::default()
         };
-        vec![self.say(self.voicemail), Verb::Record(record)]
-    }
-
-    /// The answer to a call: the stream, and behind it what the carrier does by itself when we are gone.
-    pub(super) fn connect(&self, stream_url: &str, token: &str) -> Result<String, TwimlError> {
-        let stream = Stream::new(stream_url).with_parameter("t", token);
-        let mut verbs = vec![Verb::Connect(Connect::stream(stream))];
-        verbs.extend(self.to_human(None));
-        Document::new(verbs).to_xml()
-    }
-
-    /// Straight to the human, no stream tried.
-    pub(super) fn human(&self, dial_ended_url: String) -> Result<String, TwimlError> {
-        Document::new(self.to_human(Some(dial_ended_url))).to_xml()
-    }
-
-    /// Human, then voicemail, and nobody of ours is asked on the way.
-    pub(super) fn human_unasked(&self) -> Result<String, TwimlError> {
-        Document::new(self.to_human(None)).to_xml()
-    }
-
-    /// The same for a call that is running, as the parameter of a REST update.
-    pub(super) fn transfer(&self, dial_ended_url: String) -> Document {
-        Document::new(self.to_human(Some(dial_ended_url)))
-    }
-
-    /// Nobody took the call.
-    pub(super) fn voicemail(&self) -> Result<String, TwimlError> {
-        Document::new(self.to_voicemail()).to_xml()
+        vec![
+            self.say(voicemail_words(self.language)),
+            Verb::Record(record),
+        ]
     }
 }
 
-/// Nothing more: a call that is past ringing, or one that was helped.
+fn seconds(setting: u64) -> u32 {
+    u32::try_from(setting).unwrap_or(u32::MAX)
+}
+
+fn dial(party: &Party, ids: &CallerIds, screening: impl Fn(&Line) -> Screening) -> Dial {
+    let callers = ids
+        .callers
+        .as_ref()
+        .filter(|_| party.target.caller_id == CallerIdChoice::Caller);
+    let caller_id = callers.or(ids.ours.as_ref());
+    Dial {
+        targets: party
+            .lines
+            .iter()
+            .map(|line| noun(line, screening(line)))
+            .collect(),
+        timeout_s: Some(seconds(party.seconds_max)),
+        caller_id: caller_id.map(|number| number.expose().to_owned()),
+        ..Dial::default()
+    }
+}
+
+fn noun(line: &Line, screening: Screening) -> DialTarget {
+    match line {
+        Line::Number(number) => DialTarget::Number {
+            number: number.expose().to_owned(),
+            screening,
+        },
+        Line::Sip(address) => DialTarget::Sip {
+            uri: address.expose().to_owned(),
+            username: None,
+            password: None,
+            screening,
+        },
+    }
+}
+
+/// The text of a document of ours; one that cannot be written is empty, which hangs up.
+pub(super) fn written(verbs: Vec<Verb>) -> String {
+    Document::new(verbs).to_xml().unwrap_or_default()
+}
+
+/// Nothing more: a call that is past ringing, or legs that may be joined.
 pub(super) fn nothing() -> String {
-    Document::new(Vec::new()).to_xml().unwrap_or_default()
+    written(Vec::new())
 }
 
 /// The end.
 pub(super) fn hang_up() -> String {
-    Document::new(vec![Verb::Hangup])
-        .to_xml()
-        .unwrap_or_default()
+    written(vec![Verb::Hangup])
+}
+
+/// Out of the queue; what comes next is asked at the queue's action.
+pub(super) fn leave_queue() -> String {
+    written(vec![Verb::Leave])
 }
 
 /// A number that leads nowhere here.
 pub(super) fn unknown_number(voice: &str) -> String {
     let say =
         Say::new("We are sorry, this number is not in service here. Goodbye.").with_voice(voice);
-    Document::new(vec![Verb::Say(say), Verb::Hangup])
-        .to_xml()
-        .unwrap_or_default()
+    written(vec![Verb::Say(say), Verb::Hangup])
 }
 
 /// We cannot answer and know no human for this number.
@@ -159,9 +290,7 @@ pub(super) fn apology(voice: &str) -> String {
     let say = Say::new(
         "We are sorry, we cannot take your call right now. Please try again in a few minutes.",
     );
-    Document::new(vec![Verb::Say(say.with_voice(voice)), Verb::Hangup])
-        .to_xml()
-        .unwrap_or_default()
+    written(vec![Verb::Say(say.with_voice(voice)), Verb::Hangup])
 }
 
 const fn voicemail_words(language: Language) -> &'static str {
@@ -170,6 +299,42 @@ const fn voicemail_words(language: Language) -> &'static str {
         Language::Swahili => "Kama hukusaidiwa, tafadhali acha ujumbe baada ya mlio.",
         Language::French => "Si nous n'avons pas pu vous aider, laissez un message après le bip.",
         Language::Kinyarwanda => "Niba mutafashijwe, musige ubutumwa nyuma y'ijwi.",
+    }
+}
+
+const fn still_trying(language: Language) -> &'static str {
+    match language {
+        Language::English => "One moment please, I am trying somebody else.",
+        Language::Swahili => "Subiri kidogo, ninajaribu mtu mwingine.",
+        Language::French => "Un instant, j'essaie quelqu'un d'autre.",
+        Language::Kinyarwanda => "Mutegereze gato, ngiye kugerageza undi muntu.",
+    }
+}
+
+const fn please_wait(language: Language) -> &'static str {
+    match language {
+        Language::English => "Please hold the line, somebody will be with you shortly.",
+        Language::Swahili => "Tafadhali subiri kwenye laini, utahudumiwa hivi karibuni.",
+        Language::French => "Veuillez patienter, quelqu'un va vous répondre.",
+        Language::Kinyarwanda => "Mugume ku murongo, hari uza kubafasha vuba.",
+    }
+}
+
+fn called_for(language: Language, business: &str) -> String {
+    match language {
+        Language::English => format!("A call for {business}."),
+        Language::Swahili => format!("Simu ya {business}."),
+        Language::French => format!("Un appel pour {business}."),
+        Language::Kinyarwanda => format!("Telefoni ya {business}."),
+    }
+}
+
+const fn press_one(language: Language) -> &'static str {
+    match language {
+        Language::English => "Press 1 to take it, or 2 to send it back.",
+        Language::Swahili => "Bonyeza 1 kuipokea, au 2 kuirudisha.",
+        Language::French => "Appuyez sur 1 pour le prendre, ou sur 2 pour le renvoyer.",
+        Language::Kinyarwanda => "Kanda 1 uyifate, cyangwa 2 uyisubize.",
     }
 }
 

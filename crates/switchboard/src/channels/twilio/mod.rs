@@ -6,11 +6,15 @@
 
 mod account;
 mod documents;
+mod handover;
+mod handovers;
+mod humans;
 mod known_calls;
 mod leg;
 mod rest;
 mod stream;
 mod transfer;
+mod voicemail;
 mod webhooks;
 
 use std::sync::Arc;
@@ -24,6 +28,7 @@ use crate::ops::seal::SealingKey;
 use crate::reception::Reception;
 use crate::socket::WebSocket;
 pub use account::{Account, AccountError};
+use handovers::Handovers;
 use known_calls::KnownCalls;
 pub use leg::TwilioLeg;
 pub use rest::TwilioRest;
@@ -34,6 +39,7 @@ pub struct TwilioChannel {
     client: reqwest::Client,
     sealing: Arc<SealingKey>,
     calls: KnownCalls,
+    handovers: Handovers,
 }
 
 /// A stream whose token was good, on its way to its call.
@@ -60,6 +66,7 @@ impl TwilioChannel {
             client,
             sealing,
             calls: KnownCalls::default(),
+            handovers: Handovers::default(),
         }
     }
 }
@@ -69,7 +76,13 @@ pub fn routes(channel: Arc<TwilioChannel>) -> Router {
     Router::new()
         .route("/twilio/voice", post(webhooks::voice))
         .route("/twilio/status", post(webhooks::status))
-        .route("/twilio/dial-ended", post(webhooks::dial_ended))
+        .route("/twilio/dial-ended", post(humans::dial_ended))
+        .route("/twilio/human/whisper", post(humans::whisper))
+        .route("/twilio/human/answer", post(humans::answer))
+        .route("/twilio/human/status", post(humans::status))
+        .route("/twilio/human/machine", post(humans::machine))
+        .route("/twilio/recording", post(voicemail::recorded))
+        .route("/twilio/queue-wait", post(humans::queue_wait))
         .route("/twilio/stream", get(stream::open))
         .with_state(channel)
 }

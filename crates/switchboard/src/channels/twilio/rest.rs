@@ -65,10 +65,24 @@ impl TwilioRest {
         self
     }
 
-    /// Replaces the call's running document: this is a transfer.
-    pub async fn transfer(&self, call: &CallSid, document: Document) -> TransferOutcome {
+    /// How long one transfer may take.
+    pub const fn transfer_time_max(&self) -> Duration {
+        self.transfer_time_max
+    }
+
+    /// Replaces the call's running document: this is a transfer. Not tried without time for it.
+    pub async fn transfer(
+        &self,
+        call: &CallSid,
+        document: Document,
+        time_max: Duration,
+    ) -> TransferOutcome {
         let update = UpdateCall::Instructions(Instructions::Document(document));
-        match self.update(call, &update, self.transfer_time_max).await {
+        let time_max = time_max.min(self.transfer_time_max);
+        if time_max.is_zero() {
+            return TransferOutcome::Failed;
+        }
+        match self.update(call, &update, time_max).await {
             Answer::Done => TransferOutcome::Accepted,
             Answer::Gone | Answer::TryAgain | Answer::Refused => TransferOutcome::Failed,
         }

@@ -13,17 +13,19 @@ use switchboard_call::handoff::HandoffReason;
 use switchboard_call::input::{FromLeg, Input, LegClosed};
 use switchboard_store::{
     CallDetail, CallEnd, CallId, CallProgress, CallStatus, Channel, EndClass, JournalWrite,
-    NewCall, NumberRoute, PhoneNumber, TenantId, Timestamp, Word,
+    NewCall, NumberRoute, PhoneNumber, TenantId, Timestamp, TransferStatus, Word,
 };
 use switchboard_wire::twilio::Form;
 use switchboard_wire::twilio::requests::{DialEnded, StatusRequest, VoiceRequest};
 use switchboard_wire::twilio::status::CallStatus as CarrierStatus;
+use switchboard_wire::twilio::twiml::Stream;
 
 use super::documents::{self, HandoffWords};
+use super::handover::{Handover, HandoverParts};
 use super::known_calls::{Answer, CallName, KnownCall};
 use super::transfer::CallTransfer;
 use super::{Account, AccountError, TwilioChannel, TwilioLeg};
-use crate::config::PhoneNumber as ConfiguredNumber;
+use crate::config::AgentDefinition;
 use crate::drive::DriveInput;
 use crate::http::Problem;
 use crate::leg::Leg;
@@ -33,13 +35,13 @@ use crate::reception::{LegKind, Offer, ReadyAgent, Reception};
 /// The carrier waits 15 s for a document, and the look-up of the number may have taken five of them already.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
 
-type Channels = State<Arc<TwilioChannel>>;
+pub(super) type Channels = State<Arc<TwilioChannel>>;
 
-fn xml(document: String) -> Response {
+pub(super) fn xml(document: String) -> Response {
     ([(CONTENT_TYPE, "text/xml; charset=utf-8")], document).into_response()
 }
 
-fn refuse(error: AccountError) -> Response {
+pub(super) fn refuse(error: AccountError) -> Response {
     let reason = match error {
         AccountError::NoAccount => "no_account",
         AccountError::Sealed => "sealed",
@@ -63,7 +65,7 @@ const OURS: [&str; 3] = ["To", "Called", "From"];
 
 /// A recording has no action, so its end asks for the document that holds it once more. The message is left, and the
 /// same document again would dial or record again.
-fn is_message(form: &Form) -> bool {
+pub(super) fn is_message(form: &Form) -> bool {
     form.text("RecordingUrl").is_some() && form.text("DialCallStatus").is_none()
 }
 
@@ -74,7 +76,7 @@ struct Checked {
 }
 
 impl TwilioChannel {
-    fn public_url(&self, uri: &Uri) -> String {
+    pub(super) fn public_url(&self, uri: &Uri) -> String {
         let target = uri
             .path_and_query()
             .map_or("/", http::uri::PathAndQuery::as_str);
@@ -117,7 +119,7 @@ impl TwilioChannel {
     }
 }
 
-fn unavailable(error: &switchboard_store::StoreError) -> Response {
+pub(super) fn unavailable(error: &switchboard_store::StoreError) -> Response {
     tracing::error!(%error, "the database cannot be asked about a number");
     // The number's fallback document at the carrier dials the human.
     Problem::unavailable().into_response()
@@ -156,7 +158,6 @@ pub(super) async fn voice(
         Answer::Document(document) => return xml(document),
         Answer::PastRinging => return xml(documents::nothing()),
     }
-    let human = human_of(&route);
     let incoming = Incoming {
         channel: &channel,
         known: &known,
@@ -171,15 +172,13 @@ pub(super) async fn voice(
         }
         Err(error) => {
             tracing::error!(%error, "a call could not be answered by its agent");
-            let words = HandoffWords::without_agent(&channel.reception.settings, human);
-            let document = words.and_then(|words| words.human_unasked().ok());
-            xml(document.unwrap_or_else(|| documents::apology(voice)))
+            let handover = incoming.handover(None);
+            if handover.book().parties(None, chrono::Utc::now()).is_empty() {
+                return xml(documents::apology(voice));
+            }
+            xml(handover.unasked())
         }
     }
-}
-
-fn human_of(route: &NumberRoute) -> Option<ConfiguredNumber> {
-    route.human_number.as_ref()?.expose().parse().ok()
 }
 
 /// One call at the door.
@@ -195,31 +194,60 @@ impl Incoming<'_> {
         &self.channel.reception
     }
 
-    async fn answer(self) -> anyhow::Result<String> {
+    async fn answer(&self) -> anyhow::Result<String> {
         let agent = self
             .reception()
             .agent(self.route.tenant_id, &self.route.agent_name)
             .await?;
         let offered_at = chrono::Utc::now();
         let row = self.row(&agent, offered_at);
-        let caller = row.caller_number.clone();
-        let words = self.words(&agent)?;
         let rows = self.reception().rows(self.route.tenant_id);
         let offered = rows.offer_call(&row).await?;
         if offered.id != self.known.id {
-            return self.answered_before(&words).await;
+            return self.answered_before(&agent).await;
         }
+        let handover = self.handover(Some(&agent.definition));
+        let account = &self.known.account;
+        let handover = self.channel.handovers.keep(account, handover);
         match self.reception().admit(&agent) {
-            Some(permit) => self.connect(agent, offered_at, caller, words, permit).await,
-            None => self.to_human(&words),
+            Some(permit) => self.connect(agent, offered_at, handover, permit).await,
+            None => Ok(self.to_human(&handover).await),
         }
+    }
+
+    /// The way to humans. Without the agent, the installation's words and parties are used.
+    fn handover(&self, agent: Option<&AgentDefinition>) -> Handover {
+        self.handover_of(self.known.id, agent)
+    }
+
+    fn handover_of(&self, call: CallId, agent: Option<&AgentDefinition>) -> Handover {
+        let reception = self.reception();
+        let client = self.channel.client.clone();
+        let account = &self.known.account;
+        Handover::new(HandoverParts {
+            reception,
+            tenant: self.route.tenant_id,
+            call,
+            call_sid: self.request.call_sid.clone(),
+            rest: account.rest(&reception.settings, client, &self.request.account_sid),
+            agent,
+            number_human: self.route.human_number.as_ref(),
+            called: Some(self.route.number.clone()),
+            caller: self.caller(),
+        })
+    }
+
+    fn caller(&self) -> Option<PhoneNumber> {
+        let withheld = self.request.is_caller_withheld();
+        let number = PhoneNumber::parse(self.request.from.expose()).ok();
+        number.filter(|_| !withheld)
     }
 
     fn row(&self, agent: &ReadyAgent, offered_at: Timestamp) -> NewCall {
         let mut row = Reception::offered_row(agent, self.known.id, Channel::Phone, offered_at);
         row.carrier_call_id = Some(self.request.call_sid.as_str().to_owned());
         row.number = Some(self.route.number.clone());
-        row.caller_number = PhoneNumber::parse(self.request.from.expose()).ok();
+        row.caller_number = self.caller();
         row.location.clone_from(&self.route.location);
         row
     }
@@ -227,7 +255,7 @@ impl Incoming<'_> {
     /// Another process, or this one before a restart, has taken the call. While it rings, the caller has nobody:
     /// the stream's token is lost with whoever minted it, so a human takes over. A call that the carrier says is in
     /// progress asks behind its own document, after the voicemail: it has had its human.
-    async fn answered_before(&self, words: &HandoffWords) -> anyhow::Result<String> {
+    async fn answered_before(&self, agent: &ReadyAgent) -> anyhow::Result<String> {
         let request = self.request.status;
         if request == CarrierStatus::InProgress || request.is_final() {
             return Ok(documents::nothing());
@@ -245,36 +273,31 @@ impl Incoming<'_> {
             }
             CallStatus::Answered => false,
         };
-        if call.as_ref().is_some_and(rings) {
-            return Ok(words.human(self.dial_ended_url())?);
+        match call.filter(rings) {
+            Some(call) => Ok(self.again_to_human(&call, agent).await?),
+            None => Ok(documents::nothing()),
         }
-        Ok(documents::nothing())
     }
 
-    fn words(&self, agent: &ReadyAgent) -> anyhow::Result<HandoffWords> {
-        let human = self
-            .route
-            .human_number
-            .as_ref()
-            .map(|number| number.expose().parse::<ConfiguredNumber>());
-        let human = human.transpose().map_err(anyhow::Error::msg)?;
-        Ok(HandoffWords::of(
-            &self.reception().settings,
-            &agent.definition,
-            human,
-        ))
-    }
-
-    fn dial_ended_url(&self) -> String {
-        self.reception()
-            .settings
-            .public_url()
-            .as_http()
-            .join("/twilio/dial-ended")
+    async fn again_to_human(
+        &self,
+        call: &CallDetail,
+        agent: &ReadyAgent,
+    ) -> anyhow::Result<String> {
+        let rows = self.reception().rows(self.route.tenant_id);
+        let rung = rows.transfers_of(call.id).await?;
+        let last = rung.last().map_or(0, |last| last.ordinal);
+        let handover = self.handover_of(call.id, Some(&agent.definition));
+        let account = &self.known.account;
+        let handover = self.channel.handovers.keep(account, handover.behind(last));
+        let lost = Word::new(HandoffReason::ProcessLost.as_str());
+        let ringing = TransferStatus::Ringing;
+        let chosen = handover.begin(lost, None, ringing).await;
+        Ok(documents::written(chosen.verbs))
     }
 
     /// At the limit the caller goes to a human at once; no stream is tried.
-    fn to_human(&self, words: &HandoffWords) -> anyhow::Result<String> {
+    async fn to_human(&self, handover: &Handover) -> String {
         let reason = HandoffReason::ConcurrencyLimit;
         metrics::counter!(names::FALLBACKS_TOTAL, "reason" => reason.as_str()).increment(1);
         metrics::counter!(names::HANDOFFS_TOTAL, "reason" => reason.as_str()).increment(1);
@@ -287,15 +310,16 @@ impl Incoming<'_> {
                 at: chrono::Utc::now(),
             }),
         );
-        Ok(words.human(self.dial_ended_url())?)
+        let reason = Word::new(reason.as_str());
+        let chosen = handover.begin(reason, None, TransferStatus::Ringing).await;
+        documents::written(chosen.verbs)
     }
 
     async fn connect(
         &self,
         agent: ReadyAgent,
         offered_at: Timestamp,
-        caller: Option<PhoneNumber>,
-        words: HandoffWords,
+        handover: Arc<Handover>,
         permit: crate::admission::Permit,
     ) -> anyhow::Result<String> {
         let settings = &self.reception().settings;
@@ -314,21 +338,17 @@ impl Incoming<'_> {
             .await?;
         let Some(minted) = minted else {
             // A webhook that was torn has minted it, and nobody knows it any more.
-            return Ok(words.human(self.dial_ended_url())?);
+            let lost = Word::new(HandoffReason::ProcessLost.as_str());
+            let chosen = handover.begin(lost, None, TransferStatus::Ringing).await;
+            return Ok(documents::written(chosen.verbs));
         };
-        let rest = self.known.account.rest(
-            settings,
-            self.channel.client.clone(),
-            &self.request.account_sid,
-        );
         let live = self.reception().live.clone();
-        let leg = TwilioLeg::new(call_sid.clone(), Arc::clone(&rest)).counted_among(live);
-        let document = words.connect(&self.stream_url(), minted.token.expose())?;
+        let leg = TwilioLeg::new(call_sid.clone(), Arc::clone(&handover.rest)).counted_among(live);
+        let stream = Stream::new(self.stream_url()).with_parameter("t", minted.token.expose());
+        let document = handover.connect(stream)?;
         let transferrer = CallTransfer {
-            rest,
-            call_sid: call_sid.clone(),
-            words,
-            dial_ended_url: self.dial_ended_url(),
+            handover,
+            answer_time_max: Duration::from_millis(settings.twilio.transfer_ms_max),
         };
         self.reception().start(Offer {
             agent,
@@ -337,7 +357,7 @@ impl Incoming<'_> {
             leg: Leg::Twilio(Box::new(leg)),
             kind: LegKind::Carrier,
             number: Some(self.route.number.clone()),
-            caller,
+            caller: self.caller(),
             transferrer: Arc::new(transferrer),
             permit,
         });
@@ -408,6 +428,9 @@ impl TwilioChannel {
             );
             return;
         }
+        let at = chrono::Utc::now();
+        let closed = JournalWrite::TransfersClosed { call_id: call, at };
+        self.reception.journal.write(tenant, closed);
         let handle = self.reception.live.find(call);
         let closed = DriveInput::Core(Input::Leg(FromLeg::Closed(LegClosed::HungUp)));
         if !handle.is_some_and(|handle| handle.send(closed)) {
@@ -426,17 +449,17 @@ impl TwilioChannel {
     }
 }
 
-/// A dialled human is done: helped, or nobody took the call.
-pub(super) async fn dial_ended(
-    State(channel): Channels,
-    OriginalUri(uri): OriginalUri,
-    headers: HeaderMap,
-    body: Bytes,
+/// A dial of a document that an older version wrote is over: helped, or voicemail.
+pub(super) async fn dial_ended_unasked(
+    channel: &TwilioChannel,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &Bytes,
 ) -> Response {
-    let Ok(form) = Form::parse(&body) else {
+    let Ok(form) = Form::parse(body) else {
         return Problem::bad_request().into_response();
     };
-    let checked = match channel.check(&uri, &headers, &form, &OURS).await {
+    let checked = match channel.check(uri, headers, &form, &OURS).await {
         Ok(checked) => checked,
         Err(response) => return response,
     };
@@ -446,24 +469,18 @@ pub(super) async fn dial_ended(
     let Ok(request) = DialEnded::from_form(&form) else {
         return Problem::bad_request().into_response();
     };
-    let reached = request.is_human_reached();
-    metrics::counter!("switchboard_transfers_total", "reached" => if reached { "yes" } else { "no" }).increment(1);
-    if reached {
+    if request.is_human_reached() {
         return xml(documents::hang_up());
     }
-    let voice = &channel.reception.settings.speech.carrier_voice;
+    let settings = &channel.reception.settings;
     let Some(route) = checked.route else {
-        return xml(documents::apology(voice));
+        return xml(documents::apology(&settings.speech.carrier_voice));
     };
-    let document = match channel
-        .reception
-        .agent(route.tenant_id, &route.agent_name)
-        .await
-    {
-        Ok(agent) => HandoffWords::of(&channel.reception.settings, &agent.definition, None)
-            .voicemail()
-            .ok(),
-        Err(_) => None,
+    let agent = channel.reception.agent(route.tenant_id, &route.agent_name);
+    let words = match agent.await {
+        Ok(agent) => HandoffWords::of(settings, &agent.definition),
+        Err(_) => HandoffWords::without_agent(settings),
     };
-    xml(document.unwrap_or_else(|| documents::apology(voice)))
+    let recorded = settings.public_url().as_http().join("/twilio/recording");
+    xml(documents::written(words.voicemail(&recorded)))
 }

@@ -3,7 +3,9 @@
 use super::language::Texts;
 use super::voice::check_voice;
 use super::{AgentDefinition, TOOL_NAMES, TurnDetectionMode, invalid};
+use crate::config::DiallingSettings;
 use crate::config::error::{Place, SettingsError};
+use crate::config::handoff::{check_number, check_targets, check_usual};
 use crate::config::nearest::nearest;
 
 /// Longest agent name; it stands in addresses and column heads.
@@ -21,6 +23,7 @@ pub(super) fn check(agent: &AgentDefinition, place_of: impl Fn(&str) -> Place) -
     mode(agent, &place_of)?;
     disclosure(agent, &place_of)?;
     silence(agent, &place_of)?;
+    handoff(agent, &place_of)?;
     practitioners(agent, &place_of)
 }
 
@@ -51,24 +54,27 @@ fn languages(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Chec
         ("handoff.announcement", &agent.handoff.announcement),
     ];
     for (key, texts) in texts.into_iter().filter(|(_, texts)| !texts.is_empty()) {
-        let missing = agent
-            .languages
-            .iter()
-            .find(|language| texts.in_language(**language).is_none());
-        if let Some(language) = missing {
-            let reason = format!(
-                "the agent speaks `{}`, but this has no text in it",
-                language.code()
-            );
-            return Err(invalid(
-                key,
-                place_of(key),
-                reason,
-                format!("add `{key}.{}`", language.code()),
-            ));
-        }
+        has_every_language(agent, key, texts, place_of)?;
     }
     Ok(())
+}
+
+fn has_every_language(
+    agent: &AgentDefinition,
+    key: &str,
+    texts: &Texts,
+    place_of: &impl Fn(&str) -> Place,
+) -> Checked {
+    let mut languages = agent.languages.iter();
+    let Some(language) = languages.find(|language| texts.in_language(**language).is_none()) else {
+        return Ok(());
+    };
+    let reason = format!(
+        "the agent speaks `{}`, but this has no text in it",
+        language.code()
+    );
+    let help = format!("add `{key}.{}`", language.code());
+    Err(invalid(key, place_of(key), reason, help))
 }
 
 fn voice(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {
@@ -154,6 +160,31 @@ fn silence(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checke
         }
         _ => Ok(()),
     }
+}
+
+/// Whom the agent may dial, and every party of its file.
+fn handoff(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {
+    let handoff = &agent.handoff;
+    // An agent file does not know the installation's list of countries; `config::check_agent` does.
+    let rules = DiallingSettings::default();
+    check_number(&rules, None, handoff.number.as_ref(), place_of)?;
+    check_usual(handoff.target.as_deref(), &handoff.targets, place_of)?;
+    check_targets(&rules, None, &handoff.targets, place_of)?;
+    for (name, target) in &handoff.targets {
+        let texts = [
+            ("announcement", &target.announcement),
+            ("whisper", &target.whisper),
+        ];
+        for (text, texts) in texts.into_iter().filter(|(_, texts)| !texts.is_empty()) {
+            has_every_language(
+                agent,
+                &format!("handoff.targets.{name}.{text}"),
+                texts,
+                place_of,
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn practitioners(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {

@@ -1,0 +1,358 @@
+//! A caller of one call on the way to humans: who is rung next, what the carrier is told, what is written down.
+//!
+//! It is a function of the call's configuration and of what was rung before, so that every node can go on with it. In
+//! memory it also keeps its own answers: the same webhook twice gets the same document.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use switchboard_store::{
+    CallId, JournalWrite, PhoneNumber, Private, TenantId, Timestamp, TransferKind, TransferStatus,
+    TransferWrite, Word,
+};
+use switchboard_wire::twilio::CallSid;
+use switchboard_wire::twilio::twiml::{Stream, TwimlError, Verb};
+
+use super::documents::{self, CallerIds, HandoffWords, PartyUrls};
+use super::rest::TwilioRest;
+use crate::config::AgentDefinition;
+use crate::handoff::{Party, TargetBook, Ticket};
+use crate::ops::metrics::names;
+use crate::reception::Reception;
+
+/// A transfer waits for the count of busy lines this long; past it the human is rung uncounted.
+const OFFER_TIME_MAX: Duration = Duration::from_millis(300);
+/// What is said before a party rings, and what a carrier takes to notice that it does not.
+const RING_MARGIN_S: u64 = 60;
+/// The carrier ends a talk after this long.
+const TALK_S_MAX: i64 = 4 * 60 * 60;
+
+/// The way to humans of one call.
+pub(super) struct Handover {
+    pub(super) tenant: TenantId,
+    pub(super) call: CallId,
+    pub(super) call_sid: CallSid,
+    pub(super) rest: Arc<TwilioRest>,
+    reception: Reception,
+    book: TargetBook,
+    words: HandoffWords,
+    ids: CallerIds,
+    /// What the agent said of the caller, for the human's ear. It is not stored.
+    summary: Mutex<Option<Private<String>>>,
+    /// Taken while the next party is chosen.
+    choosing: tokio::sync::Mutex<()>,
+    /// The last party that was offered.
+    last_ordinal: AtomicI64,
+    /// What followed on each party's end.
+    answers: Mutex<HashMap<i64, String>>,
+}
+
+/// What a handover is made of.
+pub(super) struct HandoverParts<'a> {
+    pub(super) reception: &'a Reception,
+    pub(super) tenant: TenantId,
+    pub(super) call: CallId,
+    pub(super) call_sid: CallSid,
+    pub(super) rest: Arc<TwilioRest>,
+    /// None when it cannot be read: then the installation's words and parties are used.
+    pub(super) agent: Option<&'a AgentDefinition>,
+    /// Who takes over for the called number alone.
+    pub(super) number_human: Option<&'a PhoneNumber>,
+    pub(super) called: Option<PhoneNumber>,
+    pub(super) caller: Option<PhoneNumber>,
+}
+
+/// A party that was chosen, and the document that rings it.
+pub(super) struct Chosen {
+    pub(super) verbs: Vec<Verb>,
+    /// None for voicemail.
+    pub(super) ticket: Option<Ticket>,
+}
+
+/// The last word on a party.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) status: TransferStatus,
+    pub(super) talked_s: Option<i64>,
+    /// The caller is gone, so nobody else is rung.
+    pub(super) has_caller: bool,
+}
+
+impl Handover {
+    pub(super) fn new(parts: HandoverParts<'_>) -> Self {
+        let settings = &parts.reception.settings;
+        let words = match parts.agent {
+            Some(agent) => HandoffWords::of(settings, agent),
+            None => HandoffWords::without_agent(settings),
+        };
+        let called = parts.called.as_ref();
+        Self {
+            tenant: parts.tenant,
+            call: parts.call,
+            call_sid: parts.call_sid,
+            rest: parts.rest,
+            reception: parts.reception.clone(),
+            book: TargetBook::of(settings, parts.agent, parts.number_human, called),
+            words,
+            ids: CallerIds {
+                ours: parts.called,
+                callers: parts.caller,
+            },
+            summary: Mutex::default(),
+            choosing: tokio::sync::Mutex::default(),
+            last_ordinal: AtomicI64::new(0),
+            answers: Mutex::default(),
+        }
+    }
+
+    /// Goes on behind this party: another process rang it.
+    #[must_use]
+    pub(super) fn behind(self, ordinal: i64) -> Self {
+        self.last_ordinal.store(ordinal, Ordering::Release);
+        self
+    }
+
+    pub(super) const fn book(&self) -> &TargetBook {
+        &self.book
+    }
+
+    /// Keeps what the agent said of the caller.
+    pub(super) fn keep_summary(&self, summary: Option<Private<String>>) {
+        *lock(&self.summary) = summary;
+    }
+
+    /// The answer to a call: its stream, and what the carrier does by itself when we are gone.
+    pub(super) fn connect(&self, stream: Stream) -> Result<String, TwimlError> {
+        let parties = self.book.parties(None, chrono::Utc::now());
+        let recorded = self.url("/twilio/recording", "");
+        self.words.connect(stream, &parties, &self.ids, &recorded)
+    }
+
+    /// Humans, then voicemail, without asking us again.
+    pub(super) fn unasked(&self) -> String {
+        let parties = self.book.parties(None, chrono::Utc::now());
+        let recorded = self.url("/twilio/recording", "");
+        documents::written(self.words.unasked(&parties, &self.ids, &recorded))
+    }
+
+    /// Chooses who is rung first. `status` is what is known of it then: a document that answers a webhook rings, one
+    /// that goes by REST is only offered.
+    pub(super) async fn begin(
+        &self,
+        reason: Word,
+        wanted: Option<Word>,
+        status: TransferStatus,
+    ) -> Chosen {
+        let _alone = self.choosing.lock().await;
+        let wanted_name = wanted.as_ref().map(Word::as_str);
+        let parties = self.book.parties(wanted_name, chrono::Utc::now());
+        self.choose(parties, true, reason, wanted, status).await
+    }
+
+    /// What comes after a party: the end, the next one, or voicemail. Asked again, it answers the same.
+    pub(super) async fn go_on(&self, ticket: &Ticket, ended: Ended) -> String {
+        let _alone = self.choosing.lock().await;
+        if let Some(answer) = lock(&self.answers).get(&ticket.ordinal) {
+            return answer.clone();
+        }
+        let verbs = self.follow(ticket, ended).await;
+        self.keep_answer(ticket, verbs)
+    }
+
+    /// The same for a caller who is moved by REST. None when it is known already what follows.
+    pub(super) async fn go_on_as_verbs(&self, ticket: &Ticket, ended: Ended) -> Option<Vec<Verb>> {
+        let _alone = self.choosing.lock().await;
+        if self.has_gone_on(ticket) {
+            return None;
+        }
+        let verbs = self.follow(ticket, ended).await;
+        self.keep_answer(ticket, verbs.clone());
+        Some(verbs)
+    }
+
+    fn keep_answer(&self, ticket: &Ticket, verbs: Vec<Verb>) -> String {
+        let answer = documents::written(verbs);
+        lock(&self.answers).insert(ticket.ordinal, answer.clone());
+        answer
+    }
+
+    async fn follow(&self, ticket: &Ticket, ended: Ended) -> Vec<Verb> {
+        self.note(ticket, ended.status, Some(ended));
+        let label = ended.status.as_str();
+        metrics::counter!(names::TRANSFERS_TOTAL, "status" => label).increment(1);
+        if ended.status == TransferStatus::Accepted || !ended.has_caller {
+            return vec![Verb::Hangup];
+        }
+        self.next_after(ticket).await.verbs
+    }
+
+    /// Whether it is known already what follows on this party.
+    pub(super) fn has_gone_on(&self, ticket: &Ticket) -> bool {
+        lock(&self.answers).contains_key(&ticket.ordinal)
+    }
+
+    async fn next_after(&self, ticket: &Ticket) -> Chosen {
+        let wanted = ticket.wanted.as_ref().map(Word::as_str);
+        let now = chrono::Utc::now();
+        let parties = self.book.parties_after(wanted, ticket.party.as_str(), now);
+        let (reason, wanted) = (ticket.reason.clone(), ticket.wanted.clone());
+        let ringing = TransferStatus::Ringing;
+        self.choose(parties, false, reason, wanted, ringing).await
+    }
+
+    /// The first of these that fits under the tenant's limit of busy lines (M4), else voicemail.
+    async fn choose(
+        &self,
+        parties: Vec<Party>,
+        is_first: bool,
+        reason: Word,
+        wanted: Option<Word>,
+        status: TransferStatus,
+    ) -> Chosen {
+        for party in parties {
+            let ticket = Ticket {
+                tenant: self.tenant,
+                call: self.call,
+                ordinal: self.last_ordinal.load(Ordering::Acquire) + 1,
+                party: party.name.clone(),
+                reason: reason.clone(),
+                wanted: wanted.clone(),
+            };
+            if !self.offer(&ticket, &party, status).await {
+                metrics::counter!(names::TRANSFERS_SKIPPED_TOTAL, "reason" => "lines_busy")
+                    .increment(1);
+                continue;
+            }
+            self.last_ordinal.store(ticket.ordinal, Ordering::Release);
+            let urls = self.urls(&ticket);
+            return Chosen {
+                verbs: self.words.to_party(&party, is_first, &self.ids, &urls),
+                ticket: Some(ticket),
+            };
+        }
+        Chosen {
+            verbs: self.voicemail(),
+            ticket: None,
+        }
+    }
+
+    /// False when the tenant's lines are busy. A database that does not answer keeps nobody from a human.
+    async fn offer(&self, ticket: &Ticket, party: &Party, status: TransferStatus) -> bool {
+        let write = write_of(ticket, party, status, chrono::Utc::now());
+        let rows = self.reception.rows(self.tenant);
+        let lines_max = i64::from(self.reception.settings.handoff.lines_max);
+        let offer = rows.offer_transfer(&write, lines_max);
+        match tokio::time::timeout(OFFER_TIME_MAX, offer).await {
+            Ok(Ok(fits)) => fits,
+            Ok(Err(_)) | Err(_) => {
+                tracing::warn!("a human is rung uncounted: the database did not answer");
+                self.write(JournalWrite::Transfer(write));
+                true
+            }
+        }
+    }
+
+    /// Writes down how far a party has come.
+    pub(super) fn note(&self, ticket: &Ticket, status: TransferStatus, ended: Option<Ended>) {
+        let Some(party) = self.party(ticket) else {
+            tracing::warn!("a party that was rung is not configured any more");
+            return;
+        };
+        let write = TransferWrite {
+            is_over: ended.is_some(),
+            talked_s: ended.and_then(|ended| ended.talked_s),
+            ..write_of(ticket, &party, status, chrono::Utc::now())
+        };
+        self.write(JournalWrite::Transfer(write));
+    }
+
+    pub(super) fn party(&self, ticket: &Ticket) -> Option<Party> {
+        let wanted = ticket.wanted.as_ref().map(Word::as_str);
+        self.book.party(wanted, ticket.party.as_str())
+    }
+
+    fn write(&self, write: JournalWrite) {
+        self.reception.journal.write(self.tenant, write);
+    }
+
+    pub(super) fn voicemail(&self) -> Vec<Verb> {
+        let recorded = self.url("/twilio/recording", "");
+        self.words.voicemail(&recorded)
+    }
+
+    /// For the human who picked up.
+    pub(super) fn whisper(&self, ticket: &Ticket) -> String {
+        let Some(party) = self.party(ticket) else {
+            return documents::hang_up();
+        };
+        let summary = lock(&self.summary).clone();
+        let summary = summary.as_ref().map(|summary| summary.expose().as_str());
+        let answer = self.url("/twilio/human/answer", &ticket.to_query());
+        documents::written(self.words.whisper(&party, summary, &answer))
+    }
+
+    /// For a caller who has waited in a queue for this long.
+    pub(super) fn waiting(&self, ticket: &Ticket, waited_s: u32) -> String {
+        match self.party(ticket) {
+            Some(party) if u64::from(waited_s) < party.seconds_max => {
+                let again = self.url("/twilio/queue-wait", &ticket.to_query());
+                documents::written(self.words.waiting(&party, &again))
+            }
+            _ => documents::leave_queue(),
+        }
+    }
+
+    fn urls(&self, ticket: &Ticket) -> PartyUrls {
+        let query = ticket.to_query();
+        PartyUrls {
+            ended: self.url("/twilio/dial-ended", &query),
+            whisper: self.url("/twilio/human/whisper", &query),
+            status: self.url("/twilio/human/status", &query),
+            machine: self.url("/twilio/human/machine", &query),
+            wait: self.url("/twilio/queue-wait", &query),
+        }
+    }
+
+    fn url(&self, path: &str, query: &str) -> String {
+        let url = self.reception.settings.public_url().as_http().join(path);
+        if query.is_empty() {
+            return url;
+        }
+        format!("{url}?{query}")
+    }
+}
+
+fn write_of(
+    ticket: &Ticket,
+    party: &Party,
+    status: TransferStatus,
+    at: Timestamp,
+) -> TransferWrite {
+    let seconds = match status {
+        TransferStatus::Accepted => TALK_S_MAX,
+        _ => i64::try_from(party.seconds_max + RING_MARGIN_S).unwrap_or(TALK_S_MAX),
+    };
+    TransferWrite {
+        call_id: ticket.call,
+        ordinal: ticket.ordinal,
+        reason: ticket.reason.clone(),
+        target: ticket.party.clone(),
+        kind: party.kind,
+        status,
+        legs: match (party.kind, status) {
+            (TransferKind::Queue, _) => 0,
+            (_, TransferStatus::Accepted) => 1,
+            _ => party.legs(),
+        },
+        counts_until: at + chrono::Duration::seconds(seconds),
+        at,
+        is_over: false,
+        talked_s: None,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
