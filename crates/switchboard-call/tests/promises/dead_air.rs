@@ -103,16 +103,19 @@ fn a_tool_that_never_answers_is_bridged_to_its_deadline() {
 /// Found by the fault matrix: the fillers of the older turn were used up, and the second one waited in silence.
 #[test]
 fn a_caller_who_speaks_again_while_a_tool_hangs_is_bridged_again() {
-    let mut scenario = Scenario::new(with_filler());
+    let mut settings = with_filler();
+    settings.limits.tool_deadline = Span::from_secs(30);
+    let mut scenario = Scenario::new(settings);
     scenario.model.answers.push_back(Answer::asks("look", "{}"));
     scenario.says(1_000, 1_000, "what is free on Tuesday");
-    scenario.says(10_200, 1_000, "or on Wednesday");
-    scenario.run(10_000);
-    scenario.model_falls_silent(10_000);
-    scenario.run(16_000);
-    let spoken_us = scenario.carrier.first_sound_after_us(11_200_000);
+    scenario.says(14_200, 1_000, "or on Wednesday");
+    scenario.run(14_000);
+    assert_eq!(scenario.when("filler_played").len(), 3, "all used up");
+    scenario.model_falls_silent(14_000);
+    scenario.run(20_000);
+    let spoken_us = scenario.carrier.first_sound_after_us(15_200_000);
     assert!(
-        spoken_us.is_some_and(|us| us <= 15_200_000),
+        spoken_us.is_some_and(|us| us <= 19_200_000),
         "{spoken_us:?}\n{}",
         scenario.log()
     );
