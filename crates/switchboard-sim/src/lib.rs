@@ -6,5 +6,6 @@
 pub mod bucket;
 pub mod caller;
 pub mod realtime;
+pub mod smtp;
 pub mod socket;
 pub mod twilio;

@@ -6,6 +6,7 @@ use sqlx::FromRow;
 use crate::db::{Only, Tx};
 use crate::error::StoreError;
 use crate::ids::{AppointmentId, CallId, ContactId, PractitionerId, ServiceId};
+use crate::jobs;
 use crate::list::ListFilter;
 use crate::private::Private;
 use crate::scope::TenantStore;
@@ -43,6 +44,13 @@ sql! {
         join services s on s.tenant_id = $1 and s.id = a.service_id
         where a.tenant_id = $1 and (a.call_id = $2 or $2 is null) and (a.contact_id = $3 or $3 is null)
         order by a.created_at desc, a.id desc limit $4";
+    DETAIL = "select a.id, a.contact_id, c.name as contact, p.name as practitioner, s.name as service, a.call_id,
+            a.starts_at, a.ends_at, a.status, a.note, a.created_at
+        from appointments a
+        join contacts c on c.tenant_id = $1 and c.id = a.contact_id
+        join practitioners p on p.tenant_id = $1 and p.id = a.practitioner_id
+        join services s on s.tenant_id = $1 and s.id = a.service_id
+        where a.tenant_id = $1 and a.id = $2";
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,6 +162,14 @@ impl TenantStore {
         }
     }
 
+    pub async fn appointment(
+        &self,
+        appointment: AppointmentId,
+    ) -> Result<Option<AppointmentListing>, StoreError> {
+        let mut tx = self.read().await?;
+        fetch!(&mut tx, optional AppointmentListing, DETAIL, self.tenant(), appointment)
+    }
+
     /// Moves an appointment that lies ahead, to the same practitioner or another.
     pub async fn reschedule(
         &self,
@@ -260,6 +276,8 @@ impl TenantStore {
             &wanted.idempotency_key,
             now()
         )?;
+        let booked = ("appointment_id", id.uuid());
+        jobs::follow(&mut tx, self.tenant(), jobs::APPOINTMENT_BOOKED, booked).await?;
         tx.commit().await?;
         Ok(Booked { id, is_new: true })
     }

@@ -6,6 +6,7 @@ use sqlx::FromRow;
 use crate::db::{Only, Tx};
 use crate::error::StoreError;
 use crate::ids::{CallId, ContactId, ConversationId, TenantId};
+use crate::jobs;
 use crate::list::ListFilter;
 use crate::page::PageAsk;
 use crate::phone::PhoneNumber;
@@ -316,7 +317,12 @@ pub(crate) async fn finish(
     tenant: TenantId,
     end: &CallEnd,
 ) -> Result<bool, StoreError> {
-    Ok(execute!(tx, END, tenant, end.call_id, end.at, &end.reason, end.class)? == 1)
+    let ended = execute!(tx, END, tenant, end.call_id, end.at, &end.reason, end.class)? == 1;
+    if ended {
+        let call = ("call_id", end.call_id.uuid());
+        jobs::follow(tx, tenant, jobs::CALL_ENDED, call).await?;
+    }
+    Ok(ended)
 }
 
 pub(crate) async fn assign(

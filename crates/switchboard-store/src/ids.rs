@@ -105,6 +105,12 @@ ids! {
     AuditEntryId,
     /// Work that outlives what caused it.
     JobId,
+    /// A mail in the outbox.
+    MailId,
+    /// An address that is told of events.
+    WebhookId,
+    /// One event for one such address.
+    WebhookDeliveryId,
     /// One process that runs jobs.
     WorkerId,
 }

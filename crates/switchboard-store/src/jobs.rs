@@ -403,6 +403,29 @@ impl TenantStore {
     }
 }
 
+/// The kind of the job that follows from a fact of this file's name; the shell has kinds of the same names.
+pub(crate) const CALL_ENDED: Word = Word::new("call.ended");
+pub(crate) const CALL_HANDED_OVER: Word = Word::new("call.handed_over");
+pub(crate) const VOICEMAIL_LEFT: Word = Word::new("voicemail.left");
+pub(crate) const APPOINTMENT_BOOKED: Word = Word::new("appointment.booked");
+
+/// Asks for what follows from a fact, in the transaction that stores the fact: neither is kept without the other.
+pub(crate) async fn follow(
+    tx: &mut Tx,
+    tenant: TenantId,
+    fact: Word,
+    (name, id): (&'static str, Uuid),
+) -> Result<(), StoreError> {
+    let job = NewJob {
+        id: JobId::new(),
+        kind: fact,
+        key: JobKey::of(id),
+        ids: JobIds::of(name, id),
+        run_at: now(),
+    };
+    enqueue(tx, tenant, &job).await.map(drop)
+}
+
 pub(crate) async fn enqueue(
     tx: &mut Tx,
     tenant: TenantId,

@@ -46,6 +46,7 @@ mod keys;
 mod list;
 mod logins;
 mod lookup;
+mod mails;
 mod memories;
 mod migrate;
 mod model_sessions;
@@ -70,6 +71,7 @@ mod switches;
 mod tenant_settings;
 mod time;
 mod tool_calls;
+mod transcripts;
 mod transfers;
 mod turns;
 mod twilio_accounts;
@@ -77,6 +79,7 @@ mod usage;
 mod voicemails;
 mod waitlist;
 mod webhook_receipts;
+mod webhooks;
 mod word;
 mod words;
 
@@ -105,6 +108,7 @@ pub use journal::JournalWrite;
 pub use list::ListFilter;
 pub use logins::NewLogin;
 pub use lookup::{ApiKeyIdentity, CallIdentity, LoginIdentity, Lookup, NumberRoute, StaffIdentity};
+pub use mails::{MailListing, NewMail};
 pub use memories::{Memory, NewMemory};
 pub use migrate::{Migration, MigrationState, MigrationStatus, migrations};
 pub use model_sessions::{ModelSessionListing, ModelSessionWrite};
@@ -125,11 +129,16 @@ pub use stream_tokens::{MintedStreamToken, StreamTokenClaim, StreamTokenRefusal,
 pub use switches::{NewSwitch, SwitchListing, SwitchValue};
 pub use time::{Timestamp, Zone};
 pub use tool_calls::{ToolCallListing, ToolCallWrite};
+pub use transcripts::TranscriptLine;
 pub use transfers::{OpenTransfer, TransferListing, TransferWrite};
 pub use turns::{TurnListing, TurnWrite};
 pub use usage::{UsageListing, UsageTotal, UsageWrite};
 pub use voicemails::{NewVoicemail, VoicemailListing};
 pub use waitlist::{NewWaitlistEntry, WaitlistListing};
 pub use webhook_receipts::WebhookArrival;
+pub use webhooks::{
+    NewWebhook, Webhook, WebhookAttemptListing, WebhookDelivery, WebhookEvent, WebhookListing,
+    WebhookTry,
+};
 pub use word::{Word, WordError};
 pub use words::*;

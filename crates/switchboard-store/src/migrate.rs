@@ -49,6 +49,8 @@ const MIGRATIONS: &[Migration] = embedded![
     2026112110 "transfers_and_voicemails",
     2026112111 "switches_and_idempotency",
     2026112113 "jobs",
+    2026112120 "mails",
+    2026112121 "webhooks",
 ];
 
 /// Every migration this version knows, oldest first.

@@ -29,6 +29,7 @@ pub fn statements() -> Vec<Statement> {
         crate::jobs::STATEMENTS,
         crate::logins::STATEMENTS,
         crate::lookup::STATEMENTS,
+        crate::mails::STATEMENTS,
         crate::memories::STATEMENTS,
         crate::migrate::STATEMENTS,
         crate::model_sessions::STATEMENTS,
@@ -41,6 +42,7 @@ pub fn statements() -> Vec<Statement> {
         crate::switches::STATEMENTS,
         crate::tenant_settings::STATEMENTS,
         crate::tool_calls::STATEMENTS,
+        crate::transcripts::STATEMENTS,
         crate::transfers::STATEMENTS,
         crate::turns::STATEMENTS,
         crate::twilio_accounts::STATEMENTS,
@@ -48,6 +50,7 @@ pub fn statements() -> Vec<Statement> {
         crate::voicemails::STATEMENTS,
         crate::waitlist::STATEMENTS,
         crate::webhook_receipts::STATEMENTS,
+        crate::webhooks::STATEMENTS,
     ]
     .concat()
 }

@@ -7,6 +7,7 @@ use sqlx::FromRow;
 use crate::db::{Only, Tx};
 use crate::error::StoreError;
 use crate::ids::{CallId, TenantId};
+use crate::jobs;
 use crate::list::ListFilter;
 use crate::scope::TenantStore;
 use crate::time::Timestamp;
@@ -178,6 +179,10 @@ pub(crate) async fn put(
         ended_at,
         transfer.talked_s
     )?;
+    if transfer.status == TransferStatus::Accepted {
+        let call = ("call_id", transfer.call_id.uuid());
+        jobs::follow(tx, tenant, jobs::CALL_HANDED_OVER, call).await?;
+    }
     Ok(())
 }
 

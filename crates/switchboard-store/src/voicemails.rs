@@ -7,6 +7,7 @@ use crate::audit::{self, Deed};
 use crate::db::{Only, Tx};
 use crate::error::StoreError;
 use crate::ids::{CallId, TenantId, VoicemailId};
+use crate::jobs;
 use crate::list::ListFilter;
 use crate::private::Private;
 use crate::scope::{Actor, TenantStore};
@@ -175,5 +176,14 @@ pub(crate) async fn add(
         voicemail.length_s,
         voicemail.recorded_at
     )?;
-    Ok(())
+    // Of several writes about one recording the first one's id counts.
+    let (id,) = fetch!(
+        tx,
+        one Only<VoicemailId>,
+        BY_RECORDING,
+        tenant,
+        &voicemail.recording_id
+    )?;
+    let left = ("voicemail_id", id.uuid());
+    jobs::follow(tx, tenant, jobs::VOICEMAIL_LEFT, left).await
 }

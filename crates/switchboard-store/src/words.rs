@@ -196,6 +196,32 @@ word_list! {
         Cancelled = "cancelled",
     }
 
+    /// How far a mail came. A doubtful one is not sent again by itself.
+    MailState {
+        Waiting = "waiting",
+        /// Its words may have left us.
+        Sending = "sending",
+        Sent = "sent",
+        /// Nobody can know whether it was sent.
+        Uncertain = "uncertain",
+        Failed = "failed",
+    }
+
+    /// Whether an endpoint is told of events.
+    WebhookState {
+        Enabled = "enabled",
+        /// By a person, or because it failed for days.
+        Disabled = "disabled",
+        Removed = "removed",
+    }
+
+    /// Where a delivery stands after its last try.
+    WebhookDeliveryState {
+        Waiting = "waiting",
+        Delivered = "delivered",
+        Failed = "failed",
+    }
+
     /// What a person of the tenant may do.
     StaffRole {
         Owner = "owner",

@@ -30,6 +30,8 @@ on_both! {
         diary_changes_stay_inside(&mut watch, &a, &b).await;
         call_writes_stay_inside(&mut watch, &a, &b, shared).await;
         jobs::jobs_stay_inside(&mut watch, &a, &b, shared).await;
+        jobs::mails_stay_inside(&mut watch, &a, &b, shared).await;
+        jobs::webhooks_stay_inside(&mut watch, &a, &b).await;
         assert_eq!(watch.covered, functions_of_the_source(), "covered here / found in the source");
     }
 
@@ -141,6 +143,7 @@ async fn lists_show_only_their_own(watch: &mut Watch, a: &Twin, b: &Twin, shared
         busy_times(at(0), at(9999), None) memories(a.contact, at(0)) messages(a.conversation)
         find_contacts_by_name(NAME, 10) search_contacts("osei", 10) list_jobs(&all)
         page_calls(&CallFilter::default(), &PageAsk { after: None, rows: 10 })
+        list_mails(&all) list_webhooks() list_webhook_deliveries(&all) list_webhook_attempts(&all)
     }
     // The same functions, asked for what only the other twin has.
     let foreign = [
@@ -398,6 +401,9 @@ async fn diary_changes_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {
         .await
         .unwrap();
     watch.ran("reschedule", String::new()).await;
+    assert_eq!(store.appointment(b.appointment).await.unwrap(), None);
+    let own = store.appointment(a.appointment).await.unwrap().unwrap();
+    watch.ran("appointment", shown(&own)).await;
     assert!(!store.cancel_appointment(b.appointment).await.unwrap());
     assert!(store.cancel_appointment(a.appointment).await.unwrap());
     watch.ran("cancel_appointment", String::new()).await;

@@ -22,10 +22,12 @@ use crate::http::api::{self, ApiContext};
 use crate::http::{Drain, DrainTrigger, HttpContext, KeyVerifier, RouteGroups, Server, router};
 use crate::jobs::{JobBell, JobRunner, JobShell, RunnerLimits};
 use crate::journal::Journal;
+use crate::mail::Mailer;
 use crate::models::local::check_programs;
 use crate::ops::health::{Component, ComponentState, Health};
 use crate::ops::seal::SealingKey;
 use crate::ops::{logging, metrics, panics};
+use crate::outbound::Outbound;
 use crate::phrases::PhraseCache;
 use crate::reception::{ModelSlots, Reception, local_programs};
 use crate::switches::Switches;
@@ -51,6 +53,7 @@ pub struct App {
     trigger: DrainTrigger,
     metrics: metrics::MetricsHandle,
     health: Health,
+    shell: JobShell,
 }
 
 /// Serves until Ctrl-C or SIGTERM, then drains.
@@ -115,6 +118,14 @@ impl App {
             store,
         };
         reception.end_lost_calls().await?;
+        let shell = JobShell {
+            store: reception.store.clone(),
+            bell: reception.jobs.clone(),
+            outbound: Outbound::new(&reception.settings.outbound)
+                .context("cannot prepare requests to webhooks")?,
+            sealing: Arc::clone(&sealing),
+            mailer: Mailer::new(&reception.settings.mail)?,
+        };
         let routes = routes(&reception, sealing, &health, &metrics)?;
         report_health(&reception.settings, &health);
         Ok(Self {
@@ -126,6 +137,7 @@ impl App {
             trigger,
             metrics,
             health,
+            shell,
         })
     }
 
@@ -139,7 +151,7 @@ impl App {
     /// dialled humans end, and whoever calls meanwhile goes to the human.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         tokio::spawn(self.metrics.keep_up(self.drain.clone()));
-        let jobs = start_jobs(&self.reception);
+        let jobs = start_jobs(&self.reception, self.shell);
         let serving = tokio::spawn(self.server.serve(self.routes, self.drain));
         stop.await;
         self.health.start_draining();
@@ -161,14 +173,11 @@ impl App {
     }
 }
 
-fn start_jobs(reception: &Reception) -> JobRunner {
+fn start_jobs(reception: &Reception, shell: JobShell) -> JobRunner {
     let settings = &reception.settings.jobs;
     let limits = RunnerLimits {
         concurrent_max: settings.concurrent_max,
         poll: Duration::from_millis(settings.poll_ms),
-    };
-    let shell = JobShell {
-        store: reception.store.clone(),
     };
     JobRunner::start(
         reception.store.clone(),

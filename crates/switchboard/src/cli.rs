@@ -12,11 +12,13 @@ pub mod arguments;
 mod failure;
 mod job;
 mod list;
+mod mail;
 mod migrate;
 mod output;
 mod run;
 mod switch;
 mod tenant;
+mod webhook;
 
 pub use self::arguments::{CallArguments, Channel, CommandLine, ServeOptions};
 pub use self::failure::{Exit, Failure};

@@ -26,8 +26,10 @@ mod jobs;
 mod limits;
 mod load;
 mod log;
+mod mail;
 mod nearest;
 mod openai;
+mod outbound;
 pub mod prices;
 mod recordings;
 mod speech;
@@ -49,8 +51,10 @@ pub use self::jobs::JobsSettings;
 pub use self::limits::LimitsSettings;
 pub use self::load::SettingsSource;
 pub use self::log::{LogFormat, LogLevel, LogSettings};
+pub use self::mail::{MailSettings, MailTls};
 pub use self::nearest::nearest;
 pub use self::openai::OpenaiSettings;
+pub use self::outbound::OutboundSettings;
 pub use self::prices::{ModelPrices, Prices};
 pub use self::recordings::RecordingsSettings;
 pub use self::speech::SpeechSettings;
@@ -82,6 +86,10 @@ pub struct Settings {
     pub speech: SpeechSettings,
     /// Work that runs beside the calls.
     pub jobs: JobsSettings,
+    /// The mail server.
+    pub mail: MailSettings,
+    /// Requests to addresses that tenants name.
+    pub outbound: OutboundSettings,
     /// Bounds of sockets, buffers and waits.
     pub limits: LimitsSettings,
     /// Where agent files are.

@@ -13,13 +13,14 @@
 //! # To add a kind
 //! 1. A variant of [`JobKind`], its word in [`JobKind::word`] (a contract: rows of it outlive the process) and its
 //!    [`Patience`]; the compiler asks for the rest.
-//! 2. A file `jobs/<kind>.rs` with `pub(super) async fn run(shell: &JobShell, job: &ClaimedJob) -> JobResult`, called from
-//!    the match in `work.rs`. What it needs of the server is a field of [`JobShell`].
+//! 2. A function of `shell: &JobShell, job: &ClaimedJob` that gives a `JobResult`, in a file under `jobs/`, called from the
+//!    match in `work.rs`. What it needs of the server is a field of [`JobShell`].
 //! 3. Where it is asked for: [`JobKind::job`] makes the row. The ids are all it may carry (I6): no words, names, numbers.
 //! 4. A failure is a [`JobError`] with a technical word, never the text of an answer.
 //! 5. Tests: run twice; the row gone; what it talks to is down; a process killed in between.
 
 mod bell;
+mod facts;
 mod kind;
 pub mod runner;
 mod work;

@@ -18,9 +18,11 @@ pub mod http;
 pub mod jobs;
 pub mod journal;
 pub mod leg;
+pub mod mail;
 pub mod model;
 pub mod models;
 pub mod ops;
+pub mod outbound;
 pub mod phrases;
 pub mod reception;
 #[cfg(feature = "rehearse")]
@@ -31,3 +33,4 @@ pub mod tls;
 pub mod tool_runner;
 pub mod tools;
 pub mod upgrade;
+pub mod webhooks;

@@ -29,6 +29,9 @@ pub struct Twin {
     pub own_call: CallId,
     /// A job that only this twin has.
     pub own_job: JobId,
+    pub mail: MailId,
+    pub webhook: WebhookId,
+    pub delivery: WebhookDeliveryId,
 }
 
 /// Ids that writers make. Both twins use the same ones.
@@ -75,6 +78,22 @@ impl Twin {
         let own_job = JobId::new();
         store
             .enqueue_job(&job(own_job, own_call.uuid()))
+            .await
+            .unwrap();
+        let mail = store.ensure_mail(&mail(own_call.uuid())).await.unwrap();
+        let webhook = WebhookId::new();
+        store
+            .add_webhook(&webhook_of(webhook, canary))
+            .await
+            .unwrap();
+        store.announce(&told(own_call.uuid())).await.unwrap();
+        let delivery = store
+            .list_webhook_deliveries(&ListFilter::default())
+            .await
+            .unwrap()
+            .remove(0);
+        store
+            .log_webhook_try(&delivery, WebhookDeliveryState::Failed, &tried())
             .await
             .unwrap();
         let staff = store.create_staff(&person(canary)).await.unwrap();
@@ -185,6 +204,9 @@ impl Twin {
                 .unwrap(),
             own_call,
             own_job,
+            mail: mail.id,
+            webhook,
+            delivery: delivery.id,
             store,
         }
     }
@@ -209,6 +231,9 @@ impl Twin {
             self.waitlist.uuid(),
             self.own_call.uuid(),
             self.own_job.uuid(),
+            self.mail.uuid(),
+            self.webhook.uuid(),
+            self.delivery.uuid(),
         ];
         ids.iter()
             .map(ToString::to_string)
@@ -482,6 +507,43 @@ pub fn call_writes(
         JournalWrite::Voicemail(voicemail(shared.voicemail, call_id)),
         JournalWrite::Job(job(shared.job, call_id.uuid())),
     ]
+}
+
+/// The same key in both twins would do, but each has its own call.
+pub fn mail(about: uuid::Uuid) -> NewMail {
+    NewMail {
+        kind: Word::new("transcript"),
+        key: JobKey::of(about),
+        call_id: None,
+        job_id: None,
+    }
+}
+
+pub fn webhook_of(id: WebhookId, canary: &str) -> NewWebhook {
+    NewWebhook {
+        id,
+        url: format!("https://example.org/{canary}").into(),
+        sealed_secret: sealed(canary),
+        events: vec![Word::new("call.ended")],
+    }
+}
+
+pub fn told(about: uuid::Uuid) -> WebhookEvent {
+    WebhookEvent {
+        event: Word::new("call.ended"),
+        about,
+        payload: json!({ "call_id": about }),
+        occurred_at: at(1),
+    }
+}
+
+pub fn tried() -> WebhookTry {
+    WebhookTry {
+        at: at(2),
+        status: Some(500),
+        error: Some(Word::new("status_500")),
+        duration_ms: 5,
+    }
 }
 
 pub fn job(id: JobId, about: uuid::Uuid) -> NewJob {

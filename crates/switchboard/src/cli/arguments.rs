@@ -91,6 +91,12 @@ pub enum Command {
         after_long_help = "Switches: streaming, bridge_only, recording, transcription (on, off); pick_up (agent, human_first, menu, bridge); consent_wording (a text).\nWithout --tenant a switch is for the whole installation; the most specific one wins.\n\nExamples:\n  switchboard switch set bridge_only on --tenant trades --hours 4\n  switchboard switch set pick_up menu --tenant trades --number +12025550104\n  switchboard switch clear bridge_only --tenant trades"
     )]
     Switch(SwitchCommand),
+    /// Say where transcripts are mailed to, and settle doubtful mails
+    #[command(subcommand)]
+    Mail(MailCommand),
+    /// Tell addresses of what happened, and see how that went
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
 }
 
 /// How to serve.
@@ -204,6 +210,8 @@ pub enum Noun {
     Voicemails,
     /// Work beside the calls: mails, webhooks
     Jobs,
+    /// Mails, and how far each came
+    Mails,
 }
 
 /// What to do with agents.
@@ -304,6 +312,135 @@ pub enum TwilioCommand {
         #[arg(long, value_name = "FILE")]
         auth_token_file: PathBuf,
     },
+}
+
+/// What to do with mail.
+#[derive(Clone, Debug, Subcommand)]
+pub enum MailCommand {
+    /// Show where a tenant's mail goes
+    Addresses {
+        /// Whose mail: a name or an id
+        #[arg(long, value_name = "NAME|ID")]
+        tenant: String,
+    },
+    /// Mail transcripts and messages of a tenant, or of one agent, to an address
+    Set {
+        /// Whose mail: a name or an id
+        #[arg(long, value_name = "NAME|ID")]
+        tenant: String,
+        /// Of this agent only
+        #[arg(long, value_name = "NAME")]
+        agent: Option<String>,
+        /// The address
+        address: crate::mail::MailAddress,
+    },
+    /// Mail nothing more of a tenant, or of one agent
+    Unset {
+        /// Whose mail: a name or an id
+        #[arg(long, value_name = "NAME|ID")]
+        tenant: String,
+        /// Of this agent only
+        #[arg(long, value_name = "NAME")]
+        agent: Option<String>,
+    },
+    /// Send a failed mail, or one that may have been sent, once more
+    Resend {
+        /// Whose mail: a name or an id
+        #[arg(long, value_name = "NAME|ID")]
+        tenant: String,
+        /// The mail, as `switchboard list mails` names it
+        id: switchboard_store::MailId,
+    },
+}
+
+impl MailCommand {
+    /// Whose mail.
+    pub fn tenant(&self) -> &str {
+        match self {
+            Self::Addresses { tenant }
+            | Self::Set { tenant, .. }
+            | Self::Unset { tenant, .. }
+            | Self::Resend { tenant, .. } => tenant,
+        }
+    }
+}
+
+/// What to do with outgoing webhooks.
+#[derive(Clone, Debug, Subcommand)]
+pub enum WebhookCommand {
+    /// Tell an address of events; prints the secret that signs, this once
+    Add {
+        /// Whose events: a name or an id
+        #[arg(long, value_name = "NAME|ID")]
+        tenant: String,
+        /// An event; repeat it for more, leave it out for all
+        #[arg(long = "event", value_name = "NAME")]
+        events: Vec<String>,
+        /// A public https:// address
+        url: String,
+    },
+    /// List the addresses
+    List {
+        /// Whose addresses: a name or an id
+        #[arg(long, value_name = "NAME|ID")]
+        tenant: String,
+    },
+    /// Tell an address nothing more
+    Remove {
+        /// Whose address: a name or an id
+        #[arg(long, value_name = "NAME|ID")]
+        tenant: String,
+        /// As `switchboard webhook list` names it
+        id: switchboard_store::WebhookId,
+    },
+    /// Tell an address again that was disabled
+    Enable {
+        /// Whose address: a name or an id
+        #[arg(long, value_name = "NAME|ID")]
+        tenant: String,
+        /// As `switchboard webhook list` names it
+        id: switchboard_store::WebhookId,
+    },
+    /// Make a new secret; the old one signs too for a day
+    Rotate {
+        /// Whose address: a name or an id
+        #[arg(long, value_name = "NAME|ID")]
+        tenant: String,
+        /// As `switchboard webhook list` names it
+        id: switchboard_store::WebhookId,
+    },
+    /// Send one delivery again, under its id
+    Replay {
+        /// Whose delivery: a name or an id
+        #[arg(long, value_name = "NAME|ID")]
+        tenant: String,
+        /// As `switchboard webhook log` names it
+        delivery: switchboard_store::WebhookDeliveryId,
+    },
+    /// Show every try, newest first
+    Log {
+        /// Whose tries: a name or an id
+        #[arg(long, value_name = "NAME|ID")]
+        tenant: String,
+        /// At most this many
+        #[arg(long, value_name = "N")]
+        limit: Option<u32>,
+    },
+}
+
+impl WebhookCommand {
+    /// Whose webhooks.
+    pub fn tenant(&self) -> &str {
+        match self {
+            Self::Add { tenant, .. }
+            | Self::List { tenant }
+            | Self::Remove { tenant, .. }
+            | Self::Enable { tenant, .. }
+            | Self::Rotate { tenant, .. }
+            | Self::Replay { tenant, .. }
+            | Self::Log { tenant, .. } => tenant,
+        }
+    }
 }
 
 /// What to do with a job.

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::config::SettingsError;
 use crate::http::BindError;
+use crate::mail::MailSettingsError;
 use crate::ops::seal::SealError;
 
 /// What the process says to the script that started it.
@@ -92,6 +93,7 @@ impl Failure {
                 .or_else(|| cause.downcast_ref().map(of_store))
                 .or_else(|| cause.downcast_ref().map(of_port))
                 .or_else(|| cause.downcast_ref().map(of_sealing))
+                .or_else(|| cause.downcast_ref().map(of_mail))
         });
         known.unwrap_or_else(|| of_anything(error))
     }
@@ -181,6 +183,10 @@ fn of_sealing(error: &SealError) -> Failure {
         SealError::KeyFile { source, .. } => failure.because(source.to_string()).with_help(help),
         _ => failure.with_help(help),
     }
+}
+
+fn of_mail(error: &MailSettingsError) -> Failure {
+    Failure::new(Exit::WrongUse, "the mail server cannot be used").because(error.to_string())
 }
 
 fn of_anything(error: &anyhow::Error) -> Failure {

@@ -169,6 +169,20 @@ pub(super) async fn list(
             ],
             &tenant.list_voicemails(&filter).await?,
         ),
+        Noun::Mails => output.rows(
+            "mails",
+            &[
+                "id",
+                "kind",
+                "call_id",
+                "state",
+                "attempts",
+                "last_error",
+                "created_at",
+                "updated_at",
+            ],
+            &tenant.list_mails(&filter).await?,
+        ),
         Noun::Jobs => output.rows(
             "jobs",
             &[

@@ -6,7 +6,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::arguments::{Command, CommandLine, ServeOptions};
 use super::failure::{Exit, Failure};
 use super::output::Output;
-use super::{agent, job, list, migrate, switch, tenant};
+use super::{agent, job, list, mail, migrate, switch, tenant, webhook};
 use crate::config::{Settings, SettingsSource};
 
 /// What `switchboard` alone prints.
@@ -18,6 +18,7 @@ Try       call       place a simulated call
 Look      list       what is stored about a tenant      job        try a job again, or take it back
 Set up    tenant     tenants, numbers, Twilio accounts  agent      show and import agents
           key        create API keys                    switch     on, off and who picks up, at once
+          mail       where transcripts go                 webhook    addresses that are told of events
 
 Examples
   switchboard serve --demo
@@ -52,6 +53,10 @@ pub(super) fn run(command_line: CommandLine, output: &Output) -> Result<()> {
         }
         Command::Tenant(command) => {
             on_one_core()?.block_on(tenant::tenant(&settings, &command, output))
+        }
+        Command::Mail(command) => on_one_core()?.block_on(mail::mail(&settings, &command, output)),
+        Command::Webhook(command) => {
+            on_one_core()?.block_on(webhook::webhook(&settings, &command, output))
         }
         Command::Job(command) => on_one_core()?.block_on(job::job(&settings, &command, output)),
         Command::Key(command) => on_one_core()?.block_on(tenant::key(&settings, &command, output)),

@@ -1,7 +1,7 @@
 //! What one setting alone cannot know.
 
-use super::Settings;
 use super::error::{Place, SettingsError};
+use super::{MailTls, Settings};
 
 /// Refuses settings that contradict each other or would hurt callers.
 pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
@@ -12,7 +12,42 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     percentages(settings)?;
     super::handoff::check_settings(settings)?;
     bucket(settings)?;
+    mail(settings)?;
     not_zero(settings)
+}
+
+/// A password and what callers said must not cross a network in the clear.
+fn mail(settings: &Settings) -> Result<(), SettingsError> {
+    let mail = &settings.mail;
+    let Some(host) = &mail.host else {
+        return Ok(());
+    };
+    let is_loopback = host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
+    if mail.tls == MailTls::None && !is_loopback {
+        return refuse(
+            "mail.tls",
+            "none is allowed on loopback only".to_owned(),
+            "use starttls or implicit",
+        );
+    }
+    if mail.user.is_some() != mail.password.is_some() {
+        return refuse(
+            "mail.password",
+            "user and password belong together".to_owned(),
+            "set both or none",
+        );
+    }
+    if mail.from.is_none() {
+        return refuse(
+            "mail.from",
+            "mails need a sender".to_owned(),
+            "set it to an address like voice@example.com",
+        );
+    }
+    Ok(())
 }
 
 /// Threat H4: without signatures anybody who finds the address may place calls.
@@ -146,6 +181,8 @@ fn not_zero(settings: &Settings) -> Result<(), SettingsError> {
         ),
         ("jobs.concurrent_max", settings.jobs.concurrent_max as u64),
         ("jobs.poll_ms", settings.jobs.poll_ms),
+        ("mail.connect_ms_max", settings.mail.connect_ms_max),
+        ("mail.answer_ms_max", settings.mail.answer_ms_max),
     ];
     let limits = &settings.limits;
     let limits = [

@@ -6,7 +6,75 @@ use switchboard_store::{JobId, JobIds, JobKey, NewJob, Timestamp, Word};
 
 /// Every kind of job this version can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JobKind {}
+pub enum JobKind {
+    /// What follows from the end of a call.
+    CallEnded,
+    /// What follows when a human takes a caller over.
+    CallHandedOver,
+    /// What follows from a message that a caller left.
+    VoicemailLeft,
+    /// What follows from a booking.
+    AppointmentBooked,
+    /// Sends one webhook to one endpoint.
+    WebhookDeliver,
+    /// Sends the transcript of a call by mail.
+    MailTranscript,
+}
+
+const fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(minutes * 60)
+}
+
+const fn hours(hours: u64) -> Duration {
+    minutes(hours * 60)
+}
+
+/// For work in our own database: it fails only when that does.
+const OURS: Patience = Patience {
+    waits: &[
+        Duration::from_secs(5),
+        minutes(1),
+        minutes(5),
+        minutes(30),
+        hours(2),
+        hours(12),
+    ],
+    time_max: Duration::from_secs(60),
+};
+
+/// As Standard Webhooks suggests: three days in all, for a receiver that is down over a weekend.
+const WEBHOOK: Patience = Patience {
+    waits: &[
+        Duration::from_secs(5),
+        minutes(5),
+        minutes(30),
+        hours(2),
+        hours(5),
+        hours(10),
+        hours(14),
+        hours(20),
+        hours(24),
+    ],
+    time_max: Duration::from_secs(60),
+};
+
+/// A mail server may be down for days (RFC 5321 asks for four to five).
+const MAIL: Patience = Patience {
+    waits: &[
+        minutes(1),
+        minutes(5),
+        minutes(15),
+        hours(1),
+        hours(3),
+        hours(6),
+        hours(12),
+        hours(24),
+        hours(24),
+        hours(24),
+    ],
+    // Each step of the dialogue has `mail.answer_ms_max`; there are seven.
+    time_max: minutes(5),
+};
 
 /// How patient to be with a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,16 +88,37 @@ pub struct Patience {
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: &'static [Self] = &[];
+    pub const ALL: &'static [Self] = &[
+        Self::CallEnded,
+        Self::CallHandedOver,
+        Self::VoicemailLeft,
+        Self::AppointmentBooked,
+        Self::WebhookDeliver,
+        Self::MailTranscript,
+    ];
 
     /// Its name in the table, in lists and in measures. A contract: rows of it outlive the process.
     pub const fn word(self) -> &'static str {
-        match self {}
+        match self {
+            Self::CallEnded => "call.ended",
+            Self::CallHandedOver => "call.handed_over",
+            Self::VoicemailLeft => "voicemail.left",
+            Self::AppointmentBooked => "appointment.booked",
+            Self::WebhookDeliver => "webhook.deliver",
+            Self::MailTranscript => "mail.transcript",
+        }
     }
 
     /// How patient to be with it.
     pub const fn patience(self) -> Patience {
-        match self {}
+        match self {
+            Self::CallEnded
+            | Self::CallHandedOver
+            | Self::VoicemailLeft
+            | Self::AppointmentBooked => OURS,
+            Self::WebhookDeliver => WEBHOOK,
+            Self::MailTranscript => MAIL,
+        }
     }
 
     /// The kind of this name.

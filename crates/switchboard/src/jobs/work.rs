@@ -1,17 +1,42 @@
 //! What runs a job: the closed list of kinds, and the words in which a job says how it went.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
-use switchboard_store::{ClaimedJob, Store, Word};
+use switchboard_store::{Actor, ClaimedJob, Purpose, Store, TenantScope, TenantStore, Word};
 
+use super::bell::JobBell;
+use super::facts;
 use super::kind::{JobKind, Patience};
+use crate::mail::Mailer;
+use crate::ops::seal::SealingKey;
+use crate::outbound::Outbound;
 
 /// What jobs need of the server. Cheap to clone.
 #[derive(Clone)]
 pub struct JobShell {
     /// Where everything is kept.
     pub store: Store,
+    /// Wakes the runner when a job asks for another.
+    pub bell: JobBell,
+    /// The way to addresses that tenants name.
+    pub outbound: Outbound,
+    /// Opens secrets of tenants.
+    pub sealing: Arc<SealingKey>,
+    /// The way to the mail server; `None` when none is set.
+    pub mailer: Option<Mailer>,
+}
+
+impl JobShell {
+    /// The rows of the job's tenant.
+    pub fn rows(&self, job: &ClaimedJob) -> TenantStore {
+        self.store.tenant(TenantScope::new(
+            job.tenant_id,
+            Actor::System,
+            Purpose::Maintain,
+        ))
+    }
 }
 
 /// How a run went.
@@ -71,7 +96,12 @@ impl Work for JobShell {
 
     async fn run(&self, job: &ClaimedJob) -> JobResult {
         match JobKind::named(&job.kind) {
-            Some(kind) => match kind {},
+            Some(JobKind::CallEnded) => facts::call_ended(self, job).await,
+            Some(JobKind::CallHandedOver) => facts::handed_over(self, job).await,
+            Some(JobKind::VoicemailLeft) => facts::voicemail_left(self, job).await,
+            Some(JobKind::AppointmentBooked) => facts::booked(self, job).await,
+            Some(JobKind::WebhookDeliver) => facts::deliver(self, job).await,
+            Some(JobKind::MailTranscript) => facts::mail_transcript(self, job).await,
             None => Err(JobError::Never(Word::new("unknown_kind"))),
         }
     }

@@ -55,6 +55,12 @@ pub mod names {
     pub const JOBS_FAILED: &str = "switchboard_jobs_failed";
     /// Gauge, seconds by which the longest waiting job is late. Label `kind`.
     pub const JOBS_LATE_SECONDS: &str = "switchboard_jobs_late_seconds";
+    /// Counter of tries to send a mail. Labels `kind` and `outcome` (sent, postponed, failed, uncertain).
+    pub const MAILS_TOTAL: &str = "switchboard_mails_total";
+    /// Counter of tries to deliver a webhook. Labels `event` and `outcome` (delivered, failed).
+    pub const WEBHOOK_TRIES_TOTAL: &str = "switchboard_webhook_tries_total";
+    /// Counter of webhook endpoints that were disabled because they failed for days.
+    pub const WEBHOOKS_DISABLED_TOTAL: &str = "switchboard_webhooks_disabled_total";
     /// Counter of panics, each of which ended one task.
     pub const PANICS_TOTAL: &str = "switchboard_panics_total";
     /// Counter of log lines dropped because nobody read them fast enough.
@@ -169,6 +175,12 @@ fn describe() {
         names::JOBS_LATE_SECONDS,
         Unit::Seconds,
         "By how much the longest waiting job is late"
+    );
+    describe_counter!(names::MAILS_TOTAL, "Tries to send a mail");
+    describe_counter!(names::WEBHOOK_TRIES_TOTAL, "Tries to deliver a webhook");
+    describe_counter!(
+        names::WEBHOOKS_DISABLED_TOTAL,
+        "Webhook endpoints that were disabled because they failed for days"
     );
     describe_counter!(names::PANICS_TOTAL, "Panics, each of which ended one task");
     describe_counter!(
