@@ -38,11 +38,16 @@ pub(crate) const SPEECH: [Package; 3] = [
 ];
 
 /// What only the tests need.
-pub(crate) const TESTS: [Package; 2] = [
+pub(crate) const TESTS: [Package; 3] = [
     Package {
         debian: "postgresql-15",
         purpose: "the second database",
         is_present: || postgres::binaries().is_some(),
+    },
+    Package {
+        debian: "opus-tools",
+        purpose: "reads recordings back",
+        is_present: || process::is_on_path("opusdec") && process::is_on_path("opusinfo"),
     },
     Package {
         debian: "python3-venv",

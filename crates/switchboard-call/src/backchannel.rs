@@ -86,6 +86,11 @@ const REFUSALS: &[&str] = &[
     "sio",
     "si",
 ];
+/// Words that say no to a question, in the four languages. "wait" and "but" are none: they ask for another moment.
+const DECLINES: &[&str] = &[
+    "no", "nope", "nah", "not", "dont", "never", "refuse", "hapana", "sitaki", "sio", "non", "pas",
+    "jamais", "oya", "sinshaka", "ntabwo",
+];
 /// A longer answer is a sentence of its own, and the model should hear it.
 const ASSENT_WORDS_MAX: usize = 8;
 
@@ -149,9 +154,21 @@ pub(crate) fn meaning(words: &str, language: Option<Language>) -> Meaning {
 /// A clear yes: at least one word of assent, and none that refuses. A hum is no assent.
 pub(crate) fn agrees(words: &str, language: Option<Language>) -> bool {
     let tokens = tokens(words);
+    let assents = tokens.iter().any(|token| ASSENT.contains(&token.as_str()));
+    assents && !refuses(words, language) && tokens.len() <= ASSENT_WORDS_MAX
+}
+
+/// A clear no: whoever says yes and no has said no.
+pub(crate) fn declines(words: &str) -> bool {
+    let said = |token: &String| DECLINES.contains(&token.as_str());
+    tokens(words).iter().any(said)
+}
+
+/// At least one word that refuses or asks to stop.
+fn refuses(words: &str, language: Option<Language>) -> bool {
+    let tokens = tokens(words);
     let said = |list: &[&str]| tokens.iter().any(|token| list.contains(&token.as_str()));
-    let refuses = lexicons(language).iter().any(|lexicon| said(lexicon.stop)) || said(REFUSALS);
-    said(ASSENT) && !refuses && tokens.len() <= ASSENT_WORDS_MAX
+    lexicons(language).iter().any(|lexicon| said(lexicon.stop)) || said(REFUSALS)
 }
 
 /// Agreement or no words at all.

@@ -18,6 +18,7 @@ use crate::output::{Command, HistoryTurn, Output, Record, ToLeg, ToModel};
 use crate::phase::Phase;
 use crate::playback::Playback;
 use crate::reply::Replies;
+use crate::secure_entry::SecureEntry;
 use crate::settings::CallSettings;
 use crate::silence::SilenceClock;
 use crate::time::Moment;
@@ -44,6 +45,8 @@ pub struct Call {
     pub(crate) dead_air: DeadAir,
     pub(crate) budget: Budget,
     pub(crate) consent: Consent,
+    pub(crate) is_recording: bool,
+    pub(crate) secure: SecureEntry,
     pub(crate) confirmation: Confirmation,
     pub(crate) goodbye: Option<Goodbye>,
     pub(crate) handoff: Option<HandoffUnderWay>,
@@ -71,6 +74,8 @@ impl Call {
             silence: SilenceClock::default(),
             dead_air: DeadAir::default(),
             budget: Budget::default(),
+            is_recording: false,
+            secure: SecureEntry::default(),
             confirmation: Confirmation::default(),
             consent: Consent::new(settings.consent.clone()),
             goodbye: None,
@@ -202,6 +207,7 @@ impl Call {
         self.phase = Phase::Live;
         self.finish_handshake(now, None);
         self.silence.restart();
+        self.begin_consent(now);
         self.greet(now);
     }
 
@@ -213,8 +219,14 @@ impl Call {
     }
 
     fn on_digit(&mut self, now: Moment, digit: char) {
+        if self.takes_secure_key(now, digit) {
+            return;
+        }
         self.event(now, EventKind::DigitPressed);
         self.on_caller_acted(now);
+        if digit != '0' && self.phase == Phase::Live && self.takes_own_key(now, digit) {
+            return;
+        }
         if digit == '0' {
             self.hand_off(now, Handoff::because(HandoffReason::Dtmf0));
         } else if self.phase == Phase::Live {
@@ -223,7 +235,19 @@ impl Call {
         }
     }
 
+    /// Keys that mean something to us, and so nothing to the model.
+    fn takes_own_key(&mut self, now: Moment, digit: char) -> bool {
+        if self.settings.keys.withdraw == Some(digit) {
+            self.withdraw_consent(now);
+            return true;
+        }
+        self.takes_consent_key(now, digit)
+    }
+
     fn on_text(&mut self, now: Moment, words: crate::Words) {
+        if self.secure.is_open() {
+            return;
+        }
         self.on_caller_acted(now);
         if matches!(self.phase, Phase::Connecting | Phase::Live) {
             if self.turn_taking.replies_to_text {
@@ -246,6 +270,7 @@ impl Call {
     fn on_control(&mut self, now: Moment, control: Control) {
         match control {
             Control::End => self.end_by_control(now),
+            Control::WithdrawConsent => self.withdraw_consent(now),
             Control::HandOff(reason) => self.hand_off(now, Handoff::because(reason)),
             Control::Drain => self.hand_off(now, Handoff::because(HandoffReason::ProcessLost)),
         }

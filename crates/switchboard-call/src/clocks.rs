@@ -38,6 +38,7 @@ impl Call {
         self.advance_held_tools(now);
         self.advance_tools(now);
         self.advance_confirmation(now);
+        self.advance_secure_entry(now);
         self.feed(now);
         self.advance_model(now);
         self.advance_length(now);
@@ -56,10 +57,18 @@ impl Call {
     }
 
     pub(crate) fn release_heard(&mut self) {
+        self.report_heard();
         if self.playback.has_released() {
             for audio in self.playback.take_released() {
                 self.command(Command::Drop(audio));
             }
+        }
+    }
+
+    /// Tells the recording what of ours was heard, before its samples are let go.
+    fn report_heard(&mut self) {
+        for heard in self.playback.take_played() {
+            self.command(Command::Recording(heard));
         }
     }
 
@@ -141,7 +150,9 @@ impl Call {
         if self.phase != Phase::Live {
             return;
         }
-        let quiet_since = self.is_quiet().then(|| self.quiet_since(now));
+        // Whoever is asked, or cannot be heard, is not silent.
+        let counts = !self.consent.awaits_answer() && !self.secure.is_open();
+        let quiet_since = (counts && self.is_quiet()).then(|| self.quiet_since(now));
         let limits = &self.settings.limits;
         match self.silence.advance(
             now,
@@ -155,6 +166,10 @@ impl Call {
             }
             Some(SilenceAction::Nudge) => {
                 self.event(now, EventKind::SilenceNudged);
+                // A disclosure that was cut off asks whether somebody is there as well as a nudge does.
+                if self.consent.owes_disclosure() {
+                    return self.disclose(now);
+                }
                 if let Some(sentences) = self.settings.sentences(self.turns.language()).cloned() {
                     self.say(now, sentences.nudge, sentences.language);
                 }
@@ -202,6 +217,8 @@ impl Call {
             self.floor.wake(self.model.is_ready()),
             self.tools.wake(),
             self.confirmation.wake(),
+            self.consent_wake(),
+            self.secure.wake(),
             self.model.wake(),
             self.stall_at(),
             self.dead_air.wake(limits.filler_after, limits.dead_air),

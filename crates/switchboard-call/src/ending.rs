@@ -150,9 +150,7 @@ impl Call {
 
     /// Nothing more is said: the turn is what was heard of it.
     fn drop_playback(&mut self, now: Moment) {
-        if self.consent.on_cut_if_unheard() {
-            self.event(now, EventKind::DisclosureCut);
-        }
+        self.close_consent(now);
         self.book_agent_turn(now, self.playback.is_audible());
         self.playback.drop_queued();
     }

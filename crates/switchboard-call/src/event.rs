@@ -1,6 +1,7 @@
 //! The call's one numbered log of technical events. No words, names or numbers of people are in it:
 //! personal content travels as [`crate::output::Record`].
 
+use crate::consent::ConsentAnswer;
 use crate::end::End;
 use crate::handoff::HandoffReason;
 use crate::input::{ModelFailure, ReplyOutcome};
@@ -31,8 +32,16 @@ pub enum EventKind {
     },
     GreetingStarted,
     DisclosureHeard,
-    /// The disclosure was cut off: nothing of this call is kept in words.
+    /// The disclosure was cut off. It is said once more, and if that is cut too nothing of this call is kept.
     DisclosureCut,
+    /// The one answer to the disclosure, or its withdrawal.
+    ConsentAnswered {
+        answer: ConsentAnswer,
+    },
+    RecordingStarted,
+    /// From here nobody listens.
+    SecureEntryStarted,
+    SecureEntryEnded,
     CallerSpeechStarted,
     CallerSpeechStopped,
     CallerTurnCommitted,
@@ -122,6 +131,10 @@ impl EventKind {
             Self::GreetingStarted => "greeting_started",
             Self::DisclosureHeard => "disclosure_heard",
             Self::DisclosureCut => "disclosure_cut",
+            Self::ConsentAnswered { .. } => "consent_answered",
+            Self::RecordingStarted => "recording_started",
+            Self::SecureEntryStarted => "secure_entry_started",
+            Self::SecureEntryEnded => "secure_entry_ended",
             Self::CallerSpeechStarted => "caller_speech_started",
             Self::CallerSpeechStopped => "caller_speech_stopped",
             Self::CallerTurnCommitted => "caller_turn_committed",

@@ -97,6 +97,9 @@ impl Floor {
 impl Call {
     /// A frame of the caller: evidence for us, and the model hears it.
     pub(crate) fn on_caller_audio(&mut self, now: Moment, audio: &CallerAudio) {
+        if self.secure.is_open() {
+            return self.command(Command::Drop(audio.audio));
+        }
         self.floor.last_audio = Some(now);
         let around = Surroundings {
             ours_dbfs: self.playback.level_at(now),
@@ -238,6 +241,9 @@ impl Call {
     }
 
     pub(crate) fn on_caller_words(&mut self, now: Moment, said: &CallerWords) {
+        if self.hides_words(said) {
+            return;
+        }
         let awaited = self
             .floor
             .awaited
@@ -308,6 +314,7 @@ impl Call {
     pub(crate) fn book_caller_words(&mut self, now: Moment, said: &CallerWords) {
         self.keep_caller_words(now, said);
         self.on_confirmation_words(now, said);
+        self.on_consent_words(now, said);
     }
 
     fn keep_caller_words(&mut self, now: Moment, said: &CallerWords) {
@@ -475,9 +482,7 @@ impl Call {
             self.ask_leg(ToLeg::Clear);
             self.playback.clear(now);
         }
-        if self.consent.on_cut_if_unheard() {
-            self.event(now, EventKind::DisclosureCut);
-        }
+        self.on_disclosure_cut(now);
         // Who takes the floor during a goodbye has not finished.
         if self.phase == Phase::Ending {
             self.phase = Phase::Live;

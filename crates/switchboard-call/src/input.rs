@@ -219,6 +219,10 @@ pub enum ToolOutcome {
     EndCall,
     /// The tool writes, and the caller has not agreed yet: this question, made from the request, asks for it.
     Question(Words),
+    /// The caller wants nothing kept of this call.
+    WithdrawConsent,
+    /// The caller is about to give card data, or has given it.
+    SecureEntry { begins: bool },
     /// The tool asks for a human.
     HandOff {
         target: Option<String>,
@@ -230,6 +234,8 @@ pub enum ToolOutcome {
 /// Steering from outside the conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Control {
+    /// The caller's consent is taken back, on their word to somebody else.
+    WithdrawConsent,
     /// End the call, speaking nothing more.
     End,
     /// Give the caller to a human.

@@ -51,6 +51,12 @@ pub const MODEL_SESSION_MAX: Span = Span::from_secs(55 * 60);
 pub const MEDIA_GAP: Span = Span::from_millis(750);
 /// How much silence is fed at once.
 pub const MEDIA_GAP_FILL: Span = Span::from_secs(1);
+/// Who has not answered our question about keeping the call by then is asked once more, and then has refused. Less
+/// than [`SILENCE_NUDGE`], so that nobody is asked two things at once.
+pub const CONSENT_ANSWER: Span = Span::from_secs(5);
+/// A caller whom we do not hear for card data is with us no longer than this; then a human takes over. Listening again
+/// unasked could hear the rest of it.
+pub const SECURE_ENTRY_MAX: Span = Span::from_secs(180);
 /// 5.00 of the call's currency.
 pub const BUDGET_MICROS: u64 = 5_000_000;
 /// The share of the budget at which a warning event goes out.

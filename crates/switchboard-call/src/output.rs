@@ -1,5 +1,6 @@
 //! Everything a call can ask for, as one closed list.
 
+use crate::consent::ConsentAnswer;
 use crate::end::End;
 use crate::event::CallEvent;
 use crate::handoff::Handoff;
@@ -31,6 +32,8 @@ pub enum Command {
     GiveUpTool(ToolCallId),
     /// Move the caller to a human. Answered by [`crate::input::Input::Transfer`].
     Transfer(Handoff),
+    /// What the recording of the call is to do.
+    Recording(RecordingStep),
     /// Release the samples: neither forwarded nor played.
     Drop(AudioId),
     /// The call is over. Always the last command, but for the [`Command::Drop`] of audio that still comes in.
@@ -147,11 +150,56 @@ pub struct ToolRun {
 pub enum Record {
     Turn(TurnRecord),
     Tool(ToolRecord),
-    /// The disclosure was heard to its end: from here transcripts may be stored.
-    DisclosureHeard {
-        wording: Words,
-        language: Language,
+    /// The disclosure was said and is over: heard to its end, or as far as the record says.
+    Disclosed {
+        record: ConsentRecord,
+        to_its_end: bool,
     },
+    /// The caller's answer. `words` are there only if they may be kept. After [`ConsentAnswer::Withdrawn`] everything
+    /// stored of this call so far is erased.
+    Consent {
+        record: ConsentRecord,
+        answer: ConsentAnswer,
+        words: Option<Words>,
+    },
+}
+
+/// What was disclosed, and how much of it was heard.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConsentRecord {
+    pub wording: Words,
+    pub language: Language,
+    /// How much of it the caller heard.
+    pub heard: Span,
+    /// When it was begun.
+    pub disclosed: Moment,
+    pub answered: Option<Moment>,
+}
+
+/// What the recording of a call is to do. None of it is awaited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordingStep {
+    /// The consent is there: from here both sides are recorded.
+    Start,
+    /// Something of ours was heard: the first `length` of it, beginning at `starts`. In the order heard, and before the
+    /// audio's [`Command::Drop`].
+    Heard {
+        what: HeardAudio,
+        starts: Moment,
+        length: Span,
+    },
+    /// Both sides are silence until [`RecordingStep::Resume`].
+    Pause,
+    Resume,
+    /// The consent was taken back: the recording ends and is erased.
+    Discard,
+}
+
+/// Whose samples were heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeardAudio {
+    Agent(AudioId),
+    Phrase(Phrase),
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use crate::ids::{AudioId, ItemId, MarkId};
+use crate::output::{HeardAudio, Phrase, RecordingStep};
 use crate::time::{Moment, Span};
 
 /// A mark that is this late is taken for lost, so that pacing cannot stop for good.
@@ -83,6 +84,9 @@ pub(crate) struct Playback {
     latency: Option<Span>,
     heard: VecDeque<(ItemId, Span)>,
     released: Vec<AudioId>,
+    /// What was heard, in order, while a recording wants to know.
+    played: Vec<RecordingStep>,
+    keeps_played: bool,
     /// When the caller last heard the end of something of ours.
     ended_at: Option<Moment>,
     /// The last sound was heard to its end, and nobody has taken note of it yet.
@@ -99,6 +103,8 @@ impl Playback {
             latency: None,
             heard: VecDeque::new(),
             released: Vec::new(),
+            played: Vec::new(),
+            keeps_played: false,
             ended_at: None,
             ended_unseen: false,
         }
@@ -279,6 +285,7 @@ impl Playback {
     }
 
     fn finish(&mut self, sent: Sent, ended: Moment) {
+        self.note_played(&sent.what, sent.starts, sent.length);
         if let What::Piece(piece) = sent.what {
             self.hear(piece.item, piece.ends_in_item());
             self.released.push(piece.audio);
@@ -403,12 +410,48 @@ impl Playback {
                 self.hear(item, heard);
             }
         }
+        self.note_played_until_clear(now, ahead);
         for sent in std::mem::take(&mut self.sent).into_iter().rev() {
             if let What::Piece(piece) = sent.what {
                 self.queued.push_front(piece);
             }
         }
         self.ended_at = Some(now);
+    }
+
+    /// What the ear got of each piece before the clear arrived.
+    fn note_played_until_clear(&mut self, now: Moment, ahead: Span) {
+        let sent = std::mem::take(&mut self.sent);
+        for piece in &sent {
+            let played = (now + ahead).since(piece.starts).min(piece.length);
+            self.note_played(&piece.what, piece.starts, played);
+        }
+        self.sent = sent;
+    }
+
+    fn note_played(&mut self, what: &What, starts: Moment, length: Span) {
+        if !self.keeps_played || length.is_zero() {
+            return;
+        }
+        let what = match what {
+            What::Piece(piece) => HeardAudio::Agent(piece.audio),
+            What::Phrase => HeardAudio::Phrase(Phrase::Filler),
+        };
+        self.played.push(RecordingStep::Heard {
+            what,
+            starts,
+            length,
+        });
+    }
+
+    /// From here what is heard is noted, or no longer.
+    pub(crate) fn keep_played(&mut self, keeps: bool) {
+        self.keeps_played = keeps;
+        self.played.clear();
+    }
+
+    pub(crate) fn take_played(&mut self) -> Vec<RecordingStep> {
+        std::mem::take(&mut self.played)
     }
 
     /// Gives up everything that was not sent.

@@ -96,32 +96,20 @@ impl Call {
             return;
         };
         self.event(now, EventKind::GreetingStarted);
-        if let Some(disclosure) = self.consent.owed().cloned() {
-            let language = greeting.language;
-            self.want(
-                now,
-                Wanted::Say {
-                    words: disclosure,
-                    language,
-                },
-            );
-            self.consent.on_said();
-        }
-        if !greeting.words.is_empty() {
-            self.want(
-                now,
-                Wanted::Say {
-                    words: greeting.words,
-                    language: greeting.language,
-                },
-            );
-        }
+        self.disclose_and_greet(now, greeting);
     }
 
     /// Somebody wants a reply: the caller's turn is over, a tool answered, or a client asked.
     pub(crate) fn request_reply(&mut self, now: Moment, instructions: Option<Words>) {
         // While our question is open the caller answers it, and the model does not.
         if self.confirmation.is_open() {
+            return;
+        }
+        // One that was cut off comes before anything else.
+        if self.phase == Phase::Live {
+            self.disclose(now);
+        }
+        if self.consent.is_open_question() || self.consent.was_settled_at(now) {
             return;
         }
         if self.phase == Phase::Connecting || self.phase == Phase::Live {
@@ -131,6 +119,13 @@ impl Call {
 
     pub(crate) fn say(&mut self, now: Moment, words: Words, language: Language) {
         self.want(now, Wanted::Say { words, language });
+    }
+
+    /// Says this before anything else that waits.
+    pub(crate) fn say_first(&mut self, now: Moment, words: Words, language: Language) {
+        let wanted = Wanted::Say { words, language };
+        self.replies.wanted.push_front(wanted);
+        self.start_wanted(now);
     }
 
     fn want(&mut self, now: Moment, wanted: Wanted) {
@@ -203,11 +198,11 @@ impl Call {
         if let State::Active { heard_anything, .. } = &mut self.replies.state {
             *heard_anything = true;
         }
-        self.consent.on_audio(audio.item);
         let said = match &self.replies.present {
             Some(Wanted::Say { words, .. }) => Some(words),
             _ => None,
         };
+        self.consent.on_audio(said, audio.item);
         self.confirmation.on_audio(said, audio.item);
         let Some(starts_in_item) =
             self.turns
@@ -265,6 +260,7 @@ impl Call {
             return;
         }
         self.replies.done = self.replies.done.max(Some(done.reply));
+        let mut is_incomplete = false;
         match done.outcome {
             ReplyOutcome::Failed(failure) => return self.on_model_failed(now, failure),
             ReplyOutcome::Completed => {
@@ -278,12 +274,13 @@ impl Call {
             }
             // Only the model knows where its words end when it stops early.
             ReplyOutcome::Cancelled | ReplyOutcome::Incomplete => {
-                if self.consent.on_incomplete() {
-                    self.event(now, EventKind::DisclosureCut);
-                }
+                is_incomplete = true;
             }
         }
         self.replies.free();
+        if is_incomplete {
+            self.on_disclosure_incomplete(now);
+        }
         self.start_wanted(now);
     }
 
@@ -389,7 +386,8 @@ impl Call {
 
     /// Personal content leaves the call only with consent.
     pub(crate) fn keep(&mut self, record: Record) {
-        if self.consent.may_keep_words() {
+        let is_hidden = matches!(&record, Record::Turn(turn) if self.secure.hides(turn));
+        if self.may_keep_words() && !is_hidden {
             self.record(record);
         }
     }
@@ -399,26 +397,6 @@ impl Call {
         self.book_agent_turn(now, false);
         if !self.silence.is_nudging() {
             self.silence.restart();
-        }
-    }
-
-    /// Words may be kept from the moment the disclosure was heard to its end.
-    pub(crate) fn advance_consent(&mut self, now: Moment) {
-        let Some(item) = self.consent.generated_item() else {
-            return;
-        };
-        let generated = self.turns.generated_audio(item);
-        if generated.is_zero() || self.playback.booked(item) < generated {
-            return;
-        }
-        if let Some(wording) = self.consent.on_heard() {
-            let language = self
-                .settings
-                .greeting
-                .as_ref()
-                .map_or(Language::ENGLISH, |greeting| greeting.language);
-            self.event(now, EventKind::DisclosureHeard);
-            self.record(Record::DisclosureHeard { wording, language });
         }
     }
 

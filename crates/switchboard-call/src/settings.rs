@@ -16,6 +16,11 @@ pub struct CallSettings {
     /// Said first, exactly. None: the agent waits to be spoken to.
     pub greeting: Option<Greeting>,
     pub consent: ConsentPolicy,
+    /// Words are stored, once the consent is there.
+    pub keeps_words: bool,
+    /// The call is recorded, once the consent is there.
+    pub records: bool,
+    pub keys: Keys,
     /// Sentences of the agent, the first one in its main language.
     pub sentences: Vec<Sentences>,
     /// Models configured for this agent, in order of choice. At least one.
@@ -24,6 +29,15 @@ pub struct CallSettings {
     pub has_words: bool,
     /// Length of each cached phrase; zero when there is none.
     pub filler_length: Span,
+}
+
+/// Keys with a meaning of ours. 0 reaches a human whatever stands here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Keys {
+    /// Takes the consent back: nothing more is kept, and what was is erased.
+    pub withdraw: Option<char>,
+    /// Begins secure entry; `#` ends it.
+    pub secure_entry: Option<char>,
 }
 
 /// What the agent says on its own account, in one language.
@@ -42,7 +56,10 @@ impl Default for CallSettings {
             playback: PlaybackReport::Marks,
             turn_taking: TurnTaking::default(),
             greeting: None,
-            consent: ConsentPolicy::NotNeeded,
+            consent: ConsentPolicy::default(),
+            keeps_words: true,
+            records: false,
+            keys: Keys::default(),
             sentences: vec![Sentences {
                 language: Language::ENGLISH,
                 nudge: "Are you still there?".into(),

@@ -16,6 +16,8 @@ const TIMED_OUT: &str = r#"{"error":{"code":"timeout","message":"This takes long
 const REFUSED: &str = r#"{"error":{"code":"too_many_calls","message":"No further actions are possible in this call."}}"#;
 const INTERRUPTED: &str = r#"{"error":{"code":"interrupted","message":"Not done: the caller interrupted. Ask again if it is still wanted."}}"#;
 const ENDING: &str = r#"{"ok":true}"#;
+const WITHDRAWN: &str = r#"{"ok":true,"message":"Recording and notes of this call have stopped, and what was kept of it is erased."}"#;
+const SECURE: &str = r#"{"ok":true,"message":"Nobody listens now. Ask the caller to give the details and to press the pound key when done. You hear nothing until then."}"#;
 
 impl Call {
     pub(crate) fn on_tool_requested(&mut self, now: Moment, request: ToolRequest) {
@@ -128,9 +130,11 @@ impl Call {
         let (status, output) = match &answer.outcome {
             ToolOutcome::Answered(words) => (ToolStatus::Answered, words.clone()),
             ToolOutcome::Failed(words) => (ToolStatus::Failed, words.clone()),
-            ToolOutcome::EndCall | ToolOutcome::HandOff { .. } | ToolOutcome::Question(_) => {
-                (ToolStatus::Answered, ENDING.into())
-            }
+            ToolOutcome::EndCall
+            | ToolOutcome::HandOff { .. }
+            | ToolOutcome::Question(_)
+            | ToolOutcome::SecureEntry { .. }
+            | ToolOutcome::WithdrawConsent => (ToolStatus::Answered, ENDING.into()),
         };
         self.finish_tool(now, &tool, status, Some(output.clone()));
         if tool.gave_up || self.phase != Phase::Live {
@@ -149,6 +153,18 @@ impl Call {
                     summary,
                 },
             ),
+            ToolOutcome::WithdrawConsent => {
+                self.withdraw_consent(now);
+                self.tell_model(now, &tool, WITHDRAWN.into());
+            }
+            ToolOutcome::SecureEntry { begins: true } => {
+                self.start_secure_entry(now);
+                self.tell_model(now, &tool, SECURE.into());
+            }
+            ToolOutcome::SecureEntry { begins: false } => {
+                self.end_secure_entry(now);
+                self.tell_model(now, &tool, output);
+            }
             ToolOutcome::Answered(_) | ToolOutcome::Failed(_) | ToolOutcome::Question(_) => {
                 self.tell_model(now, &tool, output)
             }

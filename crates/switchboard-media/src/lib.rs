@@ -1,4 +1,4 @@
-//! Samples of sound: G.711, levels, resampling, voice activity, tones and WAV.
+//! Samples of sound: G.711, levels, resampling, voice activity, tones, WAV and Ogg-Opus.
 //!
 //! Plain functions and small state machines over slices. Nothing here reads a clock, a file or a socket, and no foreign
 //! byte makes anything panic. Time is always *audio time*: milliseconds counted from the first sample pushed.
@@ -18,6 +18,7 @@ pub mod frame;
 pub mod g711;
 pub mod ladder;
 pub mod level;
+pub mod ogg_opus;
 pub mod resample;
 pub mod speech;
 pub mod tone;

@@ -15,10 +15,10 @@ use crate::words::ConsentAnswer;
 
 sql! {
     INSERT = "insert into consents (tenant_id, id, contact_id, call_id, purpose, wording, language, answer, answer_text,
-            heard_ms, disclosed_at, answered_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (tenant_id, id) do nothing";
+            heard_ms, disclosed_at, answered_at, version, complete)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict (tenant_id, id) do nothing";
     LIST = "select id, contact_id, call_id, purpose, wording, language, answer, answer_text, heard_ms, disclosed_at,
-            answered_at
+            answered_at, version, complete
         from consents
         where tenant_id = $1 and (call_id = $2 or $2 is null) and (contact_id = $3 or $3 is null)
         order by disclosed_at desc, id desc limit $4";
@@ -30,7 +30,7 @@ pub struct NewConsent {
     pub id: ConsentId,
     pub contact_id: Option<ContactId>,
     pub call_id: Option<CallId>,
-    /// Such as `recording` or `transcription`.
+    /// `recording`, `transcription`, or `ai_disclosure`: that the caller was told who speaks.
     pub purpose: Word,
     /// What we said, word for word.
     pub wording: String,
@@ -42,6 +42,12 @@ pub struct NewConsent {
     pub heard_ms: Option<i64>,
     pub disclosed_at: Timestamp,
     pub answered_at: Option<Timestamp>,
+    /// Which version of the wording this is.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// Whether the disclosure was heard to its end.
+    #[serde(default)]
+    pub complete: Option<bool>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow)]
@@ -57,6 +63,8 @@ pub struct ConsentListing {
     pub heard_ms: Option<i64>,
     pub disclosed_at: Timestamp,
     pub answered_at: Option<Timestamp>,
+    pub version: Option<String>,
+    pub complete: Option<bool>,
 }
 
 impl TenantStore {
@@ -91,7 +99,9 @@ pub(crate) async fn add(
         &consent.answer_text,
         consent.heard_ms,
         consent.disclosed_at,
-        consent.answered_at
+        consent.answered_at,
+        &consent.version,
+        consent.complete
     )?;
     Ok(())
 }

@@ -83,6 +83,8 @@ ids! {
     CallId,
     /// A contact's recorded answer to one disclosure.
     ConsentId,
+    /// The audio of a call, or of a part of it.
+    RecordingId,
     /// One row of the ledger.
     UsageId,
     /// The right to open one media stream.

@@ -12,6 +12,7 @@ use crate::handshakes::{self, HandshakeWrite};
 use crate::ids::{CallId, ContactId, ConversationId, TenantId};
 use crate::jobs::{self, NewJob};
 use crate::model_sessions::{self, ModelSessionWrite};
+use crate::recordings::{self, RecordingWrite};
 use crate::scope::TenantStore;
 use crate::time::Timestamp;
 use crate::tool_calls::{self, ToolCallWrite};
@@ -19,6 +20,7 @@ use crate::transfers::{self, TransferWrite};
 use crate::turns::{self, TurnWrite};
 use crate::usage::{self, UsageWrite};
 use crate::voicemails::{self, NewVoicemail};
+use crate::withdrawal;
 
 /// One write about a call. Every one may be written again without harm, so a spool can be replayed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +43,11 @@ pub enum JournalWrite {
     Turn(TurnWrite),
     ToolCall(ToolCallWrite),
     Consent(NewConsent),
+    Recording(RecordingWrite),
+    /// The caller took the consent back: what was written of the call so far is erased.
+    WordsWithdrawn {
+        call_id: CallId,
+    },
     Usage(UsageWrite),
     Handshake(HandshakeWrite),
     ModelSession(ModelSessionWrite),
@@ -99,6 +106,8 @@ impl JournalWrite {
             Self::Turn(turn) => turns::put(tx, tenant, turn).await,
             Self::ToolCall(call) => tool_calls::put(tx, tenant, call).await,
             Self::Consent(consent) => consents::add(tx, tenant, consent).await,
+            Self::Recording(recording) => recordings::put(tx, tenant, recording).await,
+            Self::WordsWithdrawn { call_id } => withdrawal::forget(tx, tenant, *call_id).await,
             Self::Usage(row) => usage::add_all(tx, tenant, &[row]).await,
             Self::Handshake(handshake) => handshakes::add(tx, tenant, handshake).await,
             Self::ModelSession(session) => model_sessions::put(tx, tenant, session).await,

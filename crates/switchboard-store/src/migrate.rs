@@ -48,6 +48,7 @@ const MIGRATIONS: &[Migration] = embedded![
     2026112104 "business",
     2026112110 "transfers_and_voicemails",
     2026112111 "switches_and_idempotency",
+    2026112112 "recordings",
     2026112113 "jobs",
     2026112120 "mails",
     2026112121 "webhooks",

@@ -36,6 +36,7 @@ pub fn statements() -> Vec<Statement> {
         crate::numbers::STATEMENTS,
         crate::opening_hours::STATEMENTS,
         crate::practitioners::STATEMENTS,
+        crate::recordings::STATEMENTS,
         crate::services::STATEMENTS,
         crate::staff::STATEMENTS,
         crate::stream_tokens::STATEMENTS,
@@ -51,6 +52,7 @@ pub fn statements() -> Vec<Statement> {
         crate::waitlist::STATEMENTS,
         crate::webhook_receipts::STATEMENTS,
         crate::webhooks::STATEMENTS,
+        crate::withdrawal::STATEMENTS,
     ]
     .concat()
 }

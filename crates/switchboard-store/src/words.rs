@@ -169,6 +169,14 @@ word_list! {
         Withdrawn = "withdrawn",
     }
 
+    /// How a recording stands. Broken ones may have audio up to where they broke.
+    RecordingStatus {
+        Recording = "recording",
+        Stored = "stored",
+        Broken = "broken",
+        Erased = "erased",
+    }
+
     /// Whether a conversation goes on.
     ConversationStatus {
         Open = "open",

@@ -241,6 +241,48 @@ on_both! {
         ]);
     }
 
+    /// D1: withdrawal erases back to the start, and what shows the consent stays.
+    d1_a_withdrawal_leaves_no_word_of_the_call_and_keeps_the_evidence(test) {
+        let store = test.fresh_tenant().await;
+        let shared = SharedIds::new();
+        store.apply(&twins::call_writes(shared, "canary-said", None, None)).await.unwrap();
+        let filter = ListFilter::of_call(shared.call);
+        store.apply(&[JournalWrite::WordsWithdrawn { call_id: shared.call }]).await.unwrap();
+        assert!(store.list_turns(&filter).await.unwrap().is_empty());
+        assert!(store.call_inputs(shared.call).await.unwrap().is_empty());
+        let tools = serde_json::to_string(&store.list_tool_calls(&filter).await.unwrap()).unwrap();
+        let events = serde_json::to_string(&store.list_call_events(&filter).await.unwrap()).unwrap();
+        assert!(!tools.contains("canary") && !events.contains("\"private\":{"), "{tools} {events}");
+        let consents = store.list_consents(&filter).await.unwrap();
+        assert_eq!((consents.len(), &consents[0].answer_text), (1, &None));
+        assert_eq!((consents[0].version.as_deref(), consents[0].complete), (Some("3"), Some(true)));
+    }
+
+    a_recording_that_is_erased_or_stored_does_not_go_back(test) {
+        let store = test.fresh_tenant().await;
+        let shared = SharedIds::new();
+        let writes = twins::call_writes(shared, "said", None, None);
+        store.apply(&writes).await.unwrap();
+        let stored = writes.iter().find_map(|write| match write {
+            JournalWrite::Recording(recording) => Some(recording.clone()),
+            _ => None,
+        }).unwrap();
+        let begun = RecordingWrite { status: RecordingStatus::Recording, bytes: None, ..stored.clone() };
+        store.apply(&[JournalWrite::Recording(begun.clone())]).await.unwrap();
+        let listed = store.list_recordings(&ListFilter::of_call(shared.call)).await.unwrap();
+        assert_eq!((listed[0].status, listed[0].bytes), (RecordingStatus::Stored, Some(20_000)));
+        assert_eq!(store.overdue_recordings(at(49), 10).await.unwrap(), []);
+        assert_eq!(store.overdue_recordings(at(50), 10).await.unwrap().len(), 1);
+        assert!(store.recording_erased(shared.recording, at(60)).await.unwrap());
+        assert!(!store.recording_erased(shared.recording, at(61)).await.unwrap(), "once");
+        store.apply(&[JournalWrite::Recording(stored)]).await.unwrap();
+        let listed = store.list_recordings(&ListFilter::of_call(shared.call)).await.unwrap();
+        assert_eq!((listed[0].status, listed[0].erased_at), (RecordingStatus::Erased, Some(at(60))));
+        assert_eq!(store.overdue_recordings(at(99), 10).await.unwrap(), []);
+        let audit = store.list_audit_entries(&ListFilter::newest(1)).await.unwrap();
+        assert_eq!((audit[0].action.as_str(), audit[0].noun.as_str()), ("erase", "recording"));
+    }
+
     reading_what_was_said_leaves_an_audit_entry(test) {
         let store = test.fresh_tenant().await;
         store.apply(&twins::call_writes(SharedIds::new(), "said", None, None)).await.unwrap();

@@ -138,6 +138,7 @@ async fn lists_show_only_their_own(watch: &mut Watch, a: &Twin, b: &Twin, shared
         list_contacts(&all) list_conversations(&all) list_calls(&all) list_call_events(&all) list_turns(&all)
         list_tool_calls(&all) list_consents(&all) list_usage(&all) list_handshakes(&all) list_model_sessions(&all)
         list_transfers(&all) list_voicemails(&all) transfers_of(shared.call) open_transfers(at(9))
+        list_recordings(&all) overdue_recordings(at(100), 10)
         list_services() list_practitioners() list_opening_hours() list_appointments(&all) list_waitlist()
         call_inputs(shared.call) usage_totals(Some(shared.call), at(0)) unfinished_calls(at(100))
         busy_times(at(0), at(9999), None) memories(a.contact, at(0)) messages(a.conversation)
@@ -543,6 +544,7 @@ async fn call_writes_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: 
         .await
         .unwrap();
     watch.ran("apply", String::new()).await;
+    withdrawals_and_erasures_stay_inside(watch, a, b, shared).await;
     journal_writes_to_foreign_calls_are_refused(a, b, shared).await;
     watch.ran("apply", String::new()).await;
     transfers_stay_inside(watch, a, b, shared).await;
@@ -592,10 +594,28 @@ async fn voicemails_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: S
     watch.ran("voicemail", shown(&stored)).await;
 }
 
+async fn withdrawals_and_erasures_stay_inside(
+    watch: &mut Watch,
+    a: &Twin,
+    b: &Twin,
+    shared: SharedIds,
+) {
+    for call_id in [b.own_call, shared.call] {
+        let withdrawn = JournalWrite::WordsWithdrawn { call_id };
+        a.store.apply(&[withdrawn]).await.unwrap();
+        watch.ran("apply", String::new()).await;
+        a.store.forget_call_words(call_id).await.unwrap();
+        watch.ran("forget_call_words", String::new()).await;
+    }
+    let erased = a.store.recording_erased(shared.recording, at(60)).await;
+    watch.ran("recording_erased", format!("{erased:?}")).await;
+}
+
 async fn journal_writes_to_foreign_calls_are_refused(a: &Twin, b: &Twin, shared: SharedIds) {
     let fresh = SharedIds {
         call: b.own_call,
         consent: ConsentId::new(),
+        recording: RecordingId::new(),
         usage: UsageId::new(),
         voicemail: VoicemailId::new(),
         job: JobId::new(),

@@ -30,6 +30,7 @@ use crate::ops::{logging, metrics, panics};
 use crate::outbound::Outbound;
 use crate::phrases::PhraseCache;
 use crate::reception::{ModelSlots, Reception, local_programs};
+use crate::recorder::Recorder;
 use crate::switches::Switches;
 
 /// How long the last events may take to be stored: those of the calls, and then those of the last requests.
@@ -104,8 +105,16 @@ impl App {
         let (trigger, drain) = Drain::new();
         let health = Health::default();
         let jobs = JobBell::default();
+        let journal = Journal::start(store.clone(), gather_time, jobs.clone());
+        let recorder = Recorder::start(
+            &settings.recordings,
+            archive.clone(),
+            journal.clone(),
+            store.clone(),
+        );
         let reception = Reception {
-            journal: Journal::start(store.clone(), gather_time, jobs.clone()),
+            journal,
+            recorder,
             jobs,
             admission: Admission::default(),
             live: LiveCalls::default(),
@@ -164,6 +173,8 @@ impl App {
             live.control_all(&Control::Drain);
             wait_until(transfer_max + AFTER_TRANSFER_MAX, || live.is_idle()).await;
         }
+        // The last recordings are closed and shelved before their rows are flushed.
+        self.reception.recorder.finished(FLUSH_MAX).await;
         self.trigger.begin();
         flush(&self.reception.journal).await;
         jobs.stop(JOBS_STOP_MAX).await;

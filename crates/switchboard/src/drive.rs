@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use switchboard_call::input::{
     AgentAudio, CallerAudio, FromLeg, FromModel, FromTool, Input, ModelFailure,
 };
-use switchboard_call::output::{Command, Output, ToLeg, ToModel};
+use switchboard_call::output::{Command, HeardAudio, Output, RecordingStep, ToLeg, ToModel};
 use switchboard_call::{Call, CallSettings, Moment};
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
@@ -26,6 +26,7 @@ use crate::journal::CallJournal;
 use crate::leg::{Leg, LegEvent, PhraseAudio};
 use crate::model::{Model, ModelAudio, ModelEvent, Payload};
 use crate::ops::call_metrics;
+use crate::recorder::{RecordedCall, Recorder, RecordingTap};
 use crate::tool_runner::ToolRunner;
 use audio_shelf::AudioShelf;
 use meter::AudioMeter;
@@ -34,6 +35,9 @@ use voice_tap::VoiceTap;
 
 /// A peer that floods its socket may delay what comes beside by at most this many messages.
 const BESIDE_EVERY: u32 = 32;
+
+/// The level of a caller whom nobody may hear: digital silence.
+const SILENCE_DBFS: i8 = -100;
 
 /// What reaches a call beside leg and model. Few and never dropped.
 pub enum DriveInput {
@@ -94,6 +98,10 @@ pub struct DriveSetup {
     pub tools: ToolRunner,
     /// Where events and records go.
     pub journal: CallJournal,
+    /// Records the call once it may.
+    pub recorder: Recorder,
+    /// Whose recording it is.
+    pub recorded: RecordedCall,
     /// Phrases of ours.
     pub phrases: PhraseAudio,
     /// How fast the caller's audio may come.
@@ -122,6 +130,9 @@ pub struct Drive {
     tools: ToolRunner,
     journal: CallJournal,
     phrases: PhraseAudio,
+    recorder: Recorder,
+    recorded: RecordedCall,
+    recording: Option<RecordingTap>,
     audio: AudioShelf,
     meter: AudioMeter,
     tap: VoiceTap,
@@ -156,6 +167,9 @@ impl Drive {
             tools: setup.tools,
             journal: setup.journal,
             phrases: setup.phrases,
+            recorder: setup.recorder,
+            recorded: setup.recorded,
+            recording: None,
             audio: AudioShelf::default(),
             beside,
             handle: handle.clone(),
@@ -233,11 +247,50 @@ impl Drive {
             Command::Model(command) => self.model.send(command),
             Command::RunTool(run) => self.tools.run(run, self.handle.clone()),
             Command::GiveUpTool(call) => self.tools.give_up(call),
+            Command::Recording(step) => self.record(step),
             Command::Transfer(handoff) => self.transferrer.transfer(handoff, self.handle.clone()),
             Command::End(end) => {
+                if let Some(recording) = self.recording.take() {
+                    recording.finish(self.now());
+                }
                 self.journal
                     .ended(self.now(), end, self.call.spent_micros());
                 self.ended = true;
+            }
+        }
+    }
+
+    /// Gives the recording what it is to have. Nothing here waits.
+    fn record(&mut self, step: RecordingStep) {
+        let now = self.now();
+        if step == RecordingStep::Start {
+            let format = self.leg.format();
+            self.recording = Some(self.recorder.begin(self.recorded, format, now));
+        }
+        let Some(recording) = &mut self.recording else {
+            return;
+        };
+        match step {
+            RecordingStep::Start => {}
+            RecordingStep::Heard {
+                what,
+                starts,
+                length,
+            } => {
+                let payload = match what {
+                    HeardAudio::Agent(audio) => self.audio.agent(audio),
+                    HeardAudio::Phrase(phrase) => self.phrases.of(phrase),
+                };
+                if let Some(payload) = payload {
+                    recording.agent(starts, payload.clone(), length);
+                }
+            }
+            RecordingStep::Pause => recording.pause(now),
+            RecordingStep::Resume => recording.resume(now),
+            RecordingStep::Discard => {
+                if let Some(recording) = self.recording.take() {
+                    recording.discard();
+                }
             }
         }
     }
@@ -343,8 +396,15 @@ impl Drive {
         let Some(bytes) = payload.bytes(&mut self.scratch) else {
             return;
         };
-        let level_dbfs = format.level_dbfs(bytes).round() as i8;
-        let voice_percent = self.tap.voice_percent(bytes);
+        let (level_dbfs, voice_percent) = if self.tap.is_blind() {
+            (SILENCE_DBFS, None)
+        } else {
+            let level_dbfs = format.level_dbfs(bytes).round() as i8;
+            (level_dbfs, self.tap.voice_percent(bytes))
+        };
+        if let Some(recording) = &mut self.recording {
+            recording.caller(now, payload.clone(), length);
+        }
         let audio = self.audio.keep_caller(payload);
         let frame = CallerAudio {
             audio,

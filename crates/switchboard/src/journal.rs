@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::jobs::JobBell;
 use crate::ops::metrics::names;
-pub use call_journal::{CallJournal, ModelDescription};
+pub use call_journal::{CallJournal, DisclosedPurposes, ModelDescription};
 
 /// Writes gathered into one transaction at most.
 const BATCH_MAX: usize = 512;

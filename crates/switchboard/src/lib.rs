@@ -25,6 +25,7 @@ pub mod ops;
 pub mod outbound;
 pub mod phrases;
 pub mod reception;
+pub mod recorder;
 #[cfg(feature = "rehearse")]
 pub mod rehearsal;
 pub mod socket;

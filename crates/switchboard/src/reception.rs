@@ -4,6 +4,7 @@
 mod agent_models;
 mod business;
 mod call_settings;
+mod keeping;
 mod model_slots;
 mod ready_agents;
 
@@ -25,6 +26,7 @@ use crate::handoff::TargetBook;
 use crate::jobs::JobBell;
 use crate::journal::{CallJournal, Journal};
 use crate::leg::Leg;
+use crate::recorder::{RecordedCall, Recorder};
 use crate::switches::Switches;
 use crate::tool_runner::ToolRunner;
 use crate::tools::{Confirmation, ToolContext, Toolbox};
@@ -33,6 +35,7 @@ pub(crate) use agent_models::local_programs;
 pub use business::Business;
 pub use call_settings::LegKind;
 use call_settings::call_settings;
+use keeping::Keeping;
 pub use model_slots::ModelSlots;
 pub use ready_agents::{PreparedModels, ReadyAgents};
 
@@ -59,6 +62,8 @@ pub struct Reception {
     pub agents: Arc<ReadyAgents>,
     /// Where audio is kept.
     pub archive: Archive,
+    /// Records calls.
+    pub recorder: Recorder,
     /// What was switched without a restart.
     pub switches: Switches,
 }
@@ -248,12 +253,15 @@ impl Reception {
         let models = offer.agent.models.of(format, offer.kind, || {
             agent_models::choices(&self.settings, &offer.agent, format, offer.kind)
         });
+        // Sound is recorded where we telephone: a client of the front endpoint has its own.
+        let keeping = Keeping::of(&offer.agent, offer.kind == LegKind::Carrier);
         let settings = call_settings(
             &self.settings,
             &offer.agent,
             offer.kind,
             &models,
             &self.phrases,
+            &keeping,
         );
         let journal = CallJournal::new(
             self.journal.clone(),
@@ -261,6 +269,7 @@ impl Reception {
             offer.call,
             offer.offered_at,
             models.descriptions(),
+            keeping.purposes(),
         );
         let mut context =
             offer
@@ -277,6 +286,12 @@ impl Reception {
             transferrer: offer.transferrer,
             tools: ToolRunner::new(Arc::clone(&offer.agent.toolbox), context),
             journal,
+            recorder: self.recorder.clone(),
+            recorded: RecordedCall {
+                tenant: offer.agent.tenant,
+                call: offer.call,
+                offered_at: offer.offered_at,
+            },
             phrases: self.phrases.of(&offer.agent.definition, format),
             pace: call_settings::audio_pace(&self.settings),
             permit: offer.permit,

@@ -12,10 +12,12 @@ mod context;
 mod create_contact;
 mod end_call;
 mod find_contact;
+mod secure_entry;
 #[cfg(test)]
 mod tests;
 mod toolbox;
 mod transfer_to_human;
+mod withdraw_consent;
 
 use std::fmt;
 use std::time::Duration;
@@ -72,6 +74,9 @@ pub const fn registry() -> &'static [Tool] {
         book_appointment::TOOL,
         transfer_to_human::TOOL,
         end_call::TOOL,
+        withdraw_consent::TOOL,
+        secure_entry::START,
+        secure_entry::END,
     ];
     TOOLS
 }

@@ -95,6 +95,8 @@ fn consent(call_id: CallId, answer: ConsentAnswer) -> JournalWrite {
         heard_ms: None,
         disclosed_at: at(1),
         answered_at: None,
+        version: None,
+        complete: Some(true),
     })
 }
 

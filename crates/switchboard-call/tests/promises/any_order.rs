@@ -8,8 +8,8 @@ use switchboard_call::input::{
     ModelFailure, ReplyDone, ReplyOutcome, ToolOutcome, ToolRequest, TurnTaking,
 };
 use switchboard_call::{
-    Call, CallSettings, ConsentPolicy, Greeting, Input, Language, Moment, Output, PlaybackReport,
-    Span,
+    Call, CallSettings, ConsentBasis, ConsentPolicy, Greeting, Input, Keys, Language, Moment,
+    Output, PlaybackReport, Span,
 };
 
 use crate::support::Invariants;
@@ -161,33 +161,33 @@ fn settings() -> impl Strategy<Value = CallSettings> {
         Just(PlaybackReport::Clock),
         Just(PlaybackReport::Player)
     ];
-    (
-        report,
-        any::<bool>(),
-        any::<bool>(),
-        1..3_u32,
-        any::<bool>(),
-    )
-        .prop_map(
-            |(playback, greets, discloses, models, has_words)| CallSettings {
-                playback,
-                models,
-                has_words,
-                filler_length: Span::from_millis(700),
-                greeting: greets.then(|| Greeting {
-                    words: "hello".into(),
-                    language: Language::ENGLISH,
-                }),
-                consent: if discloses {
-                    ConsentPolicy::Implied {
-                        disclosure: "this is transcribed".into(),
-                    }
-                } else {
-                    ConsentPolicy::NotNeeded
-                },
-                ..CallSettings::default()
+    (report, any::<bool>(), 0..4_u8, 1..3_u32, any::<bool>()).prop_map(
+        |(playback, greets, basis, models, has_words)| CallSettings {
+            playback,
+            models,
+            has_words,
+            filler_length: Span::from_millis(700),
+            greeting: greets.then(|| Greeting {
+                words: "hello".into(),
+                language: Language::ENGLISH,
+            }),
+            consent: ConsentPolicy {
+                disclosure: (basis != 0).then(|| "this is transcribed".into()),
+                basis: [
+                    ConsentBasis::NotNeeded,
+                    ConsentBasis::Implied,
+                    ConsentBasis::Asked,
+                    ConsentBasis::Never,
+                ][usize::from(basis)],
             },
-        )
+            records: true,
+            keys: Keys {
+                withdraw: Some('9'),
+                secure_entry: Some('*'),
+            },
+            ..CallSettings::default()
+        },
+    )
 }
 
 struct Run {

@@ -3,7 +3,9 @@
 use switchboard_call::event::EventKind;
 use switchboard_call::input::{FromLeg, ModelFailure, ReplyOutcome};
 use switchboard_call::output::{Record, ToModel};
-use switchboard_call::{CallSettings, ConsentPolicy, Greeting, Language};
+use switchboard_call::{
+    CallSettings, ConsentAnswer, ConsentBasis, ConsentPolicy, Greeting, Language,
+};
 
 use crate::support::{MarkMode, Readiness, Scenario};
 
@@ -16,8 +18,9 @@ fn settings() -> CallSettings {
             words: GREETING.into(),
             language: Language::ENGLISH,
         }),
-        consent: ConsentPolicy::Implied {
-            disclosure: DISCLOSURE.into(),
+        consent: ConsentPolicy {
+            disclosure: Some(DISCLOSURE.into()),
+            basis: ConsentBasis::Implied,
         },
         models: 2,
         ..CallSettings::default()
@@ -46,10 +49,11 @@ fn d1_nothing_is_kept_before_the_disclosure_was_heard_to_its_end() {
     let ear = ear_had_it_at(&scenario).expect("the ear heard it");
     assert!(heard >= ear, "believed at {heard}, true at {ear}");
     assert!(heard - ear <= 200);
+    let length_ms = crate::support::words_length_ms(DISCLOSURE);
+    assert_eq!(scenario.disclosed(), [(DISCLOSURE, length_ms, true)]);
+    assert_eq!(scenario.answers(), [(ConsentAnswer::Implied, None)]);
     let first = scenario.records().next().expect("something is kept");
-    assert!(
-        matches!(first, Record::DisclosureHeard { wording, .. } if wording.expose() == DISCLOSURE)
-    );
+    assert!(matches!(first, Record::Disclosed { .. }), "{first:?}");
     assert!(
         scenario
             .turns()
@@ -58,15 +62,64 @@ fn d1_nothing_is_kept_before_the_disclosure_was_heard_to_its_end() {
     );
 }
 
+/// Words and tools that were kept.
+fn kept(scenario: &Scenario) -> usize {
+    let is_content = |record: &&Record| matches!(record, Record::Turn(_) | Record::Tool(_));
+    scenario.records().filter(is_content).count()
+}
+
+fn said_at(scenario: &Scenario) -> Vec<u64> {
+    scenario.to_model(
+        |command| matches!(command, ToModel::Say { words, .. } if words.expose() == DISCLOSURE),
+    )
+}
+
 #[test]
-fn d1_a_disclosure_that_was_cut_keeps_nothing_of_the_whole_call() {
+fn d1_an_interrupted_disclosure_is_said_once_more_before_the_answer() {
     for cut_ms in [1_000, 2_000, 3_500] {
         let mut scenario = Scenario::new(settings());
         scenario.says(cut_ms, 2_000, "wait I have a quick question for you");
-        scenario.says(8_000, 2_000, "my name is Jane Doe");
+        scenario.says(14_000, 1_000, "what time do you open");
+        scenario.run(26_000);
+        let said = said_at(&scenario);
+        assert_eq!(said.len(), 2, "{}", scenario.log());
+        let heard = heard_at(&scenario).expect("the second one was heard");
+        assert!(heard >= said[1] + crate::support::words_length_ms(DISCLOSURE));
+        let answered = scenario.to_model(|command| matches!(command, ToModel::Reply { .. }));
+        assert!(answered[0] > said[1], "the answer comes after it");
+        let words: Vec<_> = scenario
+            .turns()
+            .iter()
+            .map(|turn| turn.heard.expose().to_owned())
+            .collect();
+        assert!(
+            words.iter().any(|words| words == "what time do you open"),
+            "{words:?}"
+        );
+        assert!(
+            !words.iter().any(|words| words.contains("quick question")),
+            "{words:?}"
+        );
+    }
+}
+
+#[test]
+fn d1_a_disclosure_that_was_cut_twice_keeps_nothing_of_the_whole_call() {
+    for cut_ms in [1_000, 2_000, 3_500] {
+        let mut scenario = Scenario::new(settings());
+        scenario.says(cut_ms, 2_000, "wait I have a quick question for you");
+        scenario.says(cut_ms + 5_000, 2_000, "my name is Jane Doe");
+        scenario.says(14_000, 1_000, "what time do you open");
         scenario.run(30_000);
-        assert_eq!(scenario.records().count(), 0, "{}", scenario.log());
+        assert_eq!(kept(&scenario), 0, "{}", scenario.log());
         assert_eq!(heard_at(&scenario), None);
+        assert_eq!(said_at(&scenario).len(), 2);
+        assert_eq!(scenario.answers(), [(ConsentAnswer::Missing, None)]);
+        let [(wording, heard_ms, to_its_end)] = scenario.disclosed()[..] else {
+            panic!("{}", scenario.log());
+        };
+        assert_eq!((wording, to_its_end), (DISCLOSURE, false));
+        assert!(heard_ms < crate::support::words_length_ms(DISCLOSURE));
     }
 }
 
@@ -74,10 +127,29 @@ fn d1_a_disclosure_that_was_cut_keeps_nothing_of_the_whole_call() {
 fn d1_hanging_up_or_pressing_0_before_its_end_keeps_nothing() {
     let mut gone = Scenario::new(settings());
     gone.hangs_up(2_000).run(10_000);
-    assert_eq!(gone.records().count(), 0);
+    assert_eq!(kept(&gone), 0);
     let mut zero = Scenario::new(settings());
     zero.digit(2_000, '0').run(10_000);
-    assert_eq!(zero.records().count(), 0);
+    assert_eq!(kept(&zero), 0);
+    for scenario in [gone, zero] {
+        assert_eq!(scenario.answers(), [(ConsentAnswer::Missing, None)]);
+    }
+}
+
+/// D2: what was said about the agent being automatic is stored with how much of it was heard, whatever is kept else.
+#[test]
+fn d2_a_disclosure_that_nothing_hangs_on_is_said_and_stored_too() {
+    for basis in [ConsentBasis::NotNeeded, ConsentBasis::Never] {
+        let mut settings = settings();
+        settings.consent.basis = basis;
+        let mut scenario = Scenario::new(settings);
+        scenario.says(9_000, 1_000, "what time do you open");
+        scenario.run(13_000);
+        let length_ms = crate::support::words_length_ms(DISCLOSURE);
+        assert_eq!(scenario.disclosed(), [(DISCLOSURE, length_ms, true)]);
+        assert_eq!(scenario.answers(), []);
+        assert_eq!(kept(&scenario) > 0, basis == ConsentBasis::NotNeeded);
+    }
 }
 
 #[test]

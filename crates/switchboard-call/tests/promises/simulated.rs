@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use switchboard_call::end::{EndClass, EndReason};
 use switchboard_call::handoff::{HandoffReason, TransferOutcome};
 use switchboard_call::input::{ModelFailure, ToolOutcome};
-use switchboard_call::{CallSettings, ConsentPolicy, Greeting, Language, Span};
+use switchboard_call::{CallSettings, ConsentBasis, ConsentPolicy, Greeting, Language, Span};
 
 use crate::fault_matrix::faults::Fault;
 use crate::fault_matrix::phases::At;
@@ -113,8 +113,11 @@ fn settings(dice: &mut Dice, has_audio: bool) -> CallSettings {
         });
     }
     if dice.one_in(3) {
-        settings.consent = ConsentPolicy::Implied {
-            disclosure: "this call is answered by an automatic agent and may be transcribed".into(),
+        settings.consent = ConsentPolicy {
+            disclosure: Some(
+                "this call is answered by an automatic agent and may be transcribed".into(),
+            ),
+            basis: ConsentBasis::Implied,
         };
     }
     let limits = &mut settings.limits;

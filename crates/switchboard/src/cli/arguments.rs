@@ -198,6 +198,8 @@ pub enum Noun {
     Appointments,
     /// What callers agreed to
     Consents,
+    /// What is known of the audio of calls
+    Recordings,
     /// How fast models were ready, and who went to a person instead
     Handshakes,
     /// The events of calls

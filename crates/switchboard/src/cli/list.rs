@@ -117,6 +117,19 @@ pub(super) async fn list(
             ],
             &tenant.list_consents(&filter).await?,
         ),
+        Noun::Recordings => output.rows(
+            "recordings",
+            &[
+                "id",
+                "call_id",
+                "status",
+                "started_at",
+                "length_ms",
+                "bytes",
+                "retained_until",
+            ],
+            &tenant.list_recordings(&filter).await?,
+        ),
         Noun::Handshakes => output.rows(
             "handshakes",
             &["call_id", "started_at", "elapsed_ms", "fell_back", "reason"],

@@ -14,6 +14,7 @@ use super::handoff::HandoffTarget;
 use super::load::{Document, extract_document};
 
 mod check;
+mod consent;
 mod demo;
 mod language;
 mod phrases;
@@ -22,6 +23,7 @@ mod turn_detection;
 mod voice;
 mod zone;
 
+pub use self::consent::{ConsentMode, ConsentPolicy, Kept};
 pub use self::demo::{DemoData, OpenHours, OpeningHours, PractitionerData, ServiceData, Weekday};
 pub use self::language::{Language, Texts};
 pub use self::phrases::Phrases;
@@ -30,13 +32,16 @@ pub use self::turn_detection::{TurnDetection, TurnDetectionMode};
 pub use self::voice::REALTIME_VOICES;
 
 /// Every tool an agent may list.
-pub const TOOL_NAMES: [&str; 6] = [
+pub const TOOL_NAMES: [&str; 9] = [
     "find_contact",
     "create_contact",
     "check_availability",
     "book_appointment",
     "transfer_to_human",
     "end_call",
+    "withdraw_consent",
+    "secure_entry_start",
+    "secure_entry_end",
 ];
 
 /// An AI persona: instructions, voice, languages, tools, limits and model choice.
@@ -87,7 +92,7 @@ pub struct AgentDefinition {
     /// Who takes over.
     #[serde(default)]
     pub handoff: AgentHandoff,
-    /// When words may be stored.
+    /// When something of a call may be stored.
     #[serde(default)]
     pub consent: ConsentPolicy,
     /// Fixed sentences; those that are missing have a text of ours per language.
@@ -117,14 +122,15 @@ pub enum ModelChoice {
 pub struct Greeting {
     /// The scripted first words, the disclosure not included. Empty: the agent waits for the caller.
     pub text: Texts,
-    /// Said before `text`: that an AI speaks, and what is kept. Empty: nothing is disclosed.
+    /// Said before `text`: that an AI speaks, what is kept, and the question where `consent.mode` is `asked`. Empty: a
+    /// text of ours.
     pub disclosure: Texts,
     /// false. Speak first on `/v1/realtime` too, where clients expect to speak first.
     pub realtime: bool,
 }
 
 impl Greeting {
-    /// Disclosure and text in `language`; empty when the agent waits for the caller.
+    /// Disclosure and text of the agent's own in `language`; empty when the agent waits for the caller.
     pub fn words(&self, language: Language) -> String {
         let parts = [
             self.disclosure.in_language(language),
@@ -175,26 +181,17 @@ pub struct AgentHandoff {
     pub announcement: Texts,
 }
 
-/// When words may be stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ConsentPolicy {
-    /// true. Say `greeting.disclosure`. `false` is for agents that only staff talk to.
-    pub disclose: bool,
-    /// true. Staying on the line after the whole disclosure was heard counts as consent; `false` stores no words.
-    pub implied: bool,
-}
-
-impl Default for ConsentPolicy {
-    fn default() -> Self {
-        Self {
-            disclose: true,
-            implied: true,
-        }
-    }
-}
-
 impl AgentDefinition {
+    /// What is said before anything else, in `language`; none where nothing is disclosed.
+    pub fn disclosure(&self, language: Language, kept: Kept) -> Option<String> {
+        if !self.consent.disclose {
+            return None;
+        }
+        let own = self.greeting.disclosure.in_language(language);
+        let ours = || self.consent.mode.default_disclosure(language, kept);
+        Some(own.map_or_else(ours, str::to_owned))
+    }
+
     /// Reads and checks one agent file.
     ///
     /// # Errors

@@ -10,6 +10,8 @@ use super::types::{BaseUrl, Secret, blank_is_none};
 pub struct RecordingsSettings {
     /// `data/recordings`. Folder of the audio; with a bucket, of audio that still waits to be sent there.
     pub folder: String,
+    /// 90 days after which recordings are erased; 0 keeps them. A tenant's setting `recording_retention_days` comes first.
+    pub retention_days: u32,
     /// Blank, which keeps audio in the folder. Name of an S3 bucket that keeps it instead.
     #[serde(deserialize_with = "blank_is_none")]
     pub s3_bucket: Option<String>,
@@ -32,6 +34,7 @@ impl Default for RecordingsSettings {
     fn default() -> Self {
         Self {
             folder: "data/recordings".to_owned(),
+            retention_days: 90,
             s3_bucket: None,
             s3_endpoint: None,
             s3_region: "us-east-1".to_owned(),

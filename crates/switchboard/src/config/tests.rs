@@ -345,8 +345,18 @@ fn agent_files_are_refused_like_settings() {
     assert!(text.contains("did you mean `auto`?"), "{text}");
     let text = refused("America/Denver", "America/Dever");
     assert!(text.contains("did you mean `America/Denver`?"), "{text}");
-    let text = refused("disclose = false", "disclose = true");
-    assert!(text.contains("there is nothing to say"), "{text}");
+    let text = refused("mode = \"not_needed\"", "mode = \"implied\"");
+    assert!(text.contains("nobody agrees to what is not said"), "{text}");
+    let text = refused("disclose = false", "disclose = false\nwithdraw_key = \"0\"");
+    assert!(
+        text.contains("0, 1, 2 and # have another meaning"),
+        "{text}"
+    );
+    let text = refused(
+        "disclose = false",
+        "disclose = false\nwithdraw_key = \"9\"\nsecure_entry_key = \"9\"",
+    );
+    assert!(text.contains("one key cannot mean two things"), "{text}");
     let text = refused("17:00", "07:00");
     assert!(text.contains("opening hours must look like"), "{text}");
     let text = refused("display_name", "# display_name");

@@ -16,6 +16,8 @@ pub(super) struct VoiceTap {
     pre_roll: VecDeque<u8>,
     pre_roll_bytes: usize,
     vad: Option<Vad>,
+    /// Secure entry: nothing of the caller is looked at or kept (D3).
+    is_blind: bool,
 }
 
 impl VoiceTap {
@@ -26,6 +28,7 @@ impl VoiceTap {
             pre_roll: VecDeque::new(),
             pre_roll_bytes,
             vad: None,
+            is_blind: false,
         }
     }
 
@@ -33,11 +36,23 @@ impl VoiceTap {
     pub(super) fn on_event(&mut self, event: &EventKind) {
         match event {
             EventKind::InterruptionProposed => self.start(),
+            EventKind::SecureEntryStarted => self.go_blind(),
+            EventKind::SecureEntryEnded => self.is_blind = false,
             EventKind::InterruptionHeld { .. } | EventKind::ReplyInterrupted { .. } => {
                 self.vad = None
             }
             _ => {}
         }
+    }
+
+    fn go_blind(&mut self) {
+        self.is_blind = true;
+        self.vad = None;
+        self.pre_roll = VecDeque::new();
+    }
+
+    pub(super) fn is_blind(&self) -> bool {
+        self.is_blind
     }
 
     fn start(&mut self) {

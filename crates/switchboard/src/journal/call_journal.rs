@@ -3,7 +3,7 @@
 use switchboard_call::Moment;
 use switchboard_call::end::End;
 use switchboard_call::event::{CallEvent, EventKind};
-use switchboard_call::output::{Record, ToolRecord};
+use switchboard_call::output::{ConsentRecord, Record, ToolRecord};
 use switchboard_call::turn::TurnRecord;
 use switchboard_store::{
     CallEnd, CallId, CallProgress, CallStatus, ConsentAnswer, ConsentId, Currency, EndClass,
@@ -27,6 +27,15 @@ pub struct ModelDescription {
     pub format: String,
 }
 
+/// What a caller is asked for, or told of.
+#[derive(Debug, Clone, Default)]
+pub struct DisclosedPurposes {
+    /// `transcription`, `recording`.
+    pub purposes: Vec<Word>,
+    /// Which version of the wording is said.
+    pub version: String,
+}
+
 /// The journal of one call. Cheap: everything is handed to the writing task.
 #[derive(Debug)]
 pub struct CallJournal {
@@ -35,6 +44,7 @@ pub struct CallJournal {
     call: CallId,
     offered_at: Timestamp,
     models: Vec<ModelDescription>,
+    disclosed: DisclosedPurposes,
     session: Option<ModelSessionWrite>,
 }
 
@@ -46,6 +56,7 @@ impl CallJournal {
         call: CallId,
         offered_at: Timestamp,
         models: Vec<ModelDescription>,
+        disclosed: DisclosedPurposes,
     ) -> Self {
         Self {
             journal,
@@ -53,6 +64,7 @@ impl CallJournal {
             call,
             offered_at,
             models,
+            disclosed,
             session: None,
         }
     }
@@ -150,22 +162,57 @@ impl CallJournal {
         match record {
             Record::Turn(turn) => self.write(JournalWrite::Turn(self.turn(&turn))),
             Record::Tool(tool) => self.write(JournalWrite::ToolCall(self.tool(&tool))),
-            Record::DisclosureHeard { wording, language } => {
-                let now = chrono::Utc::now();
+            Record::Disclosed { record, to_its_end } => {
+                let purpose = Word::new("ai_disclosure");
+                let row = self.consent(&record, purpose, ConsentAnswer::NoAnswer);
                 self.write(JournalWrite::Consent(NewConsent {
-                    id: ConsentId::new(),
-                    contact_id: None,
-                    call_id: Some(self.call),
-                    purpose: Word::new("transcript"),
-                    wording: wording.expose().to_owned(),
-                    language: language.as_str().to_owned(),
-                    answer: ConsentAnswer::Implied,
-                    answer_text: None,
-                    heard_ms: None,
-                    disclosed_at: now,
-                    answered_at: Some(now),
+                    complete: Some(to_its_end),
+                    ..row
                 }));
             }
+            Record::Consent {
+                record,
+                answer,
+                words,
+            } => self.consented(&record, answer, words.as_ref()),
+        }
+    }
+
+    /// One row per purpose, because a person may take back one of them later.
+    fn consented(
+        &self,
+        record: &ConsentRecord,
+        answer: switchboard_call::ConsentAnswer,
+        words: Option<&switchboard_call::Words>,
+    ) {
+        for purpose in &self.disclosed.purposes {
+            let row = self.consent(record, purpose.clone(), encode::consent_answer(answer));
+            self.write(JournalWrite::Consent(NewConsent {
+                answer_text: words.map(|words| Private::new(words.expose().to_owned())),
+                ..row
+            }));
+        }
+        if answer == switchboard_call::ConsentAnswer::Withdrawn {
+            let call_id = self.call;
+            self.write(JournalWrite::WordsWithdrawn { call_id });
+        }
+    }
+
+    fn consent(&self, record: &ConsentRecord, purpose: Word, answer: ConsentAnswer) -> NewConsent {
+        NewConsent {
+            id: ConsentId::new(),
+            contact_id: None,
+            call_id: Some(self.call),
+            purpose,
+            wording: record.wording.expose().to_owned(),
+            language: record.language.as_str().to_owned(),
+            answer,
+            answer_text: None,
+            heard_ms: Some(encode::ms(record.heard)),
+            disclosed_at: self.at(record.disclosed),
+            answered_at: record.answered.map(|at| self.at(at)),
+            version: Some(self.disclosed.version.clone()),
+            complete: None,
         }
     }
 

@@ -9,8 +9,18 @@ use switchboard_call::tool_call::ToolStatus;
 use switchboard_call::turn::Speaker as CoreSpeaker;
 use switchboard_call::{Span, Words};
 use switchboard_store::{
-    CallEventWrite, CallId, EndClass, Speaker, Timestamp, ToolCallStatus, Word,
+    CallEventWrite, CallId, ConsentAnswer, EndClass, Speaker, Timestamp, ToolCallStatus, Word,
 };
+
+pub(super) fn consent_answer(answer: switchboard_call::ConsentAnswer) -> ConsentAnswer {
+    match answer {
+        switchboard_call::ConsentAnswer::Implied => ConsentAnswer::Implied,
+        switchboard_call::ConsentAnswer::Granted => ConsentAnswer::Granted,
+        switchboard_call::ConsentAnswer::Refused => ConsentAnswer::Refused,
+        switchboard_call::ConsentAnswer::Missing => ConsentAnswer::NoAnswer,
+        switchboard_call::ConsentAnswer::Withdrawn => ConsentAnswer::Withdrawn,
+    }
+}
 
 pub(super) fn ms(span: Span) -> i64 {
     i64::try_from(span.millis()).unwrap_or(i64::MAX)
@@ -43,6 +53,9 @@ fn fields(kind: &EventKind) -> Value {
         | EventKind::GreetingStarted
         | EventKind::DisclosureHeard
         | EventKind::DisclosureCut
+        | EventKind::RecordingStarted
+        | EventKind::SecureEntryStarted
+        | EventKind::SecureEntryEnded
         | EventKind::CallerSpeechStarted
         | EventKind::CallerSpeechStopped
         | EventKind::CallerTurnCommitted
@@ -59,6 +72,7 @@ fn fields(kind: &EventKind) -> Value {
         | EventKind::TransferAccepted
         | EventKind::TransferFailed
         | EventKind::LegCut => json!({}),
+        EventKind::ConsentAnswered { answer } => json!({ "answer": answer.as_str() }),
         EventKind::ModelReadied { choice } | EventKind::ModelReopened { choice } => {
             json!({ "choice": choice })
         }

@@ -33,6 +33,10 @@ pub mod names {
     pub const CALL_COST_MICROS_TOTAL: &str = "switchboard_call_cost_micros_total";
     /// Counter of audio frames dropped, oldest first. Label `direction`.
     pub const AUDIO_FRAMES_DROPPED_TOTAL: &str = "switchboard_audio_frames_dropped_total";
+    /// Counter of recordings that came to an end. Label `outcome`: `stored`, `broken` or `erased`.
+    pub const RECORDINGS_TOTAL: &str = "switchboard_recordings_total";
+    /// Counter of milliseconds that are silence in a recording because the recorder could not keep up.
+    pub const RECORDING_DROPPED_MS_TOTAL: &str = "switchboard_recording_dropped_ms_total";
     /// Histogram, seconds for one tool. Labels `tool` and `outcome`.
     pub const TOOL_SECONDS: &str = "switchboard_tool_seconds";
     /// Gauge of events waiting for the database.
@@ -181,6 +185,11 @@ fn describe() {
     describe_counter!(
         names::WEBHOOKS_DISABLED_TOTAL,
         "Webhook endpoints that were disabled because they failed for days"
+    );
+    describe_counter!(names::RECORDINGS_TOTAL, "Recordings that came to an end");
+    describe_counter!(
+        names::RECORDING_DROPPED_MS_TOTAL,
+        "Silence in recordings because the recorder could not keep up"
     );
     describe_counter!(names::PANICS_TOTAL, "Panics, each of which ended one task");
     describe_counter!(

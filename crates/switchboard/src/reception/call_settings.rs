@@ -2,11 +2,12 @@
 
 use switchboard_call::input::TurnTaking;
 use switchboard_call::{
-    CallSettings, ConsentPolicy, Greeting, Language, Limits, PlaybackReport, Sentences, Span,
+    CallSettings, Greeting, Keys, Language, Limits, PlaybackReport, Sentences, Span,
 };
 
 use super::ReadyAgent;
 use super::agent_models::AgentModels;
+use super::keeping::Keeping;
 use crate::config::Settings;
 use crate::config::agent::Language as AgentLanguage;
 use crate::drive::AudioPace;
@@ -40,25 +41,15 @@ pub(super) fn call_settings(
     kind: LegKind,
     models: &AgentModels,
     phrases: &PhraseCache,
+    keeping: &Keeping,
 ) -> CallSettings {
     let format = models.format();
     let definition = &agent.definition;
     let is_client = kind == LegKind::Client;
     let speaks_first = !is_client || definition.greeting.realtime;
     let language = definition.first_language();
-    let consent = consent(agent, speaks_first);
-    // The core says a disclosure that it waits for; one that nothing hangs on is part of the greeting.
-    let mut text = match &consent {
-        ConsentPolicy::Implied { .. } => definition
-            .greeting
-            .text
-            .in_language(language)
-            .unwrap_or_default()
-            .to_owned(),
-        ConsentPolicy::NotNeeded | ConsentPolicy::NothingKept => {
-            definition.greeting.words(language)
-        }
-    };
+    let text = definition.greeting.text.in_language(language);
+    let mut text = text.unwrap_or_default().to_owned();
     if kind == LegKind::Carrier && models.asks_itself() {
         text.push_str(KEYPAD_LEADS);
     }
@@ -78,7 +69,13 @@ pub(super) fn call_settings(
             ..TurnTaking::default()
         },
         greeting: speaks_first.then_some(greeting),
-        consent,
+        consent: keeping.policy(definition, speaks_first),
+        keeps_words: keeping.kept.words,
+        records: keeping.kept.sound,
+        keys: Keys {
+            withdraw: definition.consent.withdraw_key,
+            secure_entry: definition.consent.secure_entry_key,
+        },
         sentences: definition
             .languages
             .iter()
@@ -129,26 +126,6 @@ fn limits(settings: &Settings, agent: &ReadyAgent, kind: LegKind, speaks_first: 
         model_reopen_lived_min: ms(settings.limits.model_reopen_age_ms_min),
         transfer_answer: ms(settings.twilio.transfer_ms_max),
         ..Limits::default()
-    }
-}
-
-/// Words are kept after the disclosure was heard, where the agent discloses. Where staying on the line is not enough
-/// none are kept, because nobody asks for an explicit answer yet.
-fn consent(agent: &ReadyAgent, speaks_first: bool) -> ConsentPolicy {
-    let definition = &agent.definition;
-    let disclosure = definition
-        .greeting
-        .disclosure
-        .in_language(definition.first_language())
-        .unwrap_or_default();
-    if !definition.consent.implied {
-        return ConsentPolicy::NothingKept;
-    }
-    if !definition.consent.disclose || !speaks_first {
-        return ConsentPolicy::NotNeeded;
-    }
-    ConsentPolicy::Implied {
-        disclosure: disclosure.into(),
     }
 }
 

@@ -19,6 +19,10 @@ pub enum ToolAnswer {
     Failed(ToolFailure),
     /// Nothing was changed: the caller has to agree to this question first.
     Question(String),
+    /// Nothing more of the call is kept, and what was is erased.
+    WithdrawConsent,
+    /// Nobody listens from here, or everybody does again.
+    SecureEntry { begins: bool },
     /// The call ends after what is being said.
     EndCall,
     /// A human takes over: the one of this configured name, or the agent's usual one.
@@ -59,6 +63,8 @@ impl ToolAnswer {
             }
             Self::Question(question) => ToolOutcome::Question(question.as_str().into()),
             Self::EndCall => ToolOutcome::EndCall,
+            Self::WithdrawConsent => ToolOutcome::WithdrawConsent,
+            Self::SecureEntry { begins } => ToolOutcome::SecureEntry { begins },
             Self::HandOff { target, summary } => ToolOutcome::HandOff { target, summary },
         }
     }

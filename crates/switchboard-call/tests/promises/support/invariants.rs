@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use switchboard_call::end::End;
 use switchboard_call::event::{CallEvent, EventKind};
 use switchboard_call::ids::{AudioId, ItemId};
-use switchboard_call::output::{Command, Record, ToLeg, ToModel, ToolRun};
-use switchboard_call::{CallSettings, ConsentPolicy, Moment, Output, Span};
+use switchboard_call::output::{
+    Command, HeardAudio, Record, RecordingStep, ToLeg, ToModel, ToolRun,
+};
+use switchboard_call::{CallSettings, ConsentAnswer, ConsentBasis, Moment, Output, Span};
 
 /// More outputs than this for one input is a flood.
 const OUTPUTS_PER_INPUT_MAX: usize = 400;
@@ -25,13 +27,23 @@ pub(crate) struct Invariants {
     reply_open: u32,
     tools: BTreeMap<u32, ToolRun>,
     generated: BTreeMap<ItemId, Span>,
-    /// Words may not be kept before the disclosure was heard.
-    needs_disclosure: bool,
-    disclosure_heard: bool,
+    /// Nothing may be kept before the caller has agreed.
+    needs_consent: bool,
+    answer: Option<ConsentAnswer>,
+    recording: Recording,
     /// The tool whose write the caller has agreed to, until it runs.
     agreed: Option<String>,
     /// The peer keeps no protocol, so that two replies at one time may be its own doing.
     is_hostile: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Recording {
+    #[default]
+    NotBegun,
+    Running,
+    Paused,
+    Discarded,
 }
 
 impl Invariants {
@@ -44,7 +56,7 @@ impl Invariants {
 
     pub(crate) fn for_settings(settings: &CallSettings) -> Self {
         Self {
-            needs_disclosure: settings.consent != ConsentPolicy::NotNeeded,
+            needs_consent: settings.consent.basis != ConsentBasis::NotNeeded,
             ..Self::default()
         }
     }
@@ -92,6 +104,9 @@ impl Invariants {
     fn on_event(&mut self, event: &CallEvent) {
         assert!(self.ended.is_none(), "an event after the end: {event:?}");
         self.events += 1;
+        if let EventKind::ConsentAnswered { answer } = event.kind {
+            self.answer = Some(answer);
+        }
         assert_eq!(event.number, self.events, "event numbers have no gap");
         assert!(event.at >= self.last_at, "moments never go backwards");
         self.last_at = event.at;
@@ -126,6 +141,7 @@ impl Invariants {
                 assert!(self.ended.replace(*end).is_none(), "two ends");
                 assert!(self.held.is_empty(), "audio leaks: {:?}", self.held);
             }
+            Command::Recording(step) => self.on_recording(step),
             Command::Leg(_) | Command::GiveUpTool(_) | Command::Transfer(_) => {}
         }
     }
@@ -158,13 +174,40 @@ impl Invariants {
         assert!(self.opened, "the first thing asked of a model is to open");
     }
 
+    /// D1: recorded is what was agreed to, and nothing after it was taken back.
+    fn on_recording(&mut self, step: &RecordingStep) {
+        use Recording::{Discarded, NotBegun, Paused, Running};
+        self.recording = match (self.recording, step) {
+            (NotBegun, RecordingStep::Start) => {
+                assert!(self.may_keep(), "recorded without consent");
+                Running
+            }
+            (Running, RecordingStep::Pause) => Paused,
+            (Paused, RecordingStep::Resume) => Running,
+            (Running | Paused, RecordingStep::Discard) => Discarded,
+            (state @ (Running | Paused), RecordingStep::Heard { what, .. }) => {
+                if let HeardAudio::Agent(audio) = what {
+                    assert!(
+                        self.held.contains(audio),
+                        "{audio:?} is heard after its release"
+                    );
+                }
+                state
+            }
+            (state, step) => panic!("{step:?} while {state:?}"),
+        };
+    }
+
+    fn may_keep(&self) -> bool {
+        match self.answer {
+            None => !self.needs_consent,
+            Some(answer) => matches!(answer, ConsentAnswer::Implied | ConsentAnswer::Granted),
+        }
+    }
+
     fn on_record(&mut self, record: &Record) {
-        match record {
-            Record::DisclosureHeard { .. } => self.disclosure_heard = true,
-            Record::Turn(_) | Record::Tool(_) => assert!(
-                self.disclosure_heard || !self.needs_disclosure,
-                "D1: kept before the disclosure was heard"
-            ),
+        if let Record::Turn(_) | Record::Tool(_) = record {
+            assert!(self.may_keep(), "D1: kept without consent: {record:?}");
         }
         if let Record::Turn(turn) = record {
             let [heard, sent, generated] =

@@ -9,9 +9,11 @@ use switchboard_call::ids::{AudioId, ItemId, MarkId};
 use switchboard_call::input::{
     CallerAudio, CallerWords, Control, FromLeg, FromModel, FromTool, LegClosed, ToolOutcome,
 };
-use switchboard_call::output::{Command, Record, ToLeg, ToModel, ToolRecord, ToolRun};
+use switchboard_call::output::{
+    Command, Record, RecordingStep, ToLeg, ToModel, ToolRecord, ToolRun,
+};
 use switchboard_call::turn::{Speaker, TurnRecord};
-use switchboard_call::{Call, CallSettings, Input, Language, Moment, Output, Span};
+use switchboard_call::{Call, CallSettings, ConsentAnswer, Input, Language, Moment, Output, Span};
 
 use super::carrier::{Carrier, Spoken};
 use super::invariants::Invariants;
@@ -371,7 +373,8 @@ impl Scenario {
             }
             Command::RunTool(run) => self.on_tool(run),
             Command::Transfer(_) => self.on_transfer(),
-            Command::GiveUpTool(_) | Command::Drop(_) | Command::End(_) => {}
+            Command::GiveUpTool(_) | Command::Drop(_) | Command::Recording(_) | Command::End(_) => {
+            }
         }
     }
 
@@ -457,6 +460,41 @@ impl Scenario {
             Output::Command(command) => Some((at / 1_000, command)),
             _ => None,
         })
+    }
+
+    /// What the recording was told, in milliseconds, without what was heard.
+    pub(crate) fn recording(&self) -> Vec<(u64, RecordingStep)> {
+        self.commands()
+            .filter_map(|(at, command)| match command {
+                Command::Recording(RecordingStep::Heard { .. }) => None,
+                Command::Recording(step) => Some((at, *step)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// What was disclosed: the wording, how much was heard in milliseconds, and whether to its end.
+    pub(crate) fn disclosed(&self) -> Vec<(&str, u64, bool)> {
+        self.records()
+            .filter_map(|record| match record {
+                Record::Disclosed { record, to_its_end } => {
+                    Some((record.wording.expose(), record.heard.millis(), *to_its_end))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Every answer to the disclosure, with its words.
+    pub(crate) fn answers(&self) -> Vec<(ConsentAnswer, Option<&str>)> {
+        self.records()
+            .filter_map(|record| match record {
+                Record::Consent { answer, words, .. } => {
+                    Some((*answer, words.as_ref().map(|words| words.expose())))
+                }
+                _ => None,
+            })
+            .collect()
     }
 
     pub(crate) fn to_leg(&self, wanted: impl Fn(&ToLeg) -> bool) -> Vec<u64> {

@@ -2,7 +2,7 @@
 
 use super::language::Texts;
 use super::voice::check_voice;
-use super::{AgentDefinition, TOOL_NAMES, TurnDetectionMode, invalid};
+use super::{AgentDefinition, ConsentMode, TOOL_NAMES, TurnDetectionMode, invalid};
 use crate::config::DiallingSettings;
 use crate::config::error::{Place, SettingsError};
 use crate::config::handoff::{check_number, check_targets, check_usual};
@@ -21,7 +21,7 @@ pub(super) fn check(agent: &AgentDefinition, place_of: impl Fn(&str) -> Place) -
     tools(agent, &place_of)?;
     threshold(agent, &place_of)?;
     mode(agent, &place_of)?;
-    disclosure(agent, &place_of)?;
+    consent(agent, &place_of)?;
     silence(agent, &place_of)?;
     handoff(agent, &place_of)?;
     practitioners(agent, &place_of)
@@ -135,15 +135,37 @@ fn mode(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {
     ))
 }
 
-/// Words are kept after a disclosure was heard, so a policy that discloses needs the words for it.
-fn disclosure(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {
-    if !agent.consent.disclose || !agent.greeting.disclosure.is_empty() {
-        return Ok(());
+/// Nobody agrees to what was not said.
+fn consent(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {
+    let needs_words = matches!(
+        agent.consent.mode,
+        ConsentMode::Implied | ConsentMode::Asked
+    );
+    if needs_words && !agent.consent.disclose {
+        let key = "consent.mode";
+        let reason =
+            "nobody agrees to what is not said, and `consent.disclose` is false".to_owned();
+        let help =
+            "set `consent.mode = \"not_needed\"` or `\"never\"`, or let it disclose".to_owned();
+        return Err(invalid(key, place_of("consent"), reason, help));
     }
-    let key = "greeting.disclosure";
-    let reason = "`consent.disclose` is true, but there is nothing to say".to_owned();
-    let help = "add `greeting.disclosure`, or set `consent.disclose = false`".to_owned();
-    Err(invalid(key, place_of("greeting"), reason, help))
+    let keys = [
+        ("consent.withdraw_key", agent.consent.withdraw_key),
+        ("consent.secure_entry_key", agent.consent.secure_entry_key),
+    ];
+    let is_free = |key: char| matches!(key, '3'..='9' | '*');
+    let taken = keys
+        .iter()
+        .find(|(_, key)| key.is_some_and(|key| !is_free(key)));
+    let (key, reason) = match taken {
+        Some((key, _)) => (*key, "0, 1, 2 and # have another meaning"),
+        None if keys[0].1.is_some() && keys[0].1 == keys[1].1 => {
+            (keys[1].0, "one key cannot mean two things")
+        }
+        None => return Ok(()),
+    };
+    let help = "use one of 3 to 9, or *".to_owned();
+    Err(invalid(key, place_of(key), reason.to_owned(), help))
 }
 
 fn silence(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {
