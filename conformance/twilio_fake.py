@@ -177,6 +177,7 @@ def check_rest(checks, client, fake, call_sid):
     checks.fact("rest: its status is completed", client.calls(call_sid).fetch().status == "completed")
     numbers = client.incoming_phone_numbers.list()
     checks.fact("rest: numbers are listed", [(n.phone_number, n.voice_url) for n in numbers] == [("+12025550104", "https://voice.example/twilio/voice")])
+    check_numbers(checks, client)
     created = client.calls.create(
         to="+12025550142", from_="+12025550104", twiml="<Response><Say>Hello.</Say></Response>",
         machine_detection="Enable", async_amd="true", time_limit=60,
@@ -187,6 +188,24 @@ def check_rest(checks, client, fake, call_sid):
     checks.fact("rest: a created call is ended", ended.sid == created.sid)
     stranger = Client(fake["account_sid"], "wrong", http_client=LoopbackClient(fake["base_url"]))
     checks.fact("rest: a wrong token is refused", refused_with(lambda: stranger.calls(call_sid).fetch()) == (401, 20003))
+
+
+def check_numbers(checks, client):
+    checks.fact("rest: numbers are found by a part of them", len(client.incoming_phone_numbers.list(phone_number="5550104")) == 1)
+    checks.fact("rest: other numbers are not found", client.incoming_phone_numbers.list(phone_number="+12025559999") == [])
+    number = client.incoming_phone_numbers.list()[0]
+    updated = client.incoming_phone_numbers(number.sid).update(
+        voice_url="https://calls.example/twilio/voice", voice_method="POST", status_callback="https://calls.example/twilio/status", status_callback_method="POST",
+    )
+    checks.fact("rest: a number's URLs are changed", (updated.voice_url, updated.status_callback) == ("https://calls.example/twilio/voice", "https://calls.example/twilio/status"))
+    again = client.incoming_phone_numbers.list()[0]
+    checks.fact("rest: the change stays and the rest too", (again.voice_url, again.voice_fallback_url) == ("https://calls.example/twilio/voice", "https://static.example/human.xml"))
+    number = client.incoming_phone_numbers(number.sid)
+    checks.fact("rest: a URL that is none is refused", refused_with(lambda: number.update(voice_url="calls.example")) == (400, 21402))
+    checks.fact("rest: a method that is none is refused", refused_with(lambda: number.update(voice_method="FETCH")) == (400, 21403))
+    checks.fact("rest: a fallback without a voice URL is refused", refused_with(lambda: number.update(voice_url="")) == (400, 21405))
+    unknown = client.incoming_phone_numbers("PN" + "f" * 32)
+    checks.fact("rest: an unknown number is not found", refused_with(lambda: unknown.update(voice_url="https://calls.example/")) == (404, 20404))
 
 
 async def read_line(process):

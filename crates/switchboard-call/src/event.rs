@@ -71,7 +71,10 @@ pub enum EventKind {
         seq: u32,
         speaker: Speaker,
         interrupted: bool,
+        /// From the end of the caller's turn to the first reply audio sent; told once per turn.
         response: Option<Span>,
+        /// The same to the first reply audio heard, where the leg reports it; told with `response`.
+        heard: Option<Span>,
     },
     ToolStarted {
         name: String,

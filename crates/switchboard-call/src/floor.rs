@@ -329,6 +329,7 @@ impl Call {
                     speaker,
                     interrupted: false,
                     response: None,
+                    heard: None,
                 },
             );
         }

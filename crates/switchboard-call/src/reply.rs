@@ -372,13 +372,15 @@ impl Call {
     }
 
     pub(crate) fn emit_agent_turn(&mut self, now: Moment, record: TurnRecord) {
+        let (response, heard) = self.turns.untold_latency(&record);
         self.event(
             now,
             EventKind::TurnEnded {
                 seq: record.seq,
                 speaker: record.speaker,
                 interrupted: record.interrupted,
-                response: record.response,
+                response,
+                heard,
             },
         );
         self.keep(Record::Turn(record));

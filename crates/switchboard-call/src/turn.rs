@@ -102,6 +102,8 @@ pub(crate) struct TurnLog {
     brought: Vec<HistoryTurn>,
     ms_per_syllable: Option<f32>,
     language: Option<Language>,
+    /// The last agent turn whose latency was told.
+    latency_told: u32,
 }
 
 impl TurnLog {
@@ -300,6 +302,16 @@ impl TurnLog {
         let record = turn.record(now, self.ms_per_syllable, delay);
         self.remember(record.seq, Speaker::Agent, &record.heard);
         Some(record)
+    }
+
+    /// How long the caller waited for this turn, the first time it is known: a turn that is told again, because it was
+    /// corrected, must not count twice.
+    pub(crate) fn untold_latency(&mut self, record: &TurnRecord) -> (Option<Span>, Option<Span>) {
+        if record.response.is_none() || record.seq <= self.latency_told {
+            return (None, None);
+        }
+        self.latency_told = record.seq;
+        (record.response, record.heard_latency)
     }
 
     /// The player heard less of a turn that is over than the clock had it.

@@ -103,6 +103,8 @@ ids! {
     WaitlistId,
     /// A switch that is set.
     SwitchId,
+    /// One alert.
+    AlertId,
     /// One line of the audit trail.
     AuditEntryId,
     /// Work that outlives what caused it.

@@ -25,6 +25,7 @@ mod db;
 mod text_column;
 
 mod agents;
+mod alerts;
 mod api_keys;
 mod appointments;
 mod audit;
@@ -39,6 +40,7 @@ mod error;
 mod handshakes;
 mod idempotency;
 mod ids;
+mod inspection;
 mod installation;
 mod jobs;
 mod journal;
@@ -77,6 +79,7 @@ mod transfers;
 mod turns;
 mod twilio_accounts;
 mod usage;
+mod voice_health;
 mod voicemails;
 mod waitlist;
 mod webhook_receipts;
@@ -86,6 +89,7 @@ mod word;
 mod words;
 
 pub use agents::{AgentListing, AgentVersion, PublishedAgent};
+pub use alerts::{AlertListing, NewAlert};
 pub use api_keys::{ApiKeyListing, CreatedApiKey};
 pub use appointments::{
     AppointmentListing, BookError, Booked, BusyTime, NewAppointment, RescheduleError,
@@ -102,6 +106,7 @@ pub use error::{OpenError, StoreError};
 pub use handshakes::{HandshakeListing, HandshakeWrite};
 pub use idempotency::{ClaimTimes, IdempotencyClaim, IdempotentRequest, StoredAnswer};
 pub use ids::*;
+pub use inspection::PostgresFacts;
 pub use installation::{Installation, NewTenant, Tenant};
 pub use jobs::{
     ClaimedJob, JobClaim, JobCount, JobIds, JobKey, JobListing, JobQueue, JobRun, NewJob,
@@ -136,6 +141,10 @@ pub use transcripts::TranscriptLine;
 pub use transfers::{OpenTransfer, TransferListing, TransferWrite};
 pub use turns::{TurnListing, TurnWrite};
 pub use usage::{UsageListing, UsageTotal, UsageWrite};
+pub use voice_health::{
+    CallCount, EventCount, HealthCounts, HealthWindow, MsCount, RecentCounts, RecentHealth,
+    SeriesStep, StepMsCount,
+};
 pub use voicemails::{NewVoicemail, VoicemailListing};
 pub use waitlist::{NewWaitlistEntry, WaitlistListing};
 pub use webhook_receipts::WebhookArrival;

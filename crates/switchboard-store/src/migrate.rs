@@ -50,6 +50,7 @@ const MIGRATIONS: &[Migration] = embedded![
     2026112111 "switches_and_idempotency",
     2026112112 "recordings",
     2026112113 "jobs",
+    2026112115 "alerts",
     2026112120 "mails",
     2026112121 "webhooks",
 ];

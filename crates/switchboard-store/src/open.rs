@@ -135,6 +135,19 @@ impl Store {
         Ok(())
     }
 
+    /// The clock of a database server; `None` for a file, which has none of its own.
+    pub async fn server_time(&self) -> Result<Option<crate::Timestamp>, StoreError> {
+        match &self.db {
+            Db::Sqlite { .. } => Ok(None),
+            Db::Postgres(pool) => {
+                let row: (crate::Timestamp,) = sqlx::query_as("select clock_timestamp()")
+                    .fetch_one(pool)
+                    .await?;
+                Ok(Some(row.0))
+            }
+        }
+    }
+
     /// Waits for running statements and closes every connection of every clone.
     pub async fn close(&self) {
         self.db.close().await;

@@ -12,6 +12,7 @@ pub struct Statement {
 pub fn statements() -> Vec<Statement> {
     [
         crate::agents::STATEMENTS,
+        crate::alerts::STATEMENTS,
         crate::api_keys::STATEMENTS,
         crate::appointments::STATEMENTS,
         crate::audit::STATEMENTS,
@@ -49,6 +50,7 @@ pub fn statements() -> Vec<Statement> {
         crate::twilio_accounts::STATEMENTS,
         crate::usage::STATEMENTS,
         crate::voicemails::STATEMENTS,
+        crate::voice_health::STATEMENTS,
         crate::waitlist::STATEMENTS,
         crate::webhook_receipts::STATEMENTS,
         crate::webhooks::STATEMENTS,

@@ -52,7 +52,7 @@ pub struct TurnWrite {
     pub interrupted: bool,
     /// From the end of the caller's turn to the first reply audio sent.
     pub response_ms: Option<i64>,
-    /// How much of this turn's audio was heard.
+    /// From the end of the caller's turn to the first reply audio heard, where the leg reports it.
     pub heard_ms: Option<i64>,
     pub started_at: Timestamp,
     pub ended_at: Option<Timestamp>,

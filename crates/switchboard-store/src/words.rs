@@ -57,6 +57,12 @@ word_list! {
         Ended = "ended",
     }
 
+    /// How much an alert hurts callers.
+    AlertSeverity {
+        Warning = "warning",
+        Critical = "critical",
+    }
+
     /// Who made a call end.
     EndClass {
         Success = "success",

@@ -57,7 +57,11 @@ async fn i1_every_tenant_table_has_forced_row_security_and_a_policy() {
         .await;
     assert_eq!(
         of_installation,
-        ["installation_audit_entries", "installation_switches"]
+        [
+            "installation_alerts",
+            "installation_audit_entries",
+            "installation_switches"
+        ]
     );
     let others = raw
         .texts(

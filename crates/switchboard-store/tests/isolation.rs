@@ -1,6 +1,8 @@
 //! Every function on tenant rows runs as tenant A while tenant B has the same things under the same names and ids.
 //! Nothing of B may be seen or changed. (Threats I1, I2, I5, H7.)
 
+#[path = "isolation/alerts.rs"]
+mod alerts;
 #[path = "isolation/configuration.rs"]
 mod configuration;
 #[path = "isolation/jobs.rs"]
@@ -32,6 +34,7 @@ on_both! {
         jobs::jobs_stay_inside(&mut watch, &a, &b, shared).await;
         jobs::mails_stay_inside(&mut watch, &a, &b, shared).await;
         jobs::webhooks_stay_inside(&mut watch, &a, &b).await;
+        alerts::stay_inside(&mut watch, &a).await;
         assert_eq!(watch.covered, functions_of_the_source(), "covered here / found in the source");
     }
 
@@ -142,7 +145,7 @@ async fn lists_show_only_their_own(watch: &mut Watch, a: &Twin, b: &Twin, shared
         list_services() list_practitioners() list_opening_hours() list_appointments(&all) list_waitlist()
         call_inputs(shared.call) usage_totals(Some(shared.call), at(0)) unfinished_calls(at(100))
         busy_times(at(0), at(9999), None) memories(a.contact, at(0)) messages(a.conversation)
-        find_contacts_by_name(NAME, 10) search_contacts("osei", 10) list_jobs(&all)
+        find_contacts_by_name(NAME, 10) search_contacts("osei", 10) list_jobs(&all) list_alerts(None, &all)
         page_calls(&CallFilter::default(), &PageAsk { after: None, rows: 10 })
         list_mails(&all) list_webhooks() list_webhook_deliveries(&all) list_webhook_attempts(&all)
     }

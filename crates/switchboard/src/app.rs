@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use switchboard_call::input::Control;
 use switchboard_store::Store;
 
@@ -19,11 +20,13 @@ use crate::cli::ServeOptions;
 use crate::config::Settings;
 use crate::demo;
 use crate::http::api::{self, ApiContext};
+use crate::http::routes::voice_health;
 use crate::http::{Drain, DrainTrigger, HttpContext, KeyVerifier, RouteGroups, Server, router};
 use crate::jobs::{JobBell, JobRunner, JobShell, RunnerLimits};
 use crate::journal::Journal;
 use crate::mail::Mailer;
 use crate::models::local::check_programs;
+use crate::ops::alerts::{AlertWatch, WebhookAnswers};
 use crate::ops::health::{Component, ComponentState, Health};
 use crate::ops::seal::SealingKey;
 use crate::ops::{logging, metrics, panics};
@@ -55,6 +58,7 @@ pub struct App {
     metrics: metrics::MetricsHandle,
     health: Health,
     shell: JobShell,
+    webhooks: WebhookAnswers,
 }
 
 /// Serves until Ctrl-C or SIGTERM, then drains.
@@ -135,7 +139,8 @@ impl App {
             sealing: Arc::clone(&sealing),
             mailer: Mailer::new(&reception.settings.mail)?,
         };
-        let routes = routes(&reception, sealing, &health, &metrics)?;
+        let webhooks = WebhookAnswers::default();
+        let routes = routes(&reception, sealing, &health, &metrics, &webhooks)?;
         report_health(&reception.settings, &health);
         Ok(Self {
             address,
@@ -147,6 +152,7 @@ impl App {
             metrics,
             health,
             shell,
+            webhooks,
         })
     }
 
@@ -161,6 +167,8 @@ impl App {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         tokio::spawn(self.metrics.keep_up(self.drain.clone()));
         let jobs = start_jobs(&self.reception, self.shell);
+        let watch = AlertWatch::new(self.reception.clone(), self.webhooks);
+        tokio::spawn(watch.run(self.drain.clone()));
         let serving = tokio::spawn(self.server.serve(self.routes, self.drain));
         stop.await;
         self.health.start_draining();
@@ -221,6 +229,7 @@ fn routes(
     sealing: Arc<SealingKey>,
     health: &Health,
     metrics: &metrics::MetricsHandle,
+    webhooks: &WebhookAnswers,
 ) -> Result<Router> {
     let client = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -240,8 +249,13 @@ fn routes(
         verifier,
     );
     let groups = RouteGroups {
-        signed: twilio::routes(channel),
-        limited: websocket::routes(reception.clone()).merge(api::routes(api)),
+        signed: twilio::routes(channel).layer(from_fn_with_state(
+            webhooks.clone(),
+            voice_health::count_answer,
+        )),
+        limited: websocket::routes(reception.clone())
+            .merge(api::routes(api))
+            .merge(voice_health::routes(reception.clone(), metrics.clone())),
     };
     Ok(router(groups, &context))
 }

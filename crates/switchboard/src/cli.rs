@@ -9,6 +9,7 @@ use clap::Parser;
 
 mod agent;
 pub mod arguments;
+mod doctor;
 mod failure;
 mod job;
 mod list;

@@ -29,6 +29,7 @@ mod log;
 mod mail;
 mod nearest;
 mod openai;
+mod ops;
 mod outbound;
 pub mod prices;
 mod recordings;
@@ -54,6 +55,7 @@ pub use self::log::{LogFormat, LogLevel, LogSettings};
 pub use self::mail::{MailSettings, MailTls};
 pub use self::nearest::nearest;
 pub use self::openai::OpenaiSettings;
+pub use self::ops::OpsSettings;
 pub use self::outbound::OutboundSettings;
 pub use self::prices::{ModelPrices, Prices};
 pub use self::recordings::RecordingsSettings;
@@ -96,6 +98,8 @@ pub struct Settings {
     pub agents: AgentsSettings,
     /// What is logged, and how.
     pub log: LogSettings,
+    /// When operators are told that something is wrong.
+    pub ops: OpsSettings,
     /// What models cost; a model that is missing is charged at the dearest known price.
     pub prices: Prices,
 }

@@ -86,6 +86,11 @@ impl Journal {
         sent && matches!(tokio::time::timeout(limit, receiver).await, Ok(Ok(())))
     }
 
+    /// How much of the room for writes that wait is used, in percent.
+    pub fn fill_percent(&self) -> f64 {
+        self.waiting() as f64 * 100.0 / WAITING_MAX as f64
+    }
+
     /// Writes that are not stored yet.
     pub fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)

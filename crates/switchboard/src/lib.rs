@@ -12,6 +12,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod desk;
+pub mod doctor;
 pub mod drive;
 pub mod handoff;
 pub mod http;

@@ -1,11 +1,14 @@
-//! What operators see and keep: logs, measures, health, and the key that seals secrets at rest.
+//! What operators see and keep: logs, measures, health, alerts, and the key that seals secrets at rest.
 //!
 //! Logs, measures and health cannot hold personal data, and no call waits for them.
 
+pub mod alerts;
 pub mod call_metrics;
 pub mod health;
 mod log_queue;
 pub mod logging;
 pub mod metrics;
 pub mod panics;
+pub mod runbook;
 pub mod seal;
+pub mod voice_health;

@@ -193,6 +193,7 @@ fn every_noun_can_be_listed_as_one_json_array() {
         "handshakes",
         "events",
         "usage",
+        "alerts",
     ] {
         let rows = installation
             .ask(&format!("list {noun} --tenant medspa --json"))

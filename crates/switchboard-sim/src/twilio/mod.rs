@@ -190,7 +190,7 @@ impl FakeTwilio {
             humans: Mutex::new(settings.humans.clone()),
             calls: Mutex::default(),
             recordings: Mutex::default(),
-            rest: rest::RestState::default(),
+            rest: rest::RestState::with_numbers(settings.numbers.clone()),
             http: webhook::client()?,
             settings,
         });
@@ -249,6 +249,12 @@ impl FakeTwilio {
     /// Everything the REST API was asked, refused requests included.
     pub fn rest_requests(&self) -> Vec<RestRequest> {
         self.exchange.rest.requests()
+    }
+
+    /// A number of the account as it stands now; the REST API may have changed where its calls go.
+    pub fn number(&self, number: &str) -> Option<AccountNumber> {
+        let mut numbers = self.exchange.rest.numbers().into_iter();
+        numbers.find(|ours| ours.number == number)
     }
 
     /// The signature this account would send. For hand-made and forged requests.

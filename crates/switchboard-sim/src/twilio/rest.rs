@@ -1,6 +1,7 @@
 //! The REST API: basic authentication, forms in, JSON out (protocol notes, section 6).
 
 mod answer;
+mod numbers;
 mod requests;
 
 pub use requests::RestRequest;
@@ -9,7 +10,7 @@ pub(super) use requests::RestState;
 use super::Exchange;
 use super::call::{self, Command, Details, Instructions};
 use super::fault::RestFault;
-use answer::{Refusal, call_json, json_response, numbers_json};
+use answer::{Refusal, call_json, json_response};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -59,6 +60,7 @@ async fn answer(
     let body = body.map_err(|_| Dropped)?.to_bytes();
     let form = Form::parse(&body).unwrap_or_default();
     let path = head.uri.path().to_owned();
+    let query = head.uri.query().unwrap_or_default();
     exchange.rest.log(&head.method, &path, &form);
     let fault = exchange.rest.next_fault();
     match fault {
@@ -75,7 +77,7 @@ async fn answer(
     let authorization = head.headers.get("authorization");
     let authorization = authorization.and_then(|value| value.to_str().ok());
     let result = check_authorization(exchange, authorization)
-        .and_then(|()| route(exchange, &head.method, &path, &form));
+        .and_then(|()| route(exchange, &head.method, (&path, query), &form));
     if fault == Some(RestFault::DoneButDropped) {
         return Err(Dropped);
     }
@@ -94,7 +96,7 @@ fn check_authorization(exchange: &Exchange, header: Option<&str>) -> Result<(), 
 fn route(
     exchange: &Arc<Exchange>,
     method: &Method,
-    path: &str,
+    (path, query): (&str, &str),
     form: &Form,
 ) -> Result<Response<Full<Bytes>>, Refusal> {
     let not_found = || {
@@ -137,7 +139,10 @@ fn route(
             let sid = CallSid::parse(sid).map_err(|_| not_found())?;
             update_call(exchange, &sid, form, not_found)
         }
-        (&Method::GET, ["IncomingPhoneNumbers"]) => Ok(json_response(200, &numbers_json(exchange))),
+        (&Method::GET, ["IncomingPhoneNumbers"]) => numbers::list(exchange, query),
+        (&Method::POST, ["IncomingPhoneNumbers", sid]) => {
+            numbers::update(exchange, sid, form, not_found)
+        }
         _ => Err(not_found()),
     }
 }

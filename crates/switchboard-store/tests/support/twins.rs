@@ -121,6 +121,7 @@ impl Twin {
             .await
             .unwrap();
         store.remember(&memory(contact, canary)).await.unwrap();
+        store.raise_alert(&alert(canary)).await.unwrap();
         store
             .put_setting(&Word::new("streaming"), &json!({ "note": canary }))
             .await
@@ -250,6 +251,16 @@ pub fn phone(text: &str) -> PhoneNumber {
 
 pub fn sealed(canary: &str) -> Private<Vec<u8>> {
     canary.as_bytes().to_vec().into()
+}
+
+pub fn alert(canary: &str) -> NewAlert {
+    NewAlert {
+        rule: Word::new("fallback_rate"),
+        subject: canary.to_owned(),
+        severity: AlertSeverity::Warning,
+        figure: 7.5,
+        at: at(10),
+    }
 }
 
 pub fn person(canary: &str) -> NewStaff {

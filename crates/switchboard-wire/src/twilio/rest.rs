@@ -34,6 +34,52 @@ pub fn numbers_path(account: &AccountSid) -> String {
     format!("/{API_VERSION}/Accounts/{account}/IncomingPhoneNumbers.json")
 }
 
+/// Path of the account's numbers that match this one; Twilio matches parts too, so compare what comes.
+pub fn number_query_path(account: &AccountSid, number: &str) -> String {
+    let mut query = Form::default();
+    query.push("PhoneNumber", number);
+    format!("{}?{}", numbers_path(account), query.encode())
+}
+
+/// Path of one number: POST changes where its calls go.
+pub fn number_path(account: &AccountSid, number_sid: &str) -> String {
+    format!("/{API_VERSION}/Accounts/{account}/IncomingPhoneNumbers/{number_sid}.json")
+}
+
+/// A change of where a number's calls go; `None` leaves as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UpdateNumber {
+    pub voice_url: Option<String>,
+    pub voice_fallback_url: Option<String>,
+    pub status_callback: Option<String>,
+}
+
+impl UpdateNumber {
+    pub fn to_form(&self) -> Form {
+        let mut form = Form::default();
+        let fields = [
+            ("VoiceUrl", "VoiceMethod", &self.voice_url),
+            (
+                "VoiceFallbackUrl",
+                "VoiceFallbackMethod",
+                &self.voice_fallback_url,
+            ),
+            (
+                "StatusCallback",
+                "StatusCallbackMethod",
+                &self.status_callback,
+            ),
+        ];
+        for (name, method, url) in fields {
+            if let Some(url) = url {
+                form.push(name, url);
+                form.push(method, "POST");
+            }
+        }
+        form
+    }
+}
+
 /// Where a call's next document comes from. Twilio refuses both at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Instructions {
@@ -150,6 +196,8 @@ pub struct NumbersPage {
 /// One number and where its calls go.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 pub struct NumberResource {
+    /// `PN` and 32 hexadecimal digits.
+    pub sid: String,
     pub phone_number: String,
     #[serde(default)]
     pub voice_url: Option<String>,

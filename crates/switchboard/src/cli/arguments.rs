@@ -73,6 +73,11 @@ pub enum Command {
         after_long_help = "Examples:\n  switchboard list calls --tenant medspa --limit 10\n  switchboard list turns --tenant medspa --json"
     )]
     List(ListArguments),
+    /// Look for what would hurt callers, and say how to mend it
+    #[command(
+        after_long_help = "Examples:\n  switchboard doctor\n  switchboard doctor --set-urls --fallback-url https://static.example/human.xml\n\nExit code 1 when a check failed; warnings alone give 0."
+    )]
+    Doctor(DoctorArguments),
     /// Show agents
     #[command(subcommand)]
     Agent(AgentCommand),
@@ -164,15 +169,26 @@ pub enum Channel {
     Twilio,
 }
 
+/// What to do besides looking.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct DoctorArguments {
+    /// Set the voice and status URLs of our numbers at the carrier
+    #[arg(long, visible_alias = "fix")]
+    pub set_urls: bool,
+    /// Set this address of a static document as the fallback of our numbers; refused on our own host
+    #[arg(long, value_name = "URL")]
+    pub fallback_url: Option<crate::config::BaseUrl>,
+}
+
 /// What to list.
 #[derive(Clone, Debug, Args)]
 pub struct ListArguments {
     /// The kind of rows
     #[arg(value_enum)]
     pub noun: Noun,
-    /// Whose rows: a name or an id
+    /// Whose rows: a name or an id; only alerts may be listed without, and then of all
     #[arg(long, value_name = "NAME|ID")]
-    pub tenant: String,
+    pub tenant: Option<String>,
     /// At most this many rows; all when left out
     #[arg(long, value_name = "N")]
     pub limit: Option<u32>,
@@ -214,6 +230,8 @@ pub enum Noun {
     Jobs,
     /// Mails, and how far each came
     Mails,
+    /// What was wrong, and since when
+    Alerts,
 }
 
 /// What to do with agents.

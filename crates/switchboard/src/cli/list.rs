@@ -1,12 +1,14 @@
 //! `list`: what is stored about a tenant, newest first. Reads the database directly and never migrates.
 
 use anyhow::Result;
-use switchboard_store::{Actor, ListFilter, Purpose, Store};
+use switchboard_store::{Actor, ListFilter, Purpose, Store, TenantScope};
 
 use super::arguments::{ListArguments, Noun};
+use super::failure::{Exit, Failure};
 use super::output::Output;
 use super::tenant::scope_of;
 use crate::config::Settings;
+use crate::ops::voice_health::ShownAlert;
 
 pub(super) async fn list(
     settings: &Settings,
@@ -14,13 +16,21 @@ pub(super) async fn list(
     output: &Output,
 ) -> Result<()> {
     let store = Store::open_read_only(&settings.database.store_settings()).await?;
+    if arguments.noun == Noun::Alerts {
+        return list_alerts(&store, arguments, output).await;
+    }
+    let Some(tenant) = &arguments.tenant else {
+        let failure = Failure::new(Exit::WrongUse, "whose rows is not said")
+            .with_help("add `--tenant NAME`; `switchboard tenant list` shows the names");
+        return Err(failure.into());
+    };
     let purpose = match arguments.noun {
         Noun::Turns | Noun::ToolCalls | Noun::Conversations | Noun::Voicemails => {
             Purpose::ReadTranscript
         }
         _ => Purpose::List,
     };
-    let scope = scope_of(&store, &arguments.tenant, Actor::Operator, purpose).await?;
+    let scope = scope_of(&store, tenant, Actor::Operator, purpose).await?;
     let tenant = store.tenant(scope);
     let filter = ListFilter {
         limit: arguments.limit,
@@ -210,5 +220,55 @@ pub(super) async fn list(
             ],
             &tenant.list_jobs(&filter).await?,
         ),
+        Noun::Alerts => list_alerts(&store, arguments, output).await,
     }
+}
+
+/// Alerts of one tenant; without one, of all tenants and of the installation under them.
+async fn list_alerts(store: &Store, arguments: &ListArguments, output: &Output) -> Result<()> {
+    let filter = ListFilter {
+        limit: arguments.limit,
+        ..ListFilter::default()
+    };
+    let installation = store.installation();
+    let mut shown = Vec::new();
+    let tenants = match &arguments.tenant {
+        Some(name) => {
+            let scope = scope_of(store, name, Actor::Operator, Purpose::List).await?;
+            let all = installation.list_tenants().await?.into_iter();
+            all.filter(|tenant| tenant.id == scope.tenant).collect()
+        }
+        None => {
+            let under = installation.list_alerts(None, &filter).await?.into_iter();
+            shown.extend(under.map(|alert| ShownAlert {
+                tenant: None,
+                alert,
+            }));
+            installation.list_tenants().await?
+        }
+    };
+    for tenant in tenants {
+        let scope = TenantScope::new(tenant.id, Actor::Operator, Purpose::List);
+        let own = store.tenant(scope).list_alerts(None, &filter).await?;
+        shown.extend(own.into_iter().map(|alert| ShownAlert {
+            tenant: Some(tenant.name.clone()),
+            alert,
+        }));
+    }
+    shown.sort_by_key(|shown| std::cmp::Reverse(shown.alert.raised_at));
+    let rows_max = arguments.limit.map_or(usize::MAX, |limit| limit as usize);
+    shown.truncate(rows_max);
+    output.rows(
+        "alerts",
+        &[
+            "rule",
+            "severity",
+            "tenant",
+            "subject",
+            "figure",
+            "raised_at",
+            "cleared_at",
+        ],
+        &shown,
+    )
 }

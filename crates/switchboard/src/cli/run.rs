@@ -6,7 +6,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::arguments::{Command, CommandLine, ServeOptions};
 use super::failure::{Exit, Failure};
 use super::output::Output;
-use super::{agent, job, list, mail, migrate, switch, tenant, webhook};
+use super::{agent, doctor, job, list, mail, migrate, switch, tenant, webhook};
 use crate::config::{Settings, SettingsSource};
 
 /// What `switchboard` alone prints.
@@ -15,7 +15,8 @@ Switchboard answers the telephone, the browser and the WebSocket with an AI agen
 
 Run       serve      answer calls until Ctrl-C          migrate    bring the database to this version
 Try       call       place a simulated call
-Look      list       what is stored about a tenant      job        try a job again, or take it back
+Look      list       what is stored about a tenant      doctor     look for what would hurt callers
+          job        try a job again, or take it back
 Set up    tenant     tenants, numbers, Twilio accounts  agent      show and import agents
           key        create API keys                    switch     on, off and who picks up, at once
           mail       where transcripts go                 webhook    addresses that are told of events
@@ -47,6 +48,9 @@ pub(super) fn run(command_line: CommandLine, output: &Output) -> Result<()> {
         }
         Command::List(arguments) => {
             on_one_core()?.block_on(list::list(&settings, &arguments, output))
+        }
+        Command::Doctor(arguments) => {
+            on_one_core()?.block_on(doctor::doctor(&settings, &arguments, output))
         }
         Command::Agent(command) => {
             on_one_core()?.block_on(agent::agent(&settings, &command, output))

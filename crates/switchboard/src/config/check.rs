@@ -129,6 +129,21 @@ fn percentages(settings: &Settings) -> Result<(), SettingsError> {
             "use 1 to 100",
         );
     }
+    let ops = &settings.ops;
+    if ops.fallback_critical_percent > 100 || ops.disk_free_percent_min > 100 {
+        return refuse(
+            "ops.fallback_critical_percent",
+            "a share of more than 100 %, here or in ops.disk_free_percent_min".to_owned(),
+            "use 1 to 100",
+        );
+    }
+    if ops.fallback_warning_percent > ops.fallback_critical_percent {
+        return refuse(
+            "ops.fallback_warning_percent",
+            "the warning would come after the critical alert".to_owned(),
+            "make it no larger than ops.fallback_critical_percent",
+        );
+    }
     if settings.limits.audio_rate_percent_max < 100 {
         return refuse(
             "limits.audio_rate_percent_max",
@@ -183,6 +198,11 @@ fn not_zero(settings: &Settings) -> Result<(), SettingsError> {
         ("jobs.poll_ms", settings.jobs.poll_ms),
         ("mail.connect_ms_max", settings.mail.connect_ms_max),
         ("mail.answer_ms_max", settings.mail.answer_ms_max),
+        ("ops.handshake_p95_ms", settings.ops.handshake_p95_ms),
+        (
+            "ops.fallback_warning_percent",
+            settings.ops.fallback_warning_percent,
+        ),
     ];
     let limits = &settings.limits;
     let limits = [

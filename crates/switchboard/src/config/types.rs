@@ -83,6 +83,15 @@ impl BaseUrl {
             || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 
+    /// The port, or the scheme's own.
+    pub fn port(&self) -> u16 {
+        let authority = self.after_scheme().split('/').next().unwrap_or_default();
+        let written = authority
+            .rsplit_once(':')
+            .and_then(|(_, port)| port.parse().ok());
+        written.unwrap_or(if self.is_encrypted() { 443 } else { 80 })
+    }
+
     /// The host without port; an IPv6 address keeps its brackets.
     pub fn host(&self) -> &str {
         let authority = self.after_scheme().split('/').next().unwrap_or_default();

@@ -2,3 +2,4 @@
 
 pub(super) mod health;
 pub(super) mod metrics;
+pub mod voice_health;

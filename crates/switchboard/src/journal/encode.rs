@@ -100,8 +100,10 @@ fn fields(kind: &EventKind) -> Value {
             speaker,
             interrupted,
             response,
+            heard,
         } => json!({
             "turn": seq, "speaker": speaker.as_str(), "interrupted": interrupted, "response_ms": response.map(ms),
+            "heard_ms": heard.map(ms),
         }),
         EventKind::ToolStarted {
             name,

@@ -43,9 +43,22 @@ pub fn on_event(event: &CallEvent) {
         }
         EventKind::TurnEnded {
             response: Some(response),
+            heard,
             ..
         } => {
             histogram!(names::RESPONSE_LATENCY_SECONDS).record(seconds(*response));
+            if let Some(heard) = heard {
+                histogram!(names::HEARD_LATENCY_SECONDS).record(seconds(*heard));
+            }
+        }
+        EventKind::InterruptionHeld { .. } => {
+            counter!(names::INTERRUPTIONS_TOTAL, "outcome" => "held").increment(1);
+        }
+        EventKind::ReplyInterrupted { .. } => {
+            counter!(names::INTERRUPTIONS_TOTAL, "outcome" => "stopped").increment(1);
+        }
+        EventKind::ReplyResumed => {
+            counter!(names::INTERRUPTIONS_TOTAL, "outcome" => "resumed").increment(1);
         }
         EventKind::DeadAirCounted => counter!(names::DEAD_AIR_TOTAL).increment(1),
         EventKind::ToolFinished { status, took, .. } => {

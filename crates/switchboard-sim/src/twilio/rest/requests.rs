@@ -1,5 +1,6 @@
 //! What the REST API was asked, and the faults waiting for it.
 
+use super::super::AccountNumber;
 use super::super::fault::RestFault;
 use hyper::Method;
 use std::collections::VecDeque;
@@ -20,9 +21,31 @@ pub struct RestRequest {
 pub(in super::super) struct RestState {
     requests: Mutex<Vec<RestRequest>>,
     faults: Mutex<VecDeque<RestFault>>,
+    numbers: Mutex<Vec<AccountNumber>>,
 }
 
 impl RestState {
+    pub(in super::super) fn with_numbers(numbers: Vec<AccountNumber>) -> Self {
+        Self {
+            numbers: Mutex::new(numbers),
+            ..Self::default()
+        }
+    }
+
+    pub(in super::super) fn numbers(&self) -> Vec<AccountNumber> {
+        self.numbers.lock().expect("no holder panics").clone()
+    }
+
+    /// Changes the number at a position; `None` when there is none.
+    pub(super) fn change_number<R>(
+        &self,
+        position: usize,
+        change: impl FnOnce(&mut AccountNumber) -> R,
+    ) -> Option<R> {
+        let mut numbers = self.numbers.lock().expect("no holder panics");
+        numbers.get_mut(position).map(change)
+    }
+
     pub(in super::super) fn push_faults(&self, faults: impl IntoIterator<Item = RestFault>) {
         self.faults.lock().expect("no holder panics").extend(faults);
     }

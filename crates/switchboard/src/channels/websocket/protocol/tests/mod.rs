@@ -193,6 +193,7 @@ impl Stage {
             speaker: Speaker::Agent,
             interrupted: true,
             response: None,
+            heard: None,
         })
     }
 
