@@ -85,6 +85,8 @@ ids! {
     ConsentId,
     /// The audio of a call, or of a part of it.
     RecordingId,
+    /// Somebody who was erased, in the list.
+    ErasureId,
     /// One row of the ledger.
     UsageId,
     /// The right to open one media stream.

@@ -50,6 +50,7 @@ const MIGRATIONS: &[Migration] = embedded![
     2026112111 "switches_and_idempotency",
     2026112112 "recordings",
     2026112113 "jobs",
+    2026112114 "erasures",
     2026112115 "alerts",
     2026112120 "mails",
     2026112121 "webhooks",
@@ -58,6 +59,11 @@ const MIGRATIONS: &[Migration] = embedded![
 /// Every migration this version knows, oldest first.
 pub const fn migrations() -> &'static [Migration] {
     MIGRATIONS
+}
+
+/// The version of the newest one.
+pub(crate) fn newest_known() -> i64 {
+    MIGRATIONS.last().map_or(0, |migration| migration.version)
 }
 
 /// How one migration stands in one database.
@@ -235,7 +241,7 @@ fn compare(applied: &[Applied], sqlite: bool) -> Vec<MigrationStatus> {
 }
 
 fn refuse_foreign(status: &[MigrationStatus]) -> Result<(), OpenError> {
-    let newest_known = MIGRATIONS.last().map_or(0, |migration| migration.version);
+    let newest_known = newest_known();
     for migration in status {
         match migration.state {
             MigrationState::Unknown => {

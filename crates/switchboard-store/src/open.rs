@@ -1,6 +1,7 @@
 //! Opening a store: on which database, for whom, and the refusals a person can act on.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -30,6 +31,15 @@ pub struct Store {
 pub enum StoreKind {
     Sqlite,
     Postgres,
+}
+
+impl StoreKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
 }
 
 impl Store {
@@ -117,6 +127,17 @@ impl Store {
     /// What workers see: which jobs are due, over all tenants.
     pub fn job_queue(&self) -> JobQueue {
         JobQueue::new(self.db.clone())
+    }
+
+    /// Which database these settings name, without opening it.
+    ///
+    /// # Errors
+    /// The address is none.
+    pub fn kind_of(settings: &StoreSettings) -> Result<StoreKind, OpenError> {
+        Ok(match target(settings.url.expose())? {
+            Target::Sqlite(_) => StoreKind::Sqlite,
+            Target::Postgres(_) => StoreKind::Postgres,
+        })
     }
 
     pub const fn kind(&self) -> StoreKind {
@@ -216,7 +237,17 @@ fn target(url: &str) -> Result<Target, OpenError> {
     }
 }
 
-async fn connect(settings: &StoreSettings, mode: Mode) -> Result<Db, OpenError> {
+/// The file of an SQLite database.
+pub(crate) fn sqlite_path(settings: &StoreSettings) -> Result<PathBuf, OpenError> {
+    match target(settings.url.expose())? {
+        Target::Sqlite(options) => Ok(options.get_filename().to_owned()),
+        Target::Postgres(_) => Err(OpenError::BadUrl {
+            reason: "it is no SQLite address".to_owned(),
+        }),
+    }
+}
+
+pub(crate) async fn connect(settings: &StoreSettings, mode: Mode) -> Result<Db, OpenError> {
     let url = match mode {
         Mode::Migrate | Mode::Inspect => settings.migrating_url(),
         Mode::ReadWrite | Mode::ReadOnly => settings.url.expose(),

@@ -24,6 +24,7 @@ pub fn statements() -> Vec<Statement> {
         crate::conversations::STATEMENTS,
         crate::counts::STATEMENTS,
         crate::db::STATEMENTS,
+        crate::erasure::STATEMENTS,
         crate::handshakes::STATEMENTS,
         crate::idempotency::STATEMENTS,
         crate::installation::STATEMENTS,

@@ -294,7 +294,7 @@ async fn i4_every_pooled_connection_acts_as_the_application_role() {
 }
 
 #[tokio::test]
-async fn audit_entries_receipts_and_the_ledger_only_grow() {
+async fn audit_entries_receipts_the_ledger_and_the_erasure_list_only_grow() {
     let test = support::postgres().await;
     let mut raw = Raw::connect(&test).await;
     for table in [
@@ -302,6 +302,7 @@ async fn audit_entries_receipts_and_the_ledger_only_grow() {
         "installation_audit_entries",
         "webhook_receipts",
         "usage",
+        "erasures",
     ] {
         let sql = format!(
             "select privilege_type::text from information_schema.role_table_grants

@@ -5,6 +5,8 @@
 mod alerts;
 #[path = "isolation/configuration.rs"]
 mod configuration;
+#[path = "support/isolated_erasures.rs"]
+mod isolated_erasures;
 #[path = "isolation/jobs.rs"]
 mod jobs;
 mod support;
@@ -35,6 +37,7 @@ on_both! {
         jobs::mails_stay_inside(&mut watch, &a, &b, shared).await;
         jobs::webhooks_stay_inside(&mut watch, &a, &b).await;
         alerts::stay_inside(&mut watch, &a).await;
+        isolated_erasures::stay_inside(&mut watch, &a, &b, shared).await;
         assert_eq!(watch.covered, functions_of_the_source(), "covered here / found in the source");
     }
 

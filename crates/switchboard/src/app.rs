@@ -19,17 +19,18 @@ use crate::channels::websocket;
 use crate::cli::ServeOptions;
 use crate::config::Settings;
 use crate::demo;
+use crate::erasure;
 use crate::http::api::{self, ApiContext};
 use crate::http::routes::voice_health;
 use crate::http::{Drain, DrainTrigger, HttpContext, KeyVerifier, RouteGroups, Server, router};
 use crate::jobs::{JobBell, JobRunner, JobShell, RunnerLimits};
-use crate::journal::Journal;
+use crate::journal::{Journal, Spool, SpoolError};
 use crate::mail::Mailer;
 use crate::models::local::check_programs;
 use crate::ops::alerts::{AlertWatch, WebhookAnswers};
 use crate::ops::health::{Component, ComponentState, Health};
 use crate::ops::seal::SealingKey;
-use crate::ops::{logging, metrics, panics};
+use crate::ops::{disk, logging, metrics, panics};
 use crate::outbound::Outbound;
 use crate::phrases::PhraseCache;
 use crate::reception::{ModelSlots, Reception, local_programs};
@@ -38,6 +39,9 @@ use crate::switches::Switches;
 
 /// How long the last events may take to be stored: those of the calls, and then those of the last requests.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
+/// How long the start waits for the spool of an earlier process. 64 MiB land in seconds; a server that is late answers
+/// nobody, so it opens all the same.
+const RECOVERY_MAX: Duration = Duration::from_secs(30);
 /// How long calls may take to end after the carrier took or refused their transfer: it has five seconds to close the
 /// stream, and one more is for us.
 const AFTER_TRANSFER_MAX: Duration = Duration::from_secs(6);
@@ -101,6 +105,7 @@ impl App {
             &settings.database.sealing_key_file,
         ))?);
         let archive = Archive::open(&settings.recordings).context("cannot keep recordings")?;
+        let spool = open_spool(&settings, &sealing)?;
         let server = Server::bind(&settings.http).await?;
         let address = server.local_address()?;
         let mut settings = settings;
@@ -109,7 +114,7 @@ impl App {
         let (trigger, drain) = Drain::new();
         let health = Health::default();
         let jobs = JobBell::default();
-        let journal = Journal::start(store.clone(), gather_time, jobs.clone());
+        let journal = Journal::start(store.clone(), gather_time, spool, jobs.clone());
         let recorder = Recorder::start(
             &settings.recordings,
             archive.clone(),
@@ -130,6 +135,13 @@ impl App {
             settings: Arc::new(settings),
             store,
         };
+        // What an earlier process could not store comes before anything new.
+        if !reception.journal.flushed(RECOVERY_MAX).await {
+            tracing::warn!(
+                waiting = reception.journal.waiting(),
+                "the spool still lands"
+            );
+        }
         reception.end_lost_calls().await?;
         let shell = JobShell {
             store: reception.store.clone(),
@@ -169,6 +181,18 @@ impl App {
         let jobs = start_jobs(&self.reception, self.shell);
         let watch = AlertWatch::new(self.reception.clone(), self.webhooks);
         tokio::spawn(watch.run(self.drain.clone()));
+        let database = &self.reception.settings.database;
+        tokio::spawn(disk::watch(
+            database.spool_directory.clone().into(),
+            database.disk_free_percent_min,
+            self.health.clone(),
+            self.drain.clone(),
+        ));
+        tokio::spawn(erasure::keep_up(
+            self.reception.store.clone(),
+            self.reception.archive.clone(),
+            self.drain.clone(),
+        ));
         let serving = tokio::spawn(self.server.serve(self.routes, self.drain));
         stop.await;
         self.health.start_draining();
@@ -210,8 +234,21 @@ async fn flush(journal: &Journal) {
     if !journal.flushed(FLUSH_MAX).await {
         tracing::error!(
             waiting = journal.waiting(),
+            spooled = journal.spooled(),
             "events could not be stored before the stop"
         );
+    }
+}
+
+/// The spool. Without one the server answers too: a second server in the same directory has events in memory alone.
+fn open_spool(settings: &Settings, key: &Arc<SealingKey>) -> Result<Option<Spool>> {
+    match Spool::open(&settings.database.spool_settings(), Arc::clone(key)) {
+        Ok(spool) => Ok(Some(spool)),
+        Err(error @ SpoolError::InUse { .. }) => {
+            tracing::warn!(%error, "events will not outlive this process: set database.spool_directory");
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

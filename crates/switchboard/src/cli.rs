@@ -9,6 +9,7 @@ use clap::Parser;
 
 mod agent;
 pub mod arguments;
+mod backup;
 mod doctor;
 mod failure;
 mod job;
@@ -16,6 +17,7 @@ mod list;
 mod mail;
 mod migrate;
 mod output;
+mod person;
 mod run;
 mod switch;
 mod tenant;

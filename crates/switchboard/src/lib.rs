@@ -14,6 +14,7 @@ pub mod demo;
 pub mod desk;
 pub mod doctor;
 pub mod drive;
+pub mod erasure;
 pub mod handoff;
 pub mod http;
 pub mod jobs;

@@ -4,6 +4,7 @@
 
 pub mod alerts;
 pub mod call_metrics;
+pub mod disk;
 pub mod health;
 mod log_queue;
 pub mod logging;

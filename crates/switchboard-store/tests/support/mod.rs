@@ -45,7 +45,7 @@ macro_rules! on_both {
 pub struct TestStore {
     pub store: Store,
     pub settings: StoreSettings,
-    directory: Option<tempfile::TempDir>,
+    pub directory: Option<tempfile::TempDir>,
 }
 
 pub async fn sqlite() -> TestStore {

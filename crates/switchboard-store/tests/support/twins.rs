@@ -148,6 +148,10 @@ impl Twin {
         };
         store.offer_call(&own).await.unwrap();
         store
+            .erase_person(&PersonRows::default(), &erasure(tenant.id, canary))
+            .await
+            .unwrap();
+        store
             .mint_stream_token(shared.call, CARRIER_CALL, ACCOUNT, at(15))
             .await
             .unwrap()
@@ -242,6 +246,19 @@ impl Twin {
             .map(ToString::to_string)
             .chain([self.canary.to_owned()])
             .collect()
+    }
+}
+
+/// Somebody who is in the list and left nothing behind.
+pub fn erasure(tenant_id: TenantId, canary: &str) -> Erasure {
+    Erasure {
+        id: ErasureId::new(),
+        tenant_id,
+        contact_id: None,
+        address_hashes: vec![canary.to_owned()],
+        call_ids: Vec::new(),
+        conversation_ids: Vec::new(),
+        erased_at: at(1),
     }
 }
 

@@ -20,6 +20,12 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
+    /// The word for people.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        self.folder()
+    }
+
     const ALL: [Self; 2] = [Self::Recording, Self::Voicemail];
 
     /// Its folder.

@@ -102,6 +102,89 @@ pub enum Command {
     /// Tell addresses of what happened, and see how that went
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// Copy everything that is kept into a folder, while the server runs
+    #[command(after_long_help = "Examples:\n  switchboard backup /backups/2026-11-21")]
+    Backup(BackupArguments),
+    /// Bring a backup back, and erase again whoever was erased since
+    #[command(
+        after_long_help = "Examples:\n  switchboard restore /backups/2026-11-21 --dry-run\n  switchboard restore /backups/2026-11-21 --force"
+    )]
+    Restore(RestoreArguments),
+    /// Write everything about one person into a folder
+    #[command(
+        after_long_help = "Examples:\n  switchboard export --tenant medspa --phone +12025550142 --to ama"
+    )]
+    Export(ExportArguments),
+    /// Remove everything about one person
+    #[command(
+        after_long_help = "Examples:\n  switchboard erase --tenant medspa --phone +12025550142 --dry-run\n  switchboard erase --tenant medspa --email ama@example.org"
+    )]
+    Erase(EraseArguments),
+}
+
+/// Where a backup goes.
+#[derive(Clone, Debug, Args)]
+pub struct BackupArguments {
+    /// Folder to make; it must not exist yet
+    #[arg(value_name = "FOLDER")]
+    pub to: PathBuf,
+}
+
+/// Which backup comes back.
+#[derive(Clone, Debug, Args)]
+pub struct RestoreArguments {
+    /// Folder of the backup
+    #[arg(value_name = "FOLDER")]
+    pub from: PathBuf,
+    /// Replace what the database holds
+    #[arg(long)]
+    pub force: bool,
+    /// Only show whether it fits
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Who is meant.
+#[derive(Clone, Debug, Args)]
+#[command(group = clap::ArgGroup::new("person").required(true).multiple(false))]
+pub struct PersonArguments {
+    /// Whose contact: a name or an id
+    #[arg(long, value_name = "NAME|ID")]
+    pub tenant: String,
+    /// The contact's id
+    #[arg(long, value_name = "ID", group = "person")]
+    pub contact: Option<switchboard_store::ContactId>,
+    /// A telephone number, +12025550142: the contact with it, and callers from it
+    #[arg(long, value_name = "NUMBER", group = "person")]
+    pub phone: Option<switchboard_store::PhoneNumber>,
+    /// An e-mail address
+    #[arg(long, value_name = "ADDRESS", group = "person")]
+    pub email: Option<String>,
+}
+
+/// What to export.
+#[derive(Clone, Debug, Args)]
+pub struct ExportArguments {
+    /// Who is meant
+    #[command(flatten)]
+    pub person: PersonArguments,
+    /// Folder to make; it must not exist yet
+    #[arg(long, value_name = "FOLDER")]
+    pub to: PathBuf,
+}
+
+/// What to erase.
+#[derive(Clone, Debug, Args)]
+pub struct EraseArguments {
+    /// Who is meant
+    #[command(flatten)]
+    pub person: PersonArguments,
+    /// Only show what would go
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// How to serve.

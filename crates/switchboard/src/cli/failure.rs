@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::config::SettingsError;
 use crate::http::BindError;
+use crate::journal::SpoolError;
 use crate::mail::MailSettingsError;
 use crate::ops::seal::SealError;
 
@@ -94,6 +95,7 @@ impl Failure {
                 .or_else(|| cause.downcast_ref().map(of_port))
                 .or_else(|| cause.downcast_ref().map(of_sealing))
                 .or_else(|| cause.downcast_ref().map(of_mail))
+                .or_else(|| cause.downcast_ref().map(of_spool))
         });
         known.unwrap_or_else(|| of_anything(error))
     }
@@ -187,6 +189,15 @@ fn of_sealing(error: &SealError) -> Failure {
 
 fn of_mail(error: &MailSettingsError) -> Failure {
     Failure::new(Exit::WrongUse, "the mail server cannot be used").because(error.to_string())
+}
+
+fn of_spool(error: &SpoolError) -> Failure {
+    let failure = Failure::new(Exit::CannotReach, error.to_string())
+        .with_help("set database.spool_directory to a directory this user may write");
+    match error {
+        SpoolError::Unusable { source, .. } => failure.because(source.to_string()),
+        SpoolError::InUse { .. } => failure,
+    }
 }
 
 fn of_anything(error: &anyhow::Error) -> Failure {

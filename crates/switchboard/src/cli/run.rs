@@ -6,7 +6,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::arguments::{Command, CommandLine, ServeOptions};
 use super::failure::{Exit, Failure};
 use super::output::Output;
-use super::{agent, doctor, job, list, mail, migrate, switch, tenant, webhook};
+use super::{agent, backup, doctor, job, list, mail, migrate, person, switch, tenant, webhook};
 use crate::config::{Settings, SettingsSource};
 
 /// What `switchboard` alone prints.
@@ -20,6 +20,8 @@ Look      list       what is stored about a tenant      doctor     look for what
 Set up    tenant     tenants, numbers, Twilio accounts  agent      show and import agents
           key        create API keys                    switch     on, off and who picks up, at once
           mail       where transcripts go                 webhook    addresses that are told of events
+Keep      backup     a copy of everything               restore    bring it back
+People    export     everything about one person        erase      remove it
 
 Examples
   switchboard serve --demo
@@ -63,6 +65,18 @@ pub(super) fn run(command_line: CommandLine, output: &Output) -> Result<()> {
             on_one_core()?.block_on(webhook::webhook(&settings, &command, output))
         }
         Command::Job(command) => on_one_core()?.block_on(job::job(&settings, &command, output)),
+        Command::Backup(arguments) => {
+            on_one_core()?.block_on(backup::backup(&settings, &arguments, output))
+        }
+        Command::Restore(arguments) => {
+            on_one_core()?.block_on(backup::restore(&settings, &arguments, output))
+        }
+        Command::Export(arguments) => {
+            on_one_core()?.block_on(person::export(&settings, &arguments, output))
+        }
+        Command::Erase(arguments) => {
+            on_one_core()?.block_on(person::erase(&settings, &arguments, output))
+        }
         Command::Key(command) => on_one_core()?.block_on(tenant::key(&settings, &command, output)),
         Command::Switch(command) => {
             on_one_core()?.block_on(switch::switch(&settings, &command, output))

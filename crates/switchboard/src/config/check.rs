@@ -178,6 +178,7 @@ fn not_zero(settings: &Settings) -> Result<(), SettingsError> {
             u64::from(settings.database.connections_max),
         ),
         ("database.flush_ms", settings.database.flush_ms),
+        ("database.spool_mib_max", settings.database.spool_mib_max),
         ("calls.handshake_ms", settings.calls.handshake_ms),
         ("calls.dead_air_ms", settings.calls.dead_air_ms),
         ("openai.connect_ms_max", settings.openai.connect_ms_max),

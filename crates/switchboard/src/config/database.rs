@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use switchboard_store::StoreSettings;
 
 use super::types::blank_is_none;
+use crate::journal::SpoolSettings;
+
+/// Bytes of a MiB.
+const MIB: u64 = 1024 * 1024;
 
 /// Where everything is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,8 +29,21 @@ pub struct DatabaseSettings {
     /// `data/sealing.key`. File with the key that seals secrets of tenants at rest. Made when it is missing; without it
     /// sealed secrets are lost, so keep a copy apart from the database.
     pub sealing_key_file: String,
-    /// 200 ms in which events are gathered to be written in one group. What waits in memory is lost with the process.
+    /// `data/erasures.jsonl`. File with the list of people who were erased, as ids and keyed hashes. A restore applies it
+    /// again, so keep it with the newest backup.
+    pub erasure_list_file: String,
+    /// 150 ms in which events are gathered to be written in one group. A group that the database has not taken 50 ms later
+    /// goes to the spool, so that with the default nothing older than 200 ms is lost with the process.
     pub flush_ms: u64,
+    /// `data/spool`. Directory of this process alone for events the database has not taken; they are sealed, and land when
+    /// it is back or at the next start.
+    pub spool_directory: String,
+    /// 64 MiB of events on the disk; past it they wait in memory, 200,000 at most.
+    pub spool_mib_max: u64,
+    /// 5 % of the disk. With less room there the server is not ready, so that calls go elsewhere before anything fails.
+    pub disk_free_percent_min: u8,
+    /// 16 MiB held in the spool's directory and given up when the disk is full, so that events and deletes still have room.
+    pub reserve_mib: u64,
 }
 
 impl Default for DatabaseSettings {
@@ -37,7 +54,12 @@ impl Default for DatabaseSettings {
             connections_max: 8,
             acquire_ms_max: 5_000,
             sealing_key_file: "data/sealing.key".to_owned(),
-            flush_ms: 200,
+            erasure_list_file: "data/erasures.jsonl".to_owned(),
+            flush_ms: 150,
+            spool_directory: "data/spool".to_owned(),
+            spool_mib_max: 64,
+            disk_free_percent_min: 5,
+            reserve_mib: 16,
         }
     }
 }
@@ -51,6 +73,15 @@ impl DatabaseSettings {
     /// The file of the key that seals secrets.
     pub fn sealing_key_file(&self) -> PathBuf {
         PathBuf::from(&self.sealing_key_file)
+    }
+
+    /// Where events wait for the database, and how many.
+    pub fn spool_settings(&self) -> SpoolSettings {
+        SpoolSettings {
+            directory: PathBuf::from(&self.spool_directory),
+            bytes_max: self.spool_mib_max.saturating_mul(MIB),
+            reserve_bytes: self.reserve_mib.saturating_mul(MIB),
+        }
     }
 
     /// How the store is to be opened.

@@ -43,8 +43,14 @@ pub mod names {
     pub const TOOL_SECONDS: &str = "switchboard_tool_seconds";
     /// Gauge of events waiting for the database.
     pub const JOURNAL_EVENTS_WAITING: &str = "switchboard_journal_events_waiting";
-    /// Counter of events dropped because the spool was full.
+    /// Counter of events dropped because neither memory nor spool had room.
     pub const JOURNAL_EVENTS_DROPPED_TOTAL: &str = "switchboard_journal_events_dropped_total";
+    /// Gauge, bytes of events that wait on the disk for the database.
+    pub const JOURNAL_SPOOL_BYTES: &str = "switchboard_journal_spool_bytes";
+    /// Counter of attempts to write the spool that failed: events waited in memory.
+    pub const JOURNAL_SPOOL_FAILURES_TOTAL: &str = "switchboard_journal_spool_failures_total";
+    /// Gauge, 0 to 1: room on the disk of the spool.
+    pub const DISK_FREE_RATIO: &str = "switchboard_disk_free_ratio";
     /// Counter of webhooks refused. Label `reason`.
     pub const WEBHOOKS_REFUSED_TOTAL: &str = "switchboard_webhooks_refused_total";
     /// Counter of connections refused at the port. Label `reason`.
@@ -196,7 +202,7 @@ fn describe() {
     );
     describe_counter!(
         names::JOURNAL_EVENTS_DROPPED_TOTAL,
-        "Events dropped because the spool was full"
+        "Events dropped because neither memory nor spool had room"
     );
     describe_counter!(names::WEBHOOKS_REFUSED_TOTAL, "Webhooks refused");
     describe_counter!(
@@ -233,5 +239,18 @@ fn describe() {
     describe_gauge!(
         names::JOURNAL_EVENTS_WAITING,
         "Events waiting for the database"
+    );
+    describe_gauge!(
+        names::JOURNAL_SPOOL_BYTES,
+        metrics::Unit::Bytes,
+        "Events that wait on the disk for the database"
+    );
+    describe_gauge!(
+        names::DISK_FREE_RATIO,
+        "Room on the disk of the spool, 0 to 1"
+    );
+    describe_counter!(
+        names::JOURNAL_SPOOL_FAILURES_TOTAL,
+        "Failed attempts to write the spool"
     );
 }

@@ -9,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use switchboard_store::TenantId;
@@ -18,6 +19,12 @@ use crate::config::Secret;
 
 /// Bytes of an AES-256 key.
 const KEY_BYTES: usize = 32;
+
+/// What the hashing key is derived by.
+const HASHING: &[u8] = b"switchboard keyed hash 1";
+
+/// Enough to tell keys apart.
+const FINGERPRINT_CHARS: usize = 16;
 
 /// First byte of everything sealed this way; another way would get another number.
 const VERSION: u8 = 1;
@@ -49,7 +56,11 @@ pub enum SealError {
 }
 
 /// The key that seals. Prints as nothing.
-pub struct SealingKey(RandomizedNonceKey);
+pub struct SealingKey {
+    sealing: RandomizedNonceKey,
+    /// Derived, so that a hash says nothing about the key that seals.
+    hashing: hmac::Key,
+}
 
 impl std::fmt::Debug for SealingKey {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -78,9 +89,25 @@ impl SealingKey {
         if bytes.len() != KEY_BYTES {
             return Err(no_key());
         }
-        RandomizedNonceKey::new(&AES_256_GCM, &bytes)
-            .map(Self)
-            .map_err(|_| no_key())
+        let sealing = RandomizedNonceKey::new(&AES_256_GCM, &bytes).map_err(|_| no_key())?;
+        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &bytes), HASHING);
+        let hashing = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
+        Ok(Self { sealing, hashing })
+    }
+
+    /// A hash that nobody makes without this key: numbers are few, and a plain hash of one is soon guessed.
+    #[must_use]
+    pub fn keyed_hash(&self, text: &str) -> String {
+        let tag = hmac::sign(&self.hashing, text.as_bytes());
+        let hex = tag.as_ref().iter().map(|byte| format!("{byte:02x}"));
+        hex.collect()
+    }
+
+    /// Tells whether two keys are the same, and nothing else about them.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let hash = self.keyed_hash("fingerprint");
+        hash.chars().take(FINGERPRINT_CHARS).collect()
     }
 
     /// Seals `secret` for `context`, for instance tenant id and account.
@@ -90,7 +117,7 @@ impl SealingKey {
     pub fn seal(&self, secret: &Secret, context: &str) -> Result<Vec<u8>, SealError> {
         let mut bytes = secret.expose().as_bytes().to_vec();
         let nonce = self
-            .0
+            .sealing
             .seal_in_place_append_tag(Aad::from(context.as_bytes()), &mut bytes)
             .map_err(|_| SealError::NoRandomness)?;
         let head = std::iter::once(VERSION).chain(nonce.as_ref().iter().copied());
@@ -112,7 +139,7 @@ impl SealingKey {
         let mut bytes = bytes.to_vec();
         let aad = Aad::from(context.as_bytes());
         let plain = self
-            .0
+            .sealing
             .open_in_place(nonce, aad, &mut bytes)
             .map_err(|_| SealError::Foreign)?;
         let text = std::str::from_utf8(plain).map_err(|_| SealError::Foreign)?;

@@ -6,6 +6,7 @@
 )]
 
 pub mod postgres;
+pub mod relay;
 
 use std::time::Duration;
 
@@ -50,6 +51,9 @@ impl TestServer {
         settings.database.url = DatabaseUrl::new(format!("sqlite://{}", path("test.db")));
         settings.database.sealing_key_file = path("sealing.key");
         settings.recordings.folder = path("recordings");
+        settings.database.spool_directory = path("spool");
+        settings.database.reserve_mib = 1;
+        settings.database.erasure_list_file = path("erasures.jsonl");
         settings.twilio.account_sid = Some(twilio.account_sid().to_string());
         settings.twilio.auth_token = Some(Secret::new(twilio.auth_token()));
         settings.twilio.api_base_url = twilio.base_url().parse().expect("an address");
