@@ -103,6 +103,8 @@ ids! {
     AppointmentId,
     /// A wish for a time that was not free.
     WaitlistId,
+    /// One process that takes calls, from its start to its end.
+    NodeId,
     /// A switch that is set.
     SwitchId,
     /// One alert.

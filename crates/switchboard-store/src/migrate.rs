@@ -54,6 +54,7 @@ const MIGRATIONS: &[Migration] = embedded![
     2026112115 "alerts",
     2026112120 "mails",
     2026112121 "webhooks",
+    2026112131 "permits",
 ];
 
 /// Every migration this version knows, oldest first.

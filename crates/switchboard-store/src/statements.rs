@@ -37,6 +37,7 @@ pub fn statements() -> Vec<Statement> {
         crate::model_sessions::STATEMENTS,
         crate::numbers::STATEMENTS,
         crate::opening_hours::STATEMENTS,
+        crate::permits::STATEMENTS,
         crate::practitioners::STATEMENTS,
         crate::recordings::STATEMENTS,
         crate::services::STATEMENTS,

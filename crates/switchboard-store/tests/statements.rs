@@ -27,7 +27,7 @@ const WORKERS: &[&str] = &[
 ];
 
 /// What only one of the databases understands.
-const POSTGRES_ONLY: &[&str] = &["set_config", "skip locked"];
+const POSTGRES_ONLY: &[&str] = &["set_config", "skip locked", "clock_timestamp()"];
 const SQLITE_ONLY: &[&str] = &["json_each"];
 
 /// What follows a table's name without being its alias.

@@ -26,6 +26,7 @@ use crate::http::{Drain, DrainTrigger, HttpContext, KeyVerifier, RouteGroups, Se
 use crate::jobs::{JobBell, JobRunner, JobShell, RunnerLimits};
 use crate::journal::{Journal, Spool, SpoolError};
 use crate::mail::Mailer;
+use crate::models::breaker::{Breaker, BreakerRules};
 use crate::models::local::check_programs;
 use crate::ops::alerts::{AlertWatch, WebhookAnswers};
 use crate::ops::health::{Component, ComponentState, Health};
@@ -33,7 +34,7 @@ use crate::ops::seal::SealingKey;
 use crate::ops::{disk, logging, metrics, panics};
 use crate::outbound::Outbound;
 use crate::phrases::PhraseCache;
-use crate::reception::{ModelSlots, Reception, local_programs};
+use crate::reception::{Reach, Reception, local_programs};
 use crate::recorder::Recorder;
 use crate::switches::Switches;
 
@@ -121,16 +122,23 @@ impl App {
             journal.clone(),
             store.clone(),
         );
+        let handshake = Duration::from_millis(settings.calls.handshake_ms);
+        let rules = BreakerRules::of(&settings.openai, handshake);
+        let lease = Duration::from_secs(settings.calls.permit_lease_s);
+        let admission = Admission::open(&store, lease, health.clone())
+            .await
+            .context("cannot share permits with the other nodes")?;
         let reception = Reception {
             journal,
             recorder,
             jobs,
-            admission: Admission::default(),
+            admission,
+            breaker: Breaker::new(rules, health.clone()),
             live: LiveCalls::default(),
-            model_slots: ModelSlots::new(settings.openai.sessions_max),
             phrases: Arc::new(PhraseCache::default()),
             agents: Arc::default(),
             archive,
+            reach: Reach::default(),
             switches: Switches::new(store.clone()),
             settings: Arc::new(settings),
             store,
@@ -213,6 +221,7 @@ impl App {
         // Requests in progress have a limit of their own inside the server. What they wrote is stored too.
         let _ = serving.await;
         flush(&self.reception.journal).await;
+        self.reception.admission.leave(FLUSH_MAX).await;
     }
 }
 

@@ -5,18 +5,19 @@ mod agent_models;
 mod business;
 mod call_settings;
 mod keeping;
-mod model_slots;
+mod reach;
 mod ready_agents;
 
 use std::sync::Arc;
 
 use switchboard_call::handoff::HandoffReason;
 use switchboard_store::{
-    Actor, CallEnd, CallId, Channel, Direction, EndClass, JournalWrite, NewCall, PhoneNumber,
-    Purpose, Store, StoreError, StoreKind, TenantId, TenantScope, TenantStore, Timestamp, Word,
+    Actor, CallEnd, CallId, Channel, Direction, EndClass, JournalWrite, NewCall, PermitLimit,
+    PermitScope, PhoneNumber, Purpose, Store, StoreError, StoreKind, TenantId, TenantScope,
+    TenantStore, Timestamp, Word,
 };
 
-use crate::admission::{Admission, Permit};
+use crate::admission::{Admission, NoPermit, Permit, PermitRequest};
 use crate::archive::Archive;
 use crate::calls_live::LiveCalls;
 use crate::config::{AgentDefinition, Settings};
@@ -26,6 +27,7 @@ use crate::handoff::TargetBook;
 use crate::jobs::JobBell;
 use crate::journal::{CallJournal, Journal};
 use crate::leg::Leg;
+use crate::models::breaker::Breaker;
 use crate::recorder::{RecordedCall, Recorder};
 use crate::switches::Switches;
 use crate::tool_runner::ToolRunner;
@@ -36,7 +38,7 @@ pub use business::Business;
 pub use call_settings::LegKind;
 use call_settings::call_settings;
 use keeping::Keeping;
-pub use model_slots::ModelSlots;
+pub use reach::{Reach, is_absence};
 pub use ready_agents::{PreparedModels, ReadyAgents};
 
 /// What every call needs. Cheap to clone.
@@ -52,10 +54,10 @@ pub struct Reception {
     pub jobs: JobBell,
     /// Permits.
     pub admission: Admission,
+    /// Spares callers the wait for a vendor that fails.
+    pub breaker: Breaker,
     /// Calls of this process.
     pub live: LiveCalls,
-    /// Sessions at the model's vendor.
-    pub model_slots: ModelSlots,
     /// Phrases of ours, synthesised once.
     pub phrases: Arc<crate::phrases::PhraseCache>,
     /// Agents that answered a moment ago.
@@ -64,6 +66,8 @@ pub struct Reception {
     pub archive: Archive,
     /// Records calls.
     pub recorder: Recorder,
+    /// Whether the database answers.
+    pub reach: Reach,
     /// What was switched without a restart.
     pub switches: Switches,
 }
@@ -161,21 +165,34 @@ impl Reception {
 
     /// The agent of this name, ready to answer.
     ///
+    /// While the database does not answer, the agent answers as it was when it answered last (threat R6).
+    ///
     /// # Errors
-    /// No such agent, one that cannot be read, or no database.
+    /// No such agent, one that cannot be read, or no database and no copy.
     pub async fn agent(&self, tenant: TenantId, name: &str) -> Result<ReadyAgent, ReceptionError> {
         if let Some(agent) = self.agents.fresh(tenant, name) {
             return Ok(agent);
         }
+        match self.load_agent(tenant, name).await {
+            Err(ReceptionError::Store(error)) if is_absence(&error) => {
+                let copy = self.agents.last(tenant, name);
+                copy.ok_or(ReceptionError::Store(error))
+            }
+            loaded => loaded,
+        }
+    }
+
+    async fn load_agent(&self, tenant: TenantId, name: &str) -> Result<ReadyAgent, ReceptionError> {
         let rows = self.rows(tenant);
-        let stored = rows.agent(name).await?.ok_or(ReceptionError::NoAgent)?;
+        let stored = self.reach.ask(rows.agent(name)).await?;
+        let stored = stored.ok_or(ReceptionError::NoAgent)?;
         let definition: AgentDefinition = serde_json::from_value(stored.definition)
             .map_err(|error| ReceptionError::Unusable(error.to_string()))?;
         let targets = TargetBook::names(&self.settings.handoff, &definition);
         let toolbox = Toolbox::for_agent(&definition.tools)
             .map_err(|error| ReceptionError::Unusable(error.to_string()))?
             .with_handoff_targets(&targets);
-        let business = Business::load(&rows).await?;
+        let business = self.reach.ask(Business::load(&rows)).await?;
         let agent = ReadyAgent {
             tenant,
             definition: Arc::new(definition),
@@ -188,10 +205,35 @@ impl Reception {
         Ok(agent)
     }
 
-    /// A permit for one more call of this agent's tenant, or None at its limit.
-    pub fn admit(&self, agent: &ReadyAgent) -> Option<Permit> {
-        let limits = self.settings.calls.with(&agent.definition.limits);
-        self.admission.admit(agent.tenant, limits.concurrent_max)
+    /// A permit for one more call of this agent, or None at a limit: of its tenant, its own, or its model's account. An
+    /// agent with another model goes without the account, and so to the other model.
+    pub async fn admit(&self, agent: &ReadyAgent, call: CallId) -> Option<Permit> {
+        let mut limits = vec![PermitLimit {
+            scope: PermitScope::Tenant,
+            calls_max: self.settings.calls.concurrent_max,
+        }];
+        if let Some(calls_max) = agent.definition.limits.concurrent_max {
+            let scope = PermitScope::Agent(agent.definition.name.clone());
+            limits.push(PermitLimit { scope, calls_max });
+        }
+        let account = agent_models::account(&self.settings, &agent.definition);
+        let can_do_without = account.as_ref().is_some_and(|(_, can)| *can);
+        let request = |account: Option<PermitLimit>| PermitRequest {
+            tenant: agent.tenant,
+            call,
+            limits: limits.iter().cloned().chain(account).collect(),
+        };
+        let asked = request(account.map(|(limit, _)| limit));
+        match self.admission.admit(asked).await {
+            Ok(permit) => Some(permit),
+            Err(NoPermit::Full(PermitScope::Account(_))) if can_do_without => {
+                self.admission.admit(request(None)).await.ok()
+            }
+            Err(refused) => {
+                tracing::info!(?refused, "a call got no permit");
+                None
+            }
+        }
     }
 
     /// The row of a call that was just offered.
@@ -223,7 +265,7 @@ impl Reception {
     }
 
     /// Ends the calls that a process which died had left open. Only a database that one process holds alone says that
-    /// they are not somebody else's.
+    /// they are not somebody else's; on PostgreSQL the other nodes end them when the lease of theirs has lapsed.
     ///
     /// # Errors
     /// The database cannot be asked.
@@ -279,10 +321,11 @@ impl Reception {
         if models.asks_itself() {
             context.confirmation = Confirmation::ByAgent;
         }
+        let has_account = self.settings.openai.sessions_max == 0 || offer.permit.has_account();
         let setup = DriveSetup {
             settings,
             leg: offer.leg,
-            models: Arc::new(CallModels::new(models, self.model_slots.clone())),
+            models: Arc::new(CallModels::new(models, has_account, self.breaker.clone())),
             transferrer: offer.transferrer,
             tools: ToolRunner::new(Arc::clone(&offer.agent.toolbox), context),
             journal,

@@ -33,9 +33,9 @@ pub enum PickUp {
     /// The agent.
     #[default]
     Agent,
-    /// The human; the agent when nobody takes the call.
+    /// The human; the agent when nobody takes the call, which is not there yet.
     HumanFirst,
-    /// A keypad menu without a stream.
+    /// A keypad menu without a stream, which is not there yet: the human.
     Menu,
     /// The human only.
     Bridge,

@@ -209,7 +209,8 @@ async fn r4_a_panic_in_a_calls_task_ends_that_call_by_its_guard_and_no_other() {
     let (id, now) = (CallId::new(), chrono::Utc::now());
     let row = Reception::offered_row(&agent, id, Channel::Phone, now);
     reception.store_offered(tenant, row);
-    let permit = reception.admit(&agent).expect("a permit");
+    let permit = reception.admit(&agent, id).await;
+    let permit = permit.expect("a permit");
     let rest = TwilioRest::new(
         reqwest::Client::new(),
         twilio.base_url().parse().expect("an address"),

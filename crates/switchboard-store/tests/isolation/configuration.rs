@@ -64,6 +64,23 @@ pub(super) async fn changes_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {
     watch.ran("disable_staff", String::new()).await;
     repeatable_requests_stay_inside(watch, a, b).await;
     switches_stay_inside(watch, a).await;
+    permits_stay_inside(watch, a, b).await;
+}
+
+async fn permits_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {
+    let store = &a.store;
+    // The other twin holds one of two under the same id of a call: neither counts here nor is given back.
+    let taken = store
+        .take_permits(a.node, b.own_call, &twins::permits())
+        .await;
+    assert_eq!(taken, Ok(PermitAnswer::Granted));
+    watch.ran("take_permits", format!("{taken:?}")).await;
+    store.return_permits(b.node, b.own_call).await.unwrap();
+    store.return_permits(a.node, b.own_call).await.unwrap();
+    watch.ran("return_permits", String::new()).await;
+    let ended = store.end_calls_of_lapsed_node(b.node, at(9)).await;
+    assert_eq!(ended, Ok(0));
+    watch.ran("end_calls_of_lapsed_node", String::new()).await;
 }
 
 async fn switches_stay_inside(watch: &mut Watch, a: &Twin) {

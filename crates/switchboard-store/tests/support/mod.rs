@@ -73,6 +73,11 @@ impl TestStore {
         }
     }
 
+    /// Another process on the same database. PostgreSQL only: an SQLite file is served once.
+    pub async fn beside(&self) -> Self {
+        Self::open(self.settings.clone(), None).await
+    }
+
     pub async fn tenant(&self, name: &str) -> Tenant {
         self.store
             .installation()

@@ -32,6 +32,8 @@ pub struct Twin {
     pub mail: MailId,
     pub webhook: WebhookId,
     pub delivery: WebhookDeliveryId,
+    /// The node that holds its permits.
+    pub node: NodeId,
 }
 
 /// Ids that writers make. Both twins use the same ones.
@@ -174,8 +176,20 @@ impl Twin {
             expires_at: None,
         };
         store.put_switch(None, &switched).await.unwrap();
+        let node = NodeId::new();
+        let lease = std::time::Duration::from_secs(3600);
+        test.store
+            .installation()
+            .renew_lease(node, lease)
+            .await
+            .unwrap();
+        store
+            .take_permits(node, shared.call, &permits())
+            .await
+            .unwrap();
         Self {
             id: tenant.id,
+            node,
             canary,
             staff,
             login: store.create_login(staff, at(3600)).await.unwrap().id,
@@ -288,6 +302,14 @@ pub fn person(canary: &str) -> NewStaff {
         password_hash: None,
         location: Some(canary.to_owned()),
     }
+}
+
+pub fn permits() -> Vec<PermitLimit> {
+    let scope = PermitScope::Tenant;
+    vec![PermitLimit {
+        scope,
+        calls_max: 2,
+    }]
 }
 
 pub fn repeatable(credential: ApiKeyId) -> IdempotentRequest {

@@ -10,8 +10,11 @@ use super::agent::AgentLimits;
 pub struct CallsSettings {
     /// 3000 ms from the answered webhook to a model that is ready; past it the caller goes to a human.
     pub handshake_ms: u64,
-    /// 10 calls at once per tenant; the next caller goes to a human at once and no stream is tried.
+    /// 10 calls at once per tenant; the next caller goes to a human at once and no stream is tried. In an agent's
+    /// `[limits]` it is a limit of that agent's calls within those of its tenant.
     pub concurrent_max: u32,
+    /// 10 s. On PostgreSQL, how long the permits of a node outlive it: then others get them, and its calls their end.
+    pub permit_lease_s: u64,
     /// 6000 ms of silence after the caller heard us; then the agent asks whether somebody is there.
     pub silence_nudge_ms: u64,
     /// 9000 ms of silence after the caller heard us; then a human takes over.
@@ -41,6 +44,7 @@ impl Default for CallsSettings {
         Self {
             handshake_ms: 3_000,
             concurrent_max: 10,
+            permit_lease_s: 10,
             silence_nudge_ms: 6_000,
             silence_handoff_ms: 9_000,
             length_max_s: 480,
@@ -62,7 +66,6 @@ impl CallsSettings {
     pub fn with(&self, agent: &AgentLimits) -> Self {
         Self {
             handshake_ms: agent.handshake_ms.unwrap_or(self.handshake_ms),
-            concurrent_max: agent.concurrent_max.unwrap_or(self.concurrent_max),
             silence_nudge_ms: agent.silence_nudge_ms.unwrap_or(self.silence_nudge_ms),
             silence_handoff_ms: agent.silence_handoff_ms.unwrap_or(self.silence_handoff_ms),
             length_max_s: agent.length_max_s.unwrap_or(self.length_max_s),

@@ -181,7 +181,9 @@ fn not_zero(settings: &Settings) -> Result<(), SettingsError> {
         ("database.spool_mib_max", settings.database.spool_mib_max),
         ("calls.handshake_ms", settings.calls.handshake_ms),
         ("calls.dead_air_ms", settings.calls.dead_air_ms),
+        ("calls.permit_lease_s", settings.calls.permit_lease_s),
         ("openai.connect_ms_max", settings.openai.connect_ms_max),
+        ("openai.breaker_probe_ms", settings.openai.breaker_probe_ms),
         (
             "openai.session_age_s_max",
             settings.openai.session_age_s_max,

@@ -27,6 +27,13 @@ pub struct OpenaiSettings {
     /// 5000 ms. Longest wait for the TCP, TLS and WebSocket handshake. More than `calls.handshake_ms`, so that a call
     /// that begins is decided there.
     pub connect_ms_max: u64,
+    /// 5, of the last `breaker_window` attempts to open a session. When so many failed, callers skip this vendor at once
+    /// until a probe succeeds; 0 switches that off (threat R2).
+    pub breaker_failures_max: usize,
+    /// 10 attempts are remembered.
+    pub breaker_window: usize,
+    /// 5000 ms between two probes while the vendor is skipped.
+    pub breaker_probe_ms: u64,
 }
 
 impl Default for OpenaiSettings {
@@ -41,6 +48,9 @@ impl Default for OpenaiSettings {
             sessions_max: 0,
             session_age_s_max: 3_300,
             connect_ms_max: 5_000,
+            breaker_failures_max: 5,
+            breaker_window: 10,
+            breaker_probe_ms: 5_000,
         }
     }
 }

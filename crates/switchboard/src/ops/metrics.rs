@@ -23,6 +23,8 @@ pub mod names {
     pub const RESPONSE_LATENCY_SECONDS: &str = "switchboard_response_latency_seconds";
     /// Histogram, seconds from the end of a caller's turn to the first reply audio heard.
     pub const HEARD_LATENCY_SECONDS: &str = "switchboard_heard_latency_seconds";
+    /// Gauge, 1 while callers skip a model's vendor because it fails. Label `provider`.
+    pub const MODEL_BREAKER_OPEN: &str = "switchboard_model_breaker_open";
     /// Counter of caller turns that were followed by silence for too long.
     pub const DEAD_AIR_TOTAL: &str = "switchboard_dead_air_total";
     /// Counter of speech over the agent, by what we decided. Label `outcome`: `held`, `stopped`, `resumed`.

@@ -1,24 +1,23 @@
 //! Which voice models an agent has, in order, and how each is opened.
 
 use std::sync::Arc;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use switchboard_call::input::ModelFailure;
 use switchboard_call::output::{HistoryTurn, ToModel};
 use switchboard_media::frame::AudioFormat;
 use switchboard_media::speech::SpeechDetectorSettings;
-use switchboard_store::{Practitioner, Service};
+use switchboard_store::{PermitLimit, PermitScope, Practitioner, Service};
 use switchboard_wire::openai::{Target, Tool, realtime_url};
 
 use super::call_settings::core_language;
-use super::model_slots::{ModelSlot, ModelSlots};
 use super::{Business, LegKind, ReadyAgent};
 use crate::config::agent::ModelChoice;
-use crate::config::{Secret, Settings};
+use crate::config::{AgentDefinition, Secret, Settings};
 use crate::drive::ModelOpener;
 use crate::journal::ModelDescription;
 use crate::model::{Model, ModelFormats};
+use crate::models::breaker::Breaker;
 use crate::models::local::{
     LocalAgent, LocalModel, LocalPractitioner, LocalPrograms, LocalService, LocalSetup,
     RecogniserProgram, SynthesiserProgram,
@@ -35,9 +34,9 @@ pub(super) struct AgentModels {
 /// The models of one call.
 pub(super) struct CallModels {
     models: Arc<AgentModels>,
-    slots: ModelSlots,
-    /// Held from the first session at the vendor to the end of the call.
-    slot: OnceLock<ModelSlot>,
+    /// Whether the call's permit is one of the provider's account too, or the account has no limit.
+    has_account: bool,
+    breaker: Breaker,
 }
 
 enum Choice {
@@ -61,6 +60,24 @@ pub(super) fn choices(
         .map(|choice| resolve(settings, agent, format, kind, choice))
         .collect();
     AgentModels { choices, format }
+}
+
+/// The provider's account that calls of this agent use, and whether the agent can do without it.
+pub(super) fn account(settings: &Settings, agent: &AgentDefinition) -> Option<(PermitLimit, bool)> {
+    let calls_max = settings.openai.sessions_max;
+    if calls_max == 0 || settings.openai.api_key.is_none() {
+        return None;
+    }
+    let mut configured = std::iter::once(agent.model).chain(agent.next_models.iter().copied());
+    let is_other = |choice: ModelChoice| choice == ModelChoice::Local;
+    if configured.clone().all(is_other) {
+        return None;
+    }
+    let limit = PermitLimit {
+        scope: PermitScope::Account("openai"),
+        calls_max,
+    };
+    Some((limit, configured.any(is_other)))
 }
 
 fn resolve(
@@ -241,21 +258,12 @@ fn wire_tool(tool: crate::tools::ToolDefinition) -> Tool {
 }
 
 impl CallModels {
-    pub(super) fn new(models: Arc<AgentModels>, slots: ModelSlots) -> Self {
+    pub(super) fn new(models: Arc<AgentModels>, has_account: bool, breaker: Breaker) -> Self {
         Self {
             models,
-            slots,
-            slot: OnceLock::new(),
+            has_account,
+            breaker,
         }
-    }
-
-    /// Whether the call holds a slot at the vendor, taking one if it can.
-    fn has_slot(&self) -> bool {
-        self.slot.get().is_some()
-            || self
-                .slots
-                .take()
-                .is_some_and(|slot| self.slot.set(slot).is_ok())
     }
 }
 
@@ -311,15 +319,23 @@ impl ModelOpener for CallModels {
             .ok()
             .and_then(|choice| self.models.choices.get(choice));
         match choice {
-            Some(Choice::OpenAi(_)) if !self.has_slot() => {
+            Some(Choice::OpenAi(_)) if !self.has_account => {
                 tracing::warn!("openai.sessions_max sessions are open already");
                 Model::opening(std::future::ready(Err(ModelFailure::Refused)))
             }
             Some(Choice::OpenAi(setup)) => {
+                let Some(attempt) = self.breaker.attempt(setup) else {
+                    return Model::opening(std::future::ready(Err(ModelFailure::Disconnected)));
+                };
                 let setup = Arc::clone(setup);
                 Model::opening(async move {
-                    let opened = OpenAiRealtime::open(setup, history, session).await?;
-                    Ok(Model::OpenAi(Box::new(opened)))
+                    match OpenAiRealtime::open(setup, history, session).await {
+                        Ok(opened) => Ok(Model::OpenAi(Box::new(opened.with_attempt(attempt)))),
+                        Err(failure) => {
+                            attempt.failed();
+                            Err(failure)
+                        }
+                    }
                 })
             }
             Some(Choice::Local(setup)) => {
@@ -337,25 +353,5 @@ impl ModelOpener for CallModels {
                 Model::opening(std::future::ready(Err(ModelFailure::Refused)))
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_call_keeps_its_slot_for_all_its_sessions_and_the_next_call_gets_none() {
-        let slots = ModelSlots::new(1);
-        let shared = Arc::new(AgentModels {
-            choices: Vec::new(),
-            format: AudioFormat::Ulaw8k,
-        });
-        let call = || CallModels::new(Arc::clone(&shared), slots.clone());
-        let (first, second) = (call(), call());
-        assert!(first.has_slot() && first.has_slot(), "a reopened session");
-        assert!(!second.has_slot());
-        drop(first);
-        assert!(second.has_slot());
     }
 }

@@ -28,6 +28,13 @@ impl ReadyAgents {
         (since.elapsed() < FRESH).then(|| agent.clone())
     }
 
+    /// The agent as it was made ready last, however long ago.
+    pub(super) fn last(&self, tenant: TenantId, name: &str) -> Option<ReadyAgent> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, agent) = kept.get(&(tenant, name.to_owned()))?;
+        Some(agent.clone())
+    }
+
     pub(super) fn keep(&self, agent: &ReadyAgent) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= KEPT_MAX {

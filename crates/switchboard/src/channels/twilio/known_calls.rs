@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use subtle::ConstantTimeEq;
 use switchboard_store::CallId;
 use switchboard_wire::twilio::{AccountSid, CallSid};
 use tokio::sync::MutexGuard;
 
 use super::Account;
+use crate::config::Secret;
 
 /// A call is remembered this long after its webhook.
 const REMEMBERED: Duration = Duration::from_secs(4 * 60 * 60);
@@ -45,6 +47,13 @@ pub(super) struct KnownCall {
     /// Held while the webhook is being answered, so that a second one at the same time gets the same answer.
     answering: tokio::sync::Mutex<()>,
     answer: Mutex<Answer>,
+    /// The stream's token, for when the database cannot say whether one is good.
+    token: Mutex<Option<HeldToken>>,
+}
+
+struct HeldToken {
+    text: Secret,
+    expires: Instant,
 }
 
 /// What a webhook of a call is answered with.
@@ -76,6 +85,7 @@ impl KnownCalls {
                 since: now,
                 answering: tokio::sync::Mutex::default(),
                 answer: Mutex::new(Answer::NotYet),
+                token: Mutex::default(),
             })
         });
         Arc::clone(known)
@@ -101,6 +111,31 @@ impl KnownCall {
 
     pub(super) fn answer(&self) -> Answer {
         self.lock().clone()
+    }
+
+    /// Holds the token of the call's stream for its life.
+    pub(super) fn hold_token(&self, token: &str, life: Duration) {
+        *self.held_token() = Some(HeldToken {
+            text: Secret::new(token),
+            expires: Instant::now() + life,
+        });
+    }
+
+    /// Uses the held token up. False when it is another one, was used, or is too old; a wrong guess uses nothing up.
+    pub(super) fn use_token(&self, claimed: &str) -> bool {
+        let mut held = self.held_token();
+        let is_it = held.as_ref().is_some_and(|token| {
+            let same = token.text.expose().as_bytes().ct_eq(claimed.as_bytes());
+            bool::from(same) && Instant::now() < token.expires
+        });
+        if is_it {
+            *held = None;
+        }
+        is_it
+    }
+
+    fn held_token(&self) -> std::sync::MutexGuard<'_, Option<HeldToken>> {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps the answer. What is past ringing stays so.

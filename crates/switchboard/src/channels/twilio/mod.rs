@@ -12,6 +12,7 @@ mod humans;
 mod known_calls;
 mod leg;
 mod rest;
+mod routing;
 mod stream;
 mod transfer;
 mod voicemail;
@@ -32,6 +33,7 @@ use handovers::Handovers;
 use known_calls::KnownCalls;
 pub use leg::TwilioLeg;
 pub use rest::TwilioRest;
+use routing::Routing;
 
 /// What all handlers of this channel share.
 pub struct TwilioChannel {
@@ -40,6 +42,7 @@ pub struct TwilioChannel {
     sealing: Arc<SealingKey>,
     calls: KnownCalls,
     handovers: Handovers,
+    routing: Routing,
 }
 
 /// A stream whose token was good, on its way to its call.
@@ -67,6 +70,7 @@ impl TwilioChannel {
             sealing,
             calls: KnownCalls::default(),
             handovers: Handovers::default(),
+            routing: Routing::default(),
         }
     }
 }

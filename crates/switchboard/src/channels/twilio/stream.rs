@@ -10,13 +10,14 @@ use std::time::Duration;
 use axum::extract::{OriginalUri, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
-use switchboard_store::StreamTokenClaim;
+use switchboard_store::{CallId, StreamTokenClaim, StreamTokenRefusal};
 use switchboard_wire::twilio::stream::{FromTwilio, Start, parse};
 use switchboard_wire::websocket::{Message, close_code};
 
-use super::known_calls::CallName;
+use super::known_calls::{CallName, KnownCall};
 use super::{AttachedStream, TwilioChannel};
 use crate::drive::DriveInput;
+use crate::reception::is_absence;
 use crate::socket::{SocketLimits, WebSocket};
 use crate::upgrade;
 
@@ -116,12 +117,36 @@ impl TwilioChannel {
             carrier_account_id: start.account_sid.as_str(),
             now: chrono::Utc::now(),
         };
-        let used = self.reception.store.lookup().use_stream_token(&claim).await;
-        let used = used.map_err(|_| Refusal::Token)?;
-        self.reception
-            .live
-            .find(used.call_id)
-            .ok_or(Refusal::NoCall)
+        let call = self.use_token(&known, &claim).await?;
+        self.reception.live.find(call).ok_or(Refusal::NoCall)
+    }
+}
+
+impl TwilioChannel {
+    /// The database takes the token, because it decides between nodes. While it does not answer, the process that minted
+    /// it does: no other one has the call.
+    async fn use_token(
+        &self,
+        known: &KnownCall,
+        claim: &StreamTokenClaim<'_>,
+    ) -> Result<CallId, Refusal> {
+        let lookup = self.reception.store.lookup();
+        let asked = async {
+            match lookup.use_stream_token(claim).await {
+                Ok(used) => Ok(Ok(used.call_id)),
+                Err(StreamTokenRefusal::Store(error)) => Err(error),
+                Err(_) => Ok(Err(Refusal::Token)),
+            }
+        };
+        match self.reception.reach.ask(asked).await {
+            Ok(Ok(call)) => {
+                known.use_token(claim.token);
+                Ok(call)
+            }
+            Ok(Err(refusal)) => Err(refusal),
+            Err(error) if is_absence(&error) && known.use_token(claim.token) => Ok(known.id),
+            Err(_) => Err(Refusal::Token),
+        }
     }
 }
 

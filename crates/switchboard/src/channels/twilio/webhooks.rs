@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode, Uri};
@@ -13,7 +14,7 @@ use switchboard_call::handoff::HandoffReason;
 use switchboard_call::input::{FromLeg, Input, LegClosed};
 use switchboard_store::{
     CallDetail, CallEnd, CallId, CallProgress, CallStatus, Channel, EndClass, JournalWrite,
-    NewCall, NumberRoute, PhoneNumber, TenantId, Timestamp, TransferStatus, Word,
+    NewCall, NumberRoute, PhoneNumber, StoreError, TenantId, Timestamp, TransferStatus, Word,
 };
 use switchboard_wire::twilio::Form;
 use switchboard_wire::twilio::requests::{DialEnded, StatusRequest, VoiceRequest};
@@ -25,12 +26,13 @@ use super::handover::{Handover, HandoverParts};
 use super::known_calls::{Answer, CallName, KnownCall};
 use super::transfer::CallTransfer;
 use super::{Account, AccountError, TwilioChannel, TwilioLeg};
-use crate::config::AgentDefinition;
+use crate::config::{AgentDefinition, Secret};
 use crate::drive::DriveInput;
 use crate::http::Problem;
 use crate::leg::Leg;
 use crate::ops::metrics::names;
-use crate::reception::{LegKind, Offer, ReadyAgent, Reception};
+use crate::reception::{LegKind, Offer, ReadyAgent, Reception, is_absence};
+use crate::switches::PickUp;
 
 /// The carrier waits 15 s for a document, and the look-up of the number may have taken five of them already.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
@@ -96,13 +98,8 @@ impl TwilioChannel {
         let numbers = fields.iter().filter_map(|name| form.text(name));
         let mut route = None;
         for number in numbers.filter_map(|number| PhoneNumber::parse(number).ok()) {
-            route = self
-                .reception
-                .store
-                .lookup()
-                .number(&number)
-                .await
-                .map_err(|error| unavailable(&error))?;
+            let found = self.routing.find(&self.reception, &number).await;
+            route = found.map_err(|error| unavailable(&error))?;
             if route.is_some() {
                 break;
             }
@@ -202,16 +199,44 @@ impl Incoming<'_> {
         let offered_at = chrono::Utc::now();
         let row = self.row(&agent, offered_at);
         let rows = self.reception().rows(self.route.tenant_id);
-        let offered = rows.offer_call(&row).await?;
-        if offered.id != self.known.id {
-            return self.answered_before(&agent).await;
+        match self.reception().reach.ask(rows.offer_call(&row)).await {
+            Ok(offered) if offered.id != self.known.id => {
+                return self.answered_before(&agent).await;
+            }
+            Ok(_) => {}
+            // The row lands when the database is back; the caller is here now (R6).
+            Err(error) if is_absence(&error) => {
+                self.reception().store_offered(self.route.tenant_id, row);
+            }
+            Err(error) => return Err(error.into()),
         }
         let handover = self.handover(Some(&agent.definition));
         let account = &self.known.account;
         let handover = self.channel.handovers.keep(account, handover);
-        match self.reception().admit(&agent) {
+        if let Some(reason) = self.switched().await {
+            return Ok(self.to_human(&handover, reason).await);
+        }
+        match self.reception().admit(&agent, self.known.id).await {
             Some(permit) => self.connect(agent, offered_at, handover, permit).await,
-            None => Ok(self.to_human(&handover).await),
+            None => {
+                let reason = HandoffReason::ConcurrencyLimit;
+                Ok(self.to_human(&handover, reason).await)
+            }
+        }
+    }
+
+    /// Why no agent may answer now, although it could.
+    async fn switched(&self) -> Option<HandoffReason> {
+        let switches = &self.reception().switches;
+        let number = Some(&self.route.number);
+        let switches = switches.for_call(self.route.tenant_id, number).await;
+        // The agent behind the human and the keypad menu are not there yet: both begin with the human.
+        if switches.bridge_only || switches.pick_up != PickUp::Agent {
+            Some(HandoffReason::BridgeOnly)
+        } else if !switches.streaming {
+            Some(HandoffReason::StreamingOff)
+        } else {
+            None
         }
     }
 
@@ -296,9 +321,8 @@ impl Incoming<'_> {
         Ok(documents::written(chosen.verbs))
     }
 
-    /// At the limit the caller goes to a human at once; no stream is tried.
-    async fn to_human(&self, handover: &Handover) -> String {
-        let reason = HandoffReason::ConcurrencyLimit;
+    /// At a limit, or switched so, the caller goes to a human at once; no stream is tried.
+    async fn to_human(&self, handover: &Handover, reason: HandoffReason) -> String {
         metrics::counter!(names::FALLBACKS_TOTAL, "reason" => reason.as_str()).increment(1);
         metrics::counter!(names::HANDOFFS_TOTAL, "reason" => reason.as_str()).increment(1);
         self.reception().journal.write(
@@ -326,25 +350,16 @@ impl Incoming<'_> {
         let call = self.known.id;
         let call_sid = &self.request.call_sid;
         let life = Duration::from_secs(settings.limits.stream_token_s);
-        let minted = self
-            .reception()
-            .rows(self.route.tenant_id)
-            .mint_stream_token(
-                call,
-                call_sid.as_str(),
-                self.request.account_sid.as_str(),
-                offered_at + life,
-            )
-            .await?;
-        let Some(minted) = minted else {
+        let Some(token) = self.token(offered_at, life).await? else {
             // A webhook that was torn has minted it, and nobody knows it any more.
             let lost = Word::new(HandoffReason::ProcessLost.as_str());
             let chosen = handover.begin(lost, None, TransferStatus::Ringing).await;
             return Ok(documents::written(chosen.verbs));
         };
+        self.known.hold_token(token.expose(), life);
         let live = self.reception().live.clone();
         let leg = TwilioLeg::new(call_sid.clone(), Arc::clone(&handover.rest)).counted_among(live);
-        let stream = Stream::new(self.stream_url()).with_parameter("t", minted.token.expose());
+        let stream = Stream::new(self.stream_url()).with_parameter("t", token.expose());
         let document = handover.connect(stream)?;
         let transferrer = CallTransfer {
             handover,
@@ -362,6 +377,26 @@ impl Incoming<'_> {
             permit,
         });
         Ok(document)
+    }
+
+    /// The one token of the call's stream: of the database, or while it is away one of our own, which this process alone
+    /// takes (S1). None when the call has one already.
+    async fn token(&self, offered_at: Timestamp, life: Duration) -> anyhow::Result<Option<Secret>> {
+        let rows = self.reception().rows(self.route.tenant_id);
+        let (call_sid, account_sid) = (&self.request.call_sid, &self.request.account_sid);
+        let (call, until) = (self.known.id, offered_at + life);
+        let minting = rows.mint_stream_token(call, call_sid.as_str(), account_sid.as_str(), until);
+        match self.reception().reach.ask(minting).await {
+            Ok(minted) => Ok(minted.map(|minted| Secret::new(minted.token.expose()))),
+            // While the row of the call waits for the database, a token cannot refer to it.
+            Err(error) if is_absence(&error) || error == StoreError::MissingReference => {
+                let mut bytes = [0; 32];
+                getrandom::fill(&mut bytes)?;
+                let encoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
+                Ok(Some(Secret::new(encoded)))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// An `http` public URL is possible on loopback only and gives `ws`. A stream URL has no query: Twilio strips it.

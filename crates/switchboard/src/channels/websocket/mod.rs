@@ -155,6 +155,13 @@ fn subprotocols(headers: &HeaderMap) -> SubprotocolOffer {
     parse_subprotocols(&lines.collect::<Vec<_>>().join(","))
 }
 
+/// A client that may have its call.
+struct Admitted {
+    agent: ReadyAgent,
+    call: CallId,
+    permit: Permit,
+}
+
 /// Why a client is turned away.
 enum Refusal {
     /// As the provider does.
@@ -168,12 +175,12 @@ enum Refusal {
 impl FrontEndpoint {
     async fn greet(&self, socket: WebSocket, visitor: Visitor) {
         match self.admit(&visitor).await {
-            Ok((agent, permit)) => self.start(socket, &visitor, agent, permit),
+            Ok(admitted) => self.start(socket, &visitor, admitted),
             Err(refusal) => self.turn_away(socket, &visitor, &refusal).await,
         }
     }
 
-    async fn admit(&self, visitor: &Visitor) -> Result<(ReadyAgent, Permit), Refusal> {
+    async fn admit(&self, visitor: &Visitor) -> Result<Admitted, Refusal> {
         if visitor.is_beta {
             return Err(Refusal::Handshake(HandshakeRefusal::BetaShape));
         }
@@ -208,13 +215,22 @@ impl FrontEndpoint {
                     Refusal::Unavailable
                 }
             })?;
-        let permit = self.reception.admit(&agent).ok_or(Refusal::TooMany)?;
-        Ok((agent, permit))
+        let call = CallId::new();
+        let permit = self.reception.admit(&agent, call).await;
+        Ok(Admitted {
+            agent,
+            call,
+            permit: permit.ok_or(Refusal::TooMany)?,
+        })
     }
 
-    fn start(&self, socket: WebSocket, visitor: &Visitor, agent: ReadyAgent, permit: Permit) {
+    fn start(&self, socket: WebSocket, visitor: &Visitor, admitted: Admitted) {
+        let Admitted {
+            agent,
+            call,
+            permit,
+        } = admitted;
         let offered_at = chrono::Utc::now();
-        let call = CallId::new();
         let setup = ClientSetup {
             agent: self.profile(&agent, offered_at.timestamp()),
             credential: Credential::ApiKey,

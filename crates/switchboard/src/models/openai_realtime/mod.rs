@@ -27,6 +27,7 @@ use switchboard_wire::openai::{
 use switchboard_wire::websocket::{Message, close_code};
 
 use crate::model::{ModelEvent, ModelFormats};
+use crate::models::breaker::Attempt;
 use crate::socket::{SocketError, WebSocket, dial};
 use names::Names;
 pub use session::OpenAiSetup;
@@ -49,6 +50,8 @@ pub struct OpenAiRealtime {
     open_request: Option<String>,
     /// What hearing the caller has cost and no reply has been billed for.
     unbilled_micros: u64,
+    /// Until the session is ready or has failed. None for probes.
+    attempt: Option<Attempt>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +104,16 @@ impl OpenAiRealtime {
             asked: 0,
             open_request: None,
             unbilled_micros: 0,
+            attempt: None,
+        }
+    }
+
+    /// The same, with an attempt that learns what comes of it.
+    #[must_use]
+    pub fn with_attempt(self, attempt: Attempt) -> Self {
+        Self {
+            attempt: Some(attempt),
+            ..self
         }
     }
 
@@ -146,6 +159,9 @@ impl OpenAiRealtime {
     fn fail(&mut self, failure: ModelFailure) {
         if self.state != State::Failed {
             self.state = State::Failed;
+            if let Some(attempt) = self.attempt.take() {
+                attempt.failed();
+            }
             self.emit(FromModel::Failed(failure));
         }
     }

@@ -108,6 +108,9 @@ impl OpenAiRealtime {
             }
             ServerEvent::SessionUpdated { .. } if self.state == State::Configuring => {
                 self.state = State::Ready;
+                if let Some(attempt) = self.attempt.take() {
+                    attempt.succeeded();
+                }
                 self.replay_history();
                 self.emit(FromModel::Ready);
             }
