@@ -10,7 +10,7 @@ use crate::dead_air::DeadAir;
 use crate::ending::Goodbye;
 use crate::event::{CallEvent, EventKind};
 use crate::floor::Floor;
-use crate::handoff::{Handoff, HandoffReason, HandoffUnderWay};
+use crate::handoff::{Handoff, HandoffReason, HandoffUnderWay, TransferOutcome};
 use crate::input::{CallerAudio, Control, FromLeg, FromModel, Input, LegClosed, TurnTaking};
 use crate::interruption::{Interruption, StopCause};
 use crate::model_session::ModelSession;
@@ -31,6 +31,9 @@ pub struct Call {
     pub(crate) settings: CallSettings,
     pub(crate) phase: Phase,
     pub(crate) leg_ready: bool,
+    /// When the agent began to get ready: at the offer, or when a human gave the caller back.
+    pub(crate) connecting_since: Moment,
+    pub(crate) has_returned: bool,
     pub(crate) handshake_open: bool,
     pub(crate) length_warned: bool,
     pub(crate) turn_taking: TurnTaking,
@@ -61,6 +64,8 @@ impl Call {
         let mut call = Self {
             phase: Phase::Connecting,
             leg_ready: false,
+            connecting_since: Moment::START,
+            has_returned: false,
             handshake_open: true,
             length_warned: false,
             turn_taking: settings.turn_taking,
@@ -208,7 +213,11 @@ impl Call {
         self.finish_handshake(now, None);
         self.silence.restart();
         self.begin_consent(now);
-        self.greet(now);
+        if self.has_returned && !self.consent.owes_disclosure() {
+            self.welcome_back(now);
+        } else {
+            self.greet(now);
+        }
     }
 
     pub(crate) fn finish_handshake(&mut self, now: Moment, fell_back: Option<HandoffReason>) {
@@ -268,6 +277,10 @@ impl Call {
     }
 
     fn on_control(&mut self, now: Moment, control: Control) {
+        // The caller is with the carrier, and stays there.
+        if self.is_away() && control != Control::WithdrawConsent {
+            return self.on_transfer(now, TransferOutcome::Parted);
+        }
         match control {
             Control::End => self.end_by_control(now),
             Control::WithdrawConsent => self.withdraw_consent(now),

@@ -193,8 +193,8 @@ impl Call {
                 .and_then(crate::handoff::HandoffUnderWay::wake),
             Phase::Connecting => {
                 let handshake =
-                    (!self.model.is_ready()).then_some(Moment::START + limits.handshake);
-                earliest([handshake, Some(Moment::START + limits::STREAM_OPEN)])
+                    (!self.model.is_ready()).then_some(self.connecting_since + limits.handshake);
+                earliest([handshake, Some(self.connecting_since + limits::STREAM_OPEN)])
             }
             Phase::Ending => earliest([
                 self.goodbye.map(|goodbye| goodbye.until),

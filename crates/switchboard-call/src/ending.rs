@@ -89,6 +89,7 @@ impl Call {
                 self.ask_leg(ToLeg::HangUp);
                 return self.end(now, EndReason::NobodyToHandOffTo(reason));
             }
+            TransferOutcome::Attended | TransferOutcome::Returned | TransferOutcome::Parted => {}
         }
         self.take_handoff_step(now, step);
     }
@@ -116,10 +117,35 @@ impl Call {
                 self.ask_leg(ToLeg::Cut);
                 self.end(now, EndReason::HandedOff(reason));
             }
+            HandoffStep::Part => self.end(now, EndReason::HandedOff(reason)),
+            HandoffStep::TakeBack => self.take_back(now),
         }
     }
 
+    /// The human declined: the same call goes on, with a model session that knows what was said.
+    fn take_back(&mut self, now: Moment) {
+        self.handoff = None;
+        self.phase = Phase::Connecting;
+        self.leg_ready = false;
+        self.connecting_since = now;
+        self.has_returned = true;
+        self.event(now, EventKind::CallerReturned);
+        self.reopen_model(now);
+    }
+
+    /// Whether the caller is with a human who may give them back.
+    pub(crate) fn is_away(&self) -> bool {
+        let handoff = self.handoff.as_ref();
+        handoff.is_some_and(HandoffUnderWay::is_away)
+    }
+
     pub(crate) fn end_with_leg(&mut self, now: Moment, closed: LegClosed) {
+        if let Some(under_way) = &mut self.handoff
+            && under_way.outlives_leg(now)
+        {
+            self.leg_ready = false;
+            return;
+        }
         let handed_off = self
             .handoff
             .as_ref()
@@ -139,9 +165,9 @@ impl Call {
         if self.phase != Phase::Connecting {
             return;
         }
-        if now >= Moment::START + self.settings.limits.handshake && !self.model.is_ready() {
+        if now >= self.connecting_since + self.settings.limits.handshake && !self.model.is_ready() {
             self.hand_off(now, Handoff::because(HandoffReason::HandshakeTimeout));
-        } else if now >= Moment::START + limits::STREAM_OPEN {
+        } else if now >= self.connecting_since + limits::STREAM_OPEN {
             // Not hung up: the carrier's own document may have the caller at a human by now.
             self.ask_leg(ToLeg::Cut);
             self.end(now, EndReason::StreamNeverOpened);

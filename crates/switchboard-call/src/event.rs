@@ -119,6 +119,8 @@ pub enum EventKind {
     },
     TransferAccepted,
     TransferFailed,
+    /// The human declined an attended transfer, and the caller comes back to the agent.
+    CallerReturned,
     LegCut,
     CallEnded(End),
 }
@@ -166,6 +168,7 @@ impl EventKind {
             Self::HandoffStarted { .. } => "handoff_started",
             Self::TransferAccepted => "transfer_accepted",
             Self::TransferFailed => "transfer_failed",
+            Self::CallerReturned => "caller_returned",
             Self::LegCut => "leg_cut",
             Self::CallEnded(_) => "call_ended",
         }

@@ -106,10 +106,17 @@ impl Handoff {
 pub enum TransferOutcome {
     /// The carrier runs the transfer; the leg will close by itself.
     Accepted,
+    /// Said before the carrier is asked: a human who declines gives the caller back, so the leg closes and may open
+    /// again.
+    Attended,
     /// The carrier refused or could not be reached.
     Failed,
     /// This leg has nobody to be transferred to (a browser without a human configured).
     Unsupported,
+    /// The human declined: the caller's leg opens again, and the agent goes on.
+    Returned,
+    /// Nobody will give the caller back any more.
+    Parted,
 }
 
 /// A handoff on its way.
@@ -121,8 +128,17 @@ pub(crate) struct HandoffUnderWay {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    Asked { until: Moment },
-    Accepted { until: Moment },
+    Asked {
+        until: Moment,
+    },
+    Accepted {
+        until: Moment,
+        is_attended: bool,
+    },
+    /// The caller is with the carrier and may come back.
+    Away {
+        until: Moment,
+    },
     Cut,
 }
 
@@ -134,6 +150,10 @@ pub(crate) enum HandoffStep {
     CutLeg,
     /// Cut or accepted long ago, and the leg never closed: the call ends on our side.
     GiveUp,
+    /// The caller is with a human, or with nobody of ours: the call ends, and no leg is there to be cut.
+    Part,
+    /// The caller comes back.
+    TakeBack,
 }
 
 impl HandoffUnderWay {
@@ -146,25 +166,67 @@ impl HandoffUnderWay {
     }
 
     pub(crate) fn on_outcome(&mut self, now: Moment, outcome: TransferOutcome) -> HandoffStep {
-        if !matches!(self.step, Step::Asked { .. }) {
-            return HandoffStep::Nothing;
-        }
-        match outcome {
-            TransferOutcome::Accepted => {
-                self.step = Step::Accepted {
-                    until: now + limits::LEG_CLOSE,
-                };
+        match (self.step, outcome) {
+            (Step::Asked { .. }, TransferOutcome::Attended) => {
+                self.step = accepted(now, true);
                 HandoffStep::Nothing
             }
-            TransferOutcome::Failed => {
+            (Step::Asked { .. }, TransferOutcome::Accepted | TransferOutcome::Parted) => {
+                self.step = accepted(now, false);
+                HandoffStep::Nothing
+            }
+            (Step::Asked { .. }, TransferOutcome::Failed) => {
                 self.step = Step::Cut;
                 HandoffStep::CutLeg
             }
-            TransferOutcome::Unsupported => {
+            (Step::Asked { .. }, TransferOutcome::Unsupported) => {
                 self.step = Step::Cut;
                 HandoffStep::GiveUp
             }
+            // The carrier's refusal of an attended transfer.
+            (
+                Step::Accepted {
+                    is_attended: true, ..
+                },
+                TransferOutcome::Failed,
+            ) => {
+                self.step = Step::Cut;
+                HandoffStep::CutLeg
+            }
+            (Step::Away { .. }, TransferOutcome::Failed) => HandoffStep::Part,
+            (Step::Away { .. }, TransferOutcome::Returned) => HandoffStep::TakeBack,
+            (Step::Away { .. }, TransferOutcome::Parted) => HandoffStep::Part,
+            // The carrier's word came before the leg had closed.
+            (Step::Accepted { until, .. }, TransferOutcome::Parted) => {
+                let is_attended = false;
+                self.step = Step::Accepted { until, is_attended };
+                HandoffStep::Nothing
+            }
+            (
+                Step::Accepted {
+                    is_attended: true, ..
+                },
+                TransferOutcome::Returned,
+            ) => HandoffStep::TakeBack,
+            _ => HandoffStep::Nothing,
         }
+    }
+
+    /// The leg closed. True when the call goes on without it for a while.
+    pub(crate) fn outlives_leg(&mut self, now: Moment) -> bool {
+        let Step::Accepted {
+            is_attended: true, ..
+        } = self.step
+        else {
+            return false;
+        };
+        self.step = away(now);
+        true
+    }
+
+    /// The caller is with the carrier: there is no leg that anybody could end.
+    pub(crate) fn is_away(&self) -> bool {
+        matches!(self.step, Step::Away { .. })
     }
 
     pub(crate) fn advance(&mut self, now: Moment) -> HandoffStep {
@@ -173,15 +235,31 @@ impl HandoffUnderWay {
                 self.step = Step::Cut;
                 HandoffStep::CutLeg
             }
-            Step::Accepted { until } if now >= until => HandoffStep::GiveUp,
+            Step::Accepted { until, .. } if now >= until => HandoffStep::GiveUp,
+            Step::Away { until } if now >= until => HandoffStep::Part,
             _ => HandoffStep::Nothing,
         }
     }
 
     pub(crate) fn wake(&self) -> Option<Moment> {
         match self.step {
-            Step::Asked { until } | Step::Accepted { until } => Some(until),
+            Step::Asked { until, .. } | Step::Accepted { until, .. } | Step::Away { until } => {
+                Some(until)
+            }
             Step::Cut => None,
         }
+    }
+}
+
+fn accepted(now: Moment, is_attended: bool) -> Step {
+    Step::Accepted {
+        until: now + limits::LEG_CLOSE,
+        is_attended,
+    }
+}
+
+fn away(now: Moment) -> Step {
+    Step::Away {
+        until: now + limits::AWAY,
     }
 }

@@ -41,6 +41,8 @@ pub const GOODBYE: Span = Span::from_secs(5);
 pub const TRANSFER_ANSWER: Span = Span::from_secs(1);
 /// After an accepted transfer or hang-up the carrier closes the leg itself; past it we do.
 pub const LEG_CLOSE: Span = Span::from_secs(5);
+/// A human rings and is asked for a key within this; past it nobody will give the caller back.
+pub const AWAY: Span = Span::from_secs(5 * 60);
 /// A model session that ended by itself must be ready again within this.
 pub const REOPEN: Span = Span::from_millis(1_500);
 /// Only a session that lived this long is reopened: a younger one would fail again.

@@ -133,6 +133,15 @@ impl Call {
         }
     }
 
+    /// The model that was closed for a handoff is wanted again: a fresh session of the same choice.
+    pub(crate) fn reopen_model(&mut self, now: Moment) {
+        self.model.closed = false;
+        self.model.ready_at = None;
+        self.model.reopening_until = None;
+        self.model.held.clear();
+        self.open_model(now, self.model.choice);
+    }
+
     fn open_model(&mut self, now: Moment, choice: u32) {
         self.model.choice = choice;
         self.model.session += 1;

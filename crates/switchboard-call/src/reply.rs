@@ -99,6 +99,13 @@ impl Call {
         self.disclose_and_greet(now, greeting);
     }
 
+    /// The human sent the caller back: the agent says so and asks what else it can do.
+    pub(crate) fn welcome_back(&mut self, now: Moment) {
+        if let Some(sentences) = self.settings.sentences(self.turns.language()).cloned() {
+            self.say(now, sentences.returned, sentences.language);
+        }
+    }
+
     /// Somebody wants a reply: the caller's turn is over, a tool answered, or a client asked.
     pub(crate) fn request_reply(&mut self, now: Moment, instructions: Option<Words>) {
         // While our question is open the caller answers it, and the model does not.

@@ -47,6 +47,8 @@ pub struct Sentences {
     pub nudge: Words,
     pub length_warning: Words,
     pub goodbye: Words,
+    /// A human declined, and the caller is with the agent again.
+    pub returned: Words,
 }
 
 impl Default for CallSettings {
@@ -65,6 +67,7 @@ impl Default for CallSettings {
                 nudge: "Are you still there?".into(),
                 length_warning: "We have about half a minute left on this call.".into(),
                 goodbye: "Thank you for calling. Goodbye.".into(),
+                returned: "I am sorry, nobody is free right now. How else can I help?".into(),
             }],
             models: 1,
             has_words: true,

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use crate::db::Sight;
+use crate::db::{Only, Sight};
 use crate::error::StoreError;
 use crate::ids::{CallId, StreamTokenId, TenantId};
 use crate::keys::{mint_secret, secret_hash};
@@ -15,6 +15,10 @@ sql! {
     MINT = "insert into stream_tokens (tenant_id, id, token_hash, call_id, carrier_call_id, carrier_account_id,
             created_at, expires_at)
         values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (tenant_id, call_id) do nothing";
+    // Only a token that was used is replaced: a repeated webhook renews nothing.
+    RENEW = "update stream_tokens set token_hash = $3, created_at = $4, expires_at = $5, used_at = null
+        where tenant_id = $1 and call_id = $2 and used_at is not null";
+    ID = "select id from stream_tokens where tenant_id = $1 and call_id = $2";
     USE = "update stream_tokens set used_at = $3
         where tenant_id = $1 and token_hash = $2 and used_at is null and expires_at > $3";
 }
@@ -90,6 +94,28 @@ impl TenantStore {
         )?;
         tx.commit().await?;
         Ok((minted == 1).then(|| MintedStreamToken {
+            id,
+            token: token.into(),
+            expires_at,
+        }))
+    }
+}
+
+impl TenantStore {
+    /// Replaces the used token of a call whose stream opens again, because a human gave the caller back. `None` when
+    /// there is none that was used.
+    pub async fn renew_stream_token(
+        &self,
+        call: CallId,
+        expires_at: Timestamp,
+    ) -> Result<Option<MintedStreamToken>, StoreError> {
+        let token = mint_secret().map_err(|_| StoreError::NoRandomness)?;
+        let hash = secret_hash(&token);
+        let mut tx = self.write().await?;
+        let renewed = execute!(&mut tx, RENEW, self.tenant(), call, hash, now(), expires_at)?;
+        let id = fetch!(&mut tx, optional Only<StreamTokenId>, ID, self.tenant(), call)?;
+        tx.commit().await?;
+        Ok(id.filter(|_| renewed == 1).map(|(id,)| MintedStreamToken {
             id,
             token: token.into(),
             expires_at,

@@ -533,6 +533,16 @@ async fn call_writes_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: 
             .is_none()
     );
     watch.ran("mint_stream_token", String::new()).await;
+    let renewed = store.renew_stream_token(shared.call, at(15)).await.unwrap();
+    assert!(renewed.is_none(), "it was never used");
+    assert!(
+        store
+            .renew_stream_token(b.own_call, at(15))
+            .await
+            .unwrap()
+            .is_none()
+    );
+    watch.ran("renew_stream_token", String::new()).await;
     let endpoint = Word::new("twilio.voice");
     let again = store
         .receive_webhook(&endpoint, CARRIER_CALL, at(9))

@@ -6,7 +6,7 @@ use switchboard_call::handoff::{HandoffReason, TransferOutcome};
 use switchboard_call::input::{Control, FromLeg, FromModel, LegClosed, ToolOutcome};
 use switchboard_call::output::{ToLeg, ToModel};
 
-use crate::support::{Answer, Scenario, Transfer};
+use crate::support::{Answer, Readiness, Scenario, Transfer};
 
 fn asked_for() -> Scenario {
     let mut scenario = Scenario::new(CallSettings::default());
@@ -149,4 +149,118 @@ fn drain_gives_the_caller_to_a_human_and_the_class_is_ours() {
     let end = scenario.end().expect("it ended");
     assert_eq!(end, EndReason::HandedOff(HandoffReason::ProcessLost));
     assert_eq!(end.class(), EndClass::Us);
+}
+
+/// The human declines: the same call goes on with a fresh session, which knows what was said.
+#[test]
+fn a_human_who_declines_gives_the_caller_back_to_the_agent() {
+    let mut scenario = asked_for();
+    scenario.transfer = Transfer::Answered(100, TransferOutcome::Attended);
+    scenario.run(3_500);
+    let (at, _) = scenario.transfers()[0].clone();
+    scenario.leg(at + 300, FromLeg::Closed(LegClosed::HungUp));
+    scenario.at(
+        at + 9_000,
+        switchboard_call::Input::Transfer(TransferOutcome::Returned),
+    );
+    scenario.leg(at + 9_400, FromLeg::Ready);
+    scenario.run(at + 14_000);
+    assert_eq!(scenario.end(), None, "the call goes on");
+    let names: Vec<_> = scenario.events().map(|event| event.kind.name()).collect();
+    let returned = names
+        .iter()
+        .position(|name| *name == "caller_returned")
+        .expect("returned");
+    assert!(names[returned..].contains(&"reply_requested"), "{names:?}");
+    assert_eq!(
+        names
+            .iter()
+            .filter(|name| **name == "handshake_finished")
+            .count(),
+        1
+    );
+    let opened = scenario.to_model(
+        |command| matches!(command, ToModel::Open { history, .. } if !history.is_empty()),
+    );
+    assert_eq!(opened.len(), 1, "one session more, with the conversation");
+    assert!(cuts(&scenario).is_empty());
+}
+
+#[test]
+fn a_leg_that_closes_before_the_carrier_answers_does_not_end_an_attended_transfer() {
+    let mut scenario = asked_for();
+    scenario.transfer = Transfer::Never;
+    scenario.run(3_100);
+    let (at, _) = scenario.transfers()[0].clone();
+    scenario.leg(at + 200, FromLeg::Closed(LegClosed::HungUp));
+    scenario.at(
+        at + 120,
+        switchboard_call::Input::Transfer(TransferOutcome::Attended),
+    );
+    scenario.run(at + 60_000);
+    assert_eq!(scenario.end(), None, "the caller may come back");
+    scenario.at(
+        at + 61_000,
+        switchboard_call::Input::Transfer(TransferOutcome::Parted),
+    );
+    scenario.run(at + 62_000);
+    assert_eq!(
+        scenario.end(),
+        Some(EndReason::HandedOff(HandoffReason::Asked))
+    );
+}
+
+#[test]
+fn a_caller_whom_nobody_gives_back_ends_with_the_hang_up_or_after_5_minutes() {
+    for hangs_up in [true, false] {
+        let mut scenario = asked_for();
+        scenario.transfer = Transfer::Answered(100, TransferOutcome::Attended);
+        scenario.run(3_500);
+        let (at, _) = scenario.transfers()[0].clone();
+        scenario.leg(at + 300, FromLeg::Closed(LegClosed::HungUp));
+        if hangs_up {
+            scenario.leg(at + 20_000, FromLeg::Closed(LegClosed::HungUp));
+        }
+        let bound = if hangs_up { 21_000 } else { 301_000 };
+        scenario.run(at + bound);
+        assert_eq!(
+            scenario.end(),
+            Some(EndReason::HandedOff(HandoffReason::Asked))
+        );
+        assert!(cuts(&scenario).is_empty(), "there is no leg to cut");
+    }
+}
+
+#[test]
+fn a_caller_who_comes_back_to_a_model_that_is_not_ready_goes_to_a_human_within_the_watchdog() {
+    let mut scenario = asked_for();
+    scenario.transfer = Transfer::Answered(100, TransferOutcome::Attended);
+    scenario.run(3_500);
+    let (at, _) = scenario.transfers()[0].clone();
+    scenario.leg(at + 300, FromLeg::Closed(LegClosed::HungUp));
+    scenario.model.readiness.push_back(Readiness::Never);
+    scenario.at(
+        at + 9_000,
+        switchboard_call::Input::Transfer(TransferOutcome::Returned),
+    );
+    scenario.leg(at + 9_400, FromLeg::Ready);
+    scenario.run(at + 12_500);
+    let handoffs = scenario.transfers();
+    assert_eq!(handoffs.len(), 2);
+    assert_eq!(handoffs[1].0, at + 12_000);
+    assert_eq!(handoffs[1].1.reason, HandoffReason::HandshakeTimeout);
+}
+
+#[test]
+fn an_attended_transfer_that_the_carrier_refuses_cuts_the_leg() {
+    let mut scenario = asked_for();
+    scenario.transfer = Transfer::Answered(100, TransferOutcome::Attended);
+    scenario.run(3_100);
+    let (at, _) = scenario.transfers()[0].clone();
+    scenario.at(
+        at + 400,
+        switchboard_call::Input::Transfer(TransferOutcome::Failed),
+    );
+    scenario.run(20_000);
+    assert_eq!(cuts(&scenario), [at + 400]);
 }

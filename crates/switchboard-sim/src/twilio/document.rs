@@ -539,6 +539,15 @@ mod tests {
             "<Connect><Say>x</Say></Connect>",
             "<Dial/>",
             "<Pause length='long'/>",
+            "<Dial><Sip>ben@pbx.example.com</Sip></Dial>",
+            "<Dial><Number machineDetection='Maybe'>+1</Number></Dial>",
+            "<Dial><Number amdStatusCallback='/m'>+1</Number></Dial>",
+            "<Dial><Number statusCallbackEvent='picked-up'>+1</Number></Dial>",
+            "<Dial><Number action='/a'>+1</Number></Dial>",
+            "<Enqueue/>",
+            "<Enqueue maxQueueSize='many'>desk</Enqueue>",
+            "<Enqueue music='/m'>desk</Enqueue>",
+            "<Leave>now</Leave>",
             "<Say>x</Say><Reject/>",
             "<Stream url='wss://h'/>",
             "<Connect><Stream url='wss://h'><Parameter name='t'/></Stream></Connect>",
@@ -558,6 +567,8 @@ mod tests {
         for xml in parse_errors {
             assert_eq!(code(xml), Some(12100), "{xml}");
         }
+        let words = wrap("<Dial><Number>call me</Number></Dial>");
+        assert_eq!(code(&words), Some(13223));
         let outbound = wrap("<Connect><Stream url='wss://h' track='both_tracks'/></Connect>");
         assert_eq!(code(&outbound), Some(31941));
     }

@@ -8,7 +8,8 @@ use switchboard_store::{PhoneNumber, TransferKind, Word};
 
 use crate::config::agent::{Language, OpenHours, OpeningHours, Weekday};
 use crate::config::{
-    AgentDefinition, DiallingSettings, HandoffSettings, HandoffTarget, RingOrder, Settings,
+    AgentDefinition, CallerIdChoice, DiallingSettings, HandoffSettings, HandoffTarget, RingOrder,
+    Settings,
 };
 use crate::desk::dialling;
 
@@ -153,6 +154,11 @@ impl TargetBook {
         let members = target.members.iter().filter_map(|it| self.targets.get(it));
         let all = std::iter::once(target).chain(members);
         all.filter_map(|target| target.number.as_ref()).collect()
+    }
+
+    /// The number that the humans of this party see.
+    pub fn caller_id_of(&self, name: &str) -> Option<CallerIdChoice> {
+        self.targets.get(name).map(|target| target.caller_id)
     }
 
     fn chain(&self, wanted: Option<&str>) -> Vec<Party> {

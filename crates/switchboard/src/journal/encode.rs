@@ -71,6 +71,7 @@ fn fields(kind: &EventKind) -> Value {
         | EventKind::MediaGapFilled
         | EventKind::TransferAccepted
         | EventKind::TransferFailed
+        | EventKind::CallerReturned
         | EventKind::LegCut => json!({}),
         EventKind::ConsentAnswered { answer } => json!({ "answer": answer.as_str() }),
         EventKind::ModelReadied { choice } | EventKind::ModelReopened { choice } => {

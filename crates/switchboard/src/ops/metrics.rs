@@ -15,6 +15,8 @@ pub mod names {
     pub const TRANSFERS_TOTAL: &str = "switchboard_transfers_total";
     /// Counter of parties that were not rung although it was their turn. Label `reason`.
     pub const TRANSFERS_SKIPPED_TOTAL: &str = "switchboard_transfers_skipped_total";
+    /// Counter of calls that were transfers of our own come back.
+    pub const LOOPS_TOTAL: &str = "switchboard_forwarding_loops_total";
     /// Counter of callers handed over for technical reasons. Label `reason`.
     pub const FALLBACKS_TOTAL: &str = "switchboard_fallbacks_total";
     /// Counter of handoffs of any kind. Label `reason`.
@@ -184,6 +186,10 @@ fn describe() {
     describe_counter!(
         names::TRANSFERS_SKIPPED_TOTAL,
         "Parties not rung although it was their turn"
+    );
+    describe_counter!(
+        names::LOOPS_TOTAL,
+        "Transfers of our own that came back as calls"
     );
     describe_counter!(
         names::DEAD_AIR_TOTAL,

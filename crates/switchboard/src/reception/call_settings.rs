@@ -135,6 +135,7 @@ fn sentences(agent: &ReadyAgent, language: AgentLanguage) -> Sentences {
         language: core_language(language),
         nudge: phrases.nudge(language).into(),
         length_warning: phrases.length_warning(language).into(),
+        returned: phrases.returned(language).into(),
         goodbye: phrases.goodbye(language).into(),
     }
 }

@@ -102,6 +102,10 @@ impl Invariants {
     }
 
     fn on_event(&mut self, event: &CallEvent) {
+        // A human gave the caller back: a closed model is opened once more.
+        if event.kind == EventKind::CallerReturned {
+            self.model_closed = false;
+        }
         assert!(self.ended.is_none(), "an event after the end: {event:?}");
         self.events += 1;
         if let EventKind::ConsentAnswered { answer } = event.kind {

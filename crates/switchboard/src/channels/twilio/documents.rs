@@ -3,7 +3,7 @@
 use switchboard_store::TransferKind;
 use switchboard_wire::twilio::twiml::{
     Connect, Dial, DialTarget, Document, Enqueue, Gather, Prompt, Record, Say, Screening, Stream,
-    TwimlError, Verb,
+    Verb,
 };
 
 use crate::config::agent::Language;
@@ -98,10 +98,10 @@ impl HandoffWords {
         parties: &[Party],
         ids: &CallerIds,
         recorded_url: &str,
-    ) -> Result<String, TwimlError> {
+    ) -> Vec<Verb> {
         let mut verbs = vec![Verb::Connect(Connect::stream(stream))];
         verbs.extend(self.unasked(parties, ids, recorded_url));
-        Document::new(verbs).to_xml()
+        verbs
     }
 
     /// Humans, then voicemail, and nobody of ours is asked on the way.

@@ -8,16 +8,19 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use switchboard_call::handoff::TransferOutcome;
+use switchboard_call::input::Input;
 use switchboard_store::{
     CallId, JournalWrite, PhoneNumber, Private, TenantId, Timestamp, TransferKind, TransferStatus,
     TransferWrite, Word,
 };
 use switchboard_wire::twilio::CallSid;
-use switchboard_wire::twilio::twiml::{Stream, TwimlError, Verb};
+use switchboard_wire::twilio::twiml::{Stream, Verb};
 
 use super::documents::{self, CallerIds, HandoffWords, PartyUrls};
 use super::rest::TwilioRest;
 use crate::config::AgentDefinition;
+use crate::drive::DriveInput;
 use crate::handoff::{Party, TargetBook, Ticket};
 use crate::ops::metrics::names;
 use crate::reception::Reception;
@@ -28,6 +31,9 @@ const OFFER_TIME_MAX: Duration = Duration::from_millis(300);
 const RING_MARGIN_S: u64 = 60;
 /// The carrier ends a talk after this long.
 const TALK_S_MAX: i64 = 4 * 60 * 60;
+
+/// A caller is given back to the agent this often; after that the next party, or voicemail, has them.
+const RETURNS_MAX: i64 = 2;
 
 /// The way to humans of one call.
 pub(super) struct Handover {
@@ -43,6 +49,8 @@ pub(super) struct Handover {
     summary: Mutex<Option<Private<String>>>,
     /// Taken while the next party is chosen.
     choosing: tokio::sync::Mutex<()>,
+    /// How often a human gave the caller back.
+    returns: AtomicI64,
     /// The last party that was offered.
     last_ordinal: AtomicI64,
     /// What followed on each party's end.
@@ -102,6 +110,7 @@ impl Handover {
             },
             summary: Mutex::default(),
             choosing: tokio::sync::Mutex::default(),
+            returns: AtomicI64::new(0),
             last_ordinal: AtomicI64::new(0),
             answers: Mutex::default(),
         }
@@ -124,7 +133,10 @@ impl Handover {
     }
 
     /// The answer to a call: its stream, and what the carrier does by itself when we are gone.
-    pub(super) fn connect(&self, stream: Stream) -> Result<String, TwimlError> {
+    pub(super) fn connect(&self, token: &str) -> Vec<Verb> {
+        let url = self.reception.settings.public_url().as_websocket();
+        // A stream URL has no query: Twilio strips it.
+        let stream = Stream::new(url.join("/twilio/stream")).with_parameter("t", token);
         let parties = self.book.parties(None, chrono::Utc::now());
         let recorded = self.url("/twilio/recording", "");
         self.words.connect(stream, &parties, &self.ids, &recorded)
@@ -183,9 +195,54 @@ impl Handover {
         let label = ended.status.as_str();
         metrics::counter!(names::TRANSFERS_TOTAL, "status" => label).increment(1);
         if ended.status == TransferStatus::Accepted || !ended.has_caller {
+            self.tell_call(TransferOutcome::Parted);
             return vec![Verb::Hangup];
         }
-        self.next_after(ticket).await.verbs
+        let declined = ended.status == TransferStatus::Declined;
+        if declined && let Some(verbs) = self.take_back(ticket).await {
+            return verbs;
+        }
+        let next = self.next_after(ticket).await;
+        if !next.ticket.as_ref().is_some_and(|it| self.is_attended(it)) {
+            self.tell_call(TransferOutcome::Parted);
+        }
+        next.verbs
+    }
+
+    /// Whether a human who declines this party's call gives the caller back. Nobody is sent to and fro for ever, and
+    /// who was handed over because the agent could not go on stays with people.
+    pub(super) fn is_attended(&self, ticket: &Ticket) -> bool {
+        let party = self.party(ticket);
+        let wanted = ["asked", "dtmf_0", "silence", "emergency"];
+        party.is_some_and(|party| party.target.attended)
+            && wanted.contains(&ticket.reason.as_str())
+            && self.returns.load(Ordering::Acquire) < RETURNS_MAX
+    }
+
+    /// The human sent the caller back: the same call opens its stream once more. None when nobody drives it any more.
+    async fn take_back(&self, ticket: &Ticket) -> Option<Vec<Verb>> {
+        if !self.is_attended(ticket) {
+            return None;
+        }
+        let drive = self.reception.live.find(self.call)?;
+        let life = self.reception.settings.limits.stream_token_s;
+        let expires_at = chrono::Utc::now() + Duration::from_secs(life);
+        let rows = self.reception.rows(self.tenant);
+        let renewed = rows.renew_stream_token(self.call, expires_at);
+        let renewed = tokio::time::timeout(OFFER_TIME_MAX, renewed).await.ok()?;
+        let token = renewed.ok()??.token;
+        if !drive.send(outcome_input(TransferOutcome::Returned)) {
+            return None;
+        }
+        self.returns.fetch_add(1, Ordering::AcqRel);
+        Some(self.connect(token.expose()))
+    }
+
+    /// Tells the call, if somebody drives it still, what became of its transfer.
+    pub(super) fn tell_call(&self, outcome: TransferOutcome) {
+        if let Some(drive) = self.reception.live.find(self.call) {
+            drive.send(outcome_input(outcome));
+        }
     }
 
     /// Whether it is known already what follows on this party.
@@ -351,6 +408,10 @@ fn write_of(
         is_over: false,
         talked_s: None,
     }
+}
+
+fn outcome_input(outcome: TransferOutcome) -> DriveInput {
+    DriveInput::Core(Input::Transfer(outcome))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -8,6 +8,7 @@ use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri};
+use switchboard_call::handoff::TransferOutcome;
 use switchboard_store::{CallDetail, CallId, NumberRoute, TenantId, TransferStatus};
 use switchboard_wire::twilio::requests::{
     AmdRequest, DialEnded, Gathered, QueueEnded, QueueWait, StatusRequest,
@@ -229,6 +230,7 @@ pub(super) async fn answer(
     }
     let accepted = TransferStatus::Accepted;
     asked.handover.note(&asked.ticket, accepted, None);
+    asked.handover.tell_call(TransferOutcome::Parted);
     xml(documents::nothing())
 }
 

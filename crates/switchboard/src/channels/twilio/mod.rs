@@ -11,6 +11,7 @@ mod handovers;
 mod humans;
 mod known_calls;
 mod leg;
+mod loop_guard;
 mod rest;
 mod routing;
 mod stream;

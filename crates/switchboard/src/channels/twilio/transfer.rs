@@ -40,6 +40,14 @@ impl Handover {
         let wanted = wanted.and_then(|name| Word::parse(name).ok());
         let chosen = self.begin(reason, wanted, TransferStatus::Offered).await;
         let document = Document::new(chosen.verbs);
+        // Before the carrier is asked: it may close the stream before it answers.
+        if chosen
+            .ticket
+            .as_ref()
+            .is_some_and(|it| self.is_attended(it))
+        {
+            self.tell_call(TransferOutcome::Attended);
+        }
         let left = deadline.saturating_duration_since(Instant::now());
         let outcome = self.rest.transfer(&self.call_sid, document, left).await;
         if let Some(ticket) = &chosen.ticket {

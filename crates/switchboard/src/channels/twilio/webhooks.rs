@@ -19,11 +19,12 @@ use switchboard_store::{
 use switchboard_wire::twilio::Form;
 use switchboard_wire::twilio::requests::{DialEnded, StatusRequest, VoiceRequest};
 use switchboard_wire::twilio::status::CallStatus as CarrierStatus;
-use switchboard_wire::twilio::twiml::Stream;
+use switchboard_wire::twilio::twiml::Document;
 
 use super::documents::{self, HandoffWords};
 use super::handover::{Handover, HandoverParts};
 use super::known_calls::{Answer, CallName, KnownCall};
+use super::loop_guard::LoopGuard;
 use super::transfer::CallTransfer;
 use super::{Account, AccountError, TwilioChannel, TwilioLeg};
 use crate::config::{AgentDefinition, Secret};
@@ -213,6 +214,14 @@ impl Incoming<'_> {
         let handover = self.handover(Some(&agent.definition));
         let account = &self.known.account;
         let handover = self.channel.handovers.keep(account, handover);
+        let guard = LoopGuard {
+            reception: self.reception(),
+            tenant: self.route.tenant_id,
+            book: handover.book(),
+        };
+        if guard.is_own(&self.request).await? {
+            return Ok(self.to_voicemail(&handover));
+        }
         if let Some(reason) = self.switched().await {
             return Ok(self.to_human(&handover, reason).await);
         }
@@ -321,19 +330,30 @@ impl Incoming<'_> {
         Ok(documents::written(chosen.verbs))
     }
 
+    /// Our own transfer came back: whoever is on the line can leave a message (threat M3).
+    fn to_voicemail(&self, handover: &Handover) -> String {
+        tracing::warn!("a call of our own came back and got voicemail");
+        metrics::counter!(names::LOOPS_TOTAL).increment(1);
+        self.end_row(Word::new("forwarding_loop"));
+        documents::written(handover.voicemail())
+    }
+
+    fn end_row(&self, reason: Word) {
+        let end = CallEnd {
+            call_id: self.known.id,
+            reason,
+            class: EndClass::Us,
+            at: chrono::Utc::now(),
+        };
+        let write = JournalWrite::CallEnded(end);
+        self.reception().journal.write(self.route.tenant_id, write);
+    }
+
     /// At a limit, or switched so, the caller goes to a human at once; no stream is tried.
     async fn to_human(&self, handover: &Handover, reason: HandoffReason) -> String {
         metrics::counter!(names::FALLBACKS_TOTAL, "reason" => reason.as_str()).increment(1);
         metrics::counter!(names::HANDOFFS_TOTAL, "reason" => reason.as_str()).increment(1);
-        self.reception().journal.write(
-            self.route.tenant_id,
-            JournalWrite::CallEnded(CallEnd {
-                call_id: self.known.id,
-                reason: Word::new(reason.as_str()),
-                class: EndClass::Us,
-                at: chrono::Utc::now(),
-            }),
-        );
+        self.end_row(Word::new(reason.as_str()));
         let reason = Word::new(reason.as_str());
         let chosen = handover.begin(reason, None, TransferStatus::Ringing).await;
         documents::written(chosen.verbs)
@@ -359,8 +379,7 @@ impl Incoming<'_> {
         self.known.hold_token(token.expose(), life);
         let live = self.reception().live.clone();
         let leg = TwilioLeg::new(call_sid.clone(), Arc::clone(&handover.rest)).counted_among(live);
-        let stream = Stream::new(self.stream_url()).with_parameter("t", token.expose());
-        let document = handover.connect(stream)?;
+        let document = Document::new(handover.connect(token.expose())).to_xml()?;
         let transferrer = CallTransfer {
             handover,
             answer_time_max: Duration::from_millis(settings.twilio.transfer_ms_max),
@@ -397,15 +416,6 @@ impl Incoming<'_> {
             }
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// An `http` public URL is possible on loopback only and gives `ws`. A stream URL has no query: Twilio strips it.
-    fn stream_url(&self) -> String {
-        self.reception()
-            .settings
-            .public_url()
-            .as_websocket()
-            .join("/twilio/stream")
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Phrases {
     pub budget: Texts,
     /// At the end, after a finished task or the longest call.
     pub goodbye: Texts,
+    /// When a human declined and the caller is with the agent again.
+    pub returned: Texts,
     /// Before the human is dialled, unless `handoff.announcement` says it.
     pub handoff: Texts,
 }
@@ -88,6 +90,22 @@ impl Phrases {
                 Language::Swahili => "Asante kwa kupiga simu. Kwaheri.",
                 Language::French => "Merci de votre appel. Au revoir.",
                 Language::Kinyarwanda => "Murakoze guhamagara. Murabeho.",
+            })
+    }
+
+    /// What is said when a human declined, in `language`.
+    pub fn returned(&self, language: Language) -> &str {
+        self.returned
+            .in_language(language)
+            .unwrap_or(match language {
+                Language::English => "I am sorry, nobody is free right now. How else can I help?",
+                Language::Swahili => "Samahani, hakuna aliye huru sasa. Nikusaidie vipi vingine?",
+                Language::French => {
+                    "Je suis désolée, personne n'est libre. Comment puis-je vous aider ?"
+                }
+                Language::Kinyarwanda => {
+                    "Mutubabarire, nta muntu uboneka ubu. Nabafasha nte ubundi?"
+                }
             })
     }
 
