@@ -32,9 +32,10 @@ on_both! {
         configuration::changes_stay_inside(&mut watch, &a, &b).await;
         contacts_and_conversations_stay_inside(&mut watch, &a, &b).await;
         diary_changes_stay_inside(&mut watch, &a, &b).await;
+        // A transcript is read before the withdrawal at the end of the call writes takes its words.
+        jobs::mails_stay_inside(&mut watch, &a, &b, shared).await;
         call_writes_stay_inside(&mut watch, &a, &b, shared).await;
         jobs::jobs_stay_inside(&mut watch, &a, &b, shared).await;
-        jobs::mails_stay_inside(&mut watch, &a, &b, shared).await;
         jobs::webhooks_stay_inside(&mut watch, &a, &b).await;
         alerts::stay_inside(&mut watch, &a).await;
         isolated_erasures::stay_inside(&mut watch, &a, &b, shared).await;
