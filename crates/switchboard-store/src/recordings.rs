@@ -105,6 +105,18 @@ impl TenantStore {
         fetch!(&mut tx, all RecordingListing, OVERDUE, self.tenant(), now, count)
     }
 
+    /// Leaves an audit entry: somebody listens to a recording.
+    pub async fn recording_played(&self, recording: RecordingId) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let deed = Deed {
+            action: "read",
+            noun: "recording",
+            noun_id: &recording.to_string(),
+        };
+        audit::record(&mut tx, &self.scope, deed).await?;
+        tx.commit().await
+    }
+
     /// Says that a recording's audio is gone for good, and leaves an audit entry. False when it was said before.
     pub async fn recording_erased(
         &self,

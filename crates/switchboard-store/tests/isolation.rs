@@ -37,6 +37,8 @@ on_both! {
         call_writes_stay_inside(&mut watch, &a, &b, shared).await;
         jobs::jobs_stay_inside(&mut watch, &a, &b, shared).await;
         jobs::webhooks_stay_inside(&mut watch, &a, &b).await;
+        // Last: nothing that was said is left after it.
+        withdrawals_and_erasures_stay_inside(&mut watch, &a, &b, shared).await;
         alerts::stay_inside(&mut watch, &a).await;
         isolated_erasures::stay_inside(&mut watch, &a, &b, shared).await;
         assert_eq!(watch.covered, functions_of_the_source(), "covered here / found in the source");
@@ -561,7 +563,6 @@ async fn call_writes_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: 
         .await
         .unwrap();
     watch.ran("apply", String::new()).await;
-    withdrawals_and_erasures_stay_inside(watch, a, b, shared).await;
     journal_writes_to_foreign_calls_are_refused(a, b, shared).await;
     watch.ran("apply", String::new()).await;
     transfers_stay_inside(watch, a, b, shared).await;
@@ -624,6 +625,8 @@ async fn withdrawals_and_erasures_stay_inside(
         a.store.forget_call_words(call_id).await.unwrap();
         watch.ran("forget_call_words", String::new()).await;
     }
+    let played = a.store.recording_played(shared.recording).await;
+    watch.ran("recording_played", format!("{played:?}")).await;
     let erased = a.store.recording_erased(shared.recording, at(60)).await;
     watch.ran("recording_erased", format!("{erased:?}")).await;
 }

@@ -87,7 +87,7 @@ fn consent(call_id: CallId, answer: ConsentAnswer) -> JournalWrite {
         id: ConsentId::new(),
         contact_id: None,
         call_id: Some(call_id),
-        purpose: Word::new("transcript"),
+        purpose: Word::new("transcription"),
         wording: "This call is written down.".to_owned(),
         language: "en".to_owned(),
         answer,

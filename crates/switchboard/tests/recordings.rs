@@ -192,10 +192,62 @@ async fn both_sides_are_recorded_as_they_were_heard() {
         run.from_ms.abs_diff(3_200) <= 20 && run.to_ms.abs_diff(4_400) <= 40,
         "{caller:?}"
     );
+    played_in_ranges(&server, recording, &bytes).await;
     // It began when the caller had heard 1.5 s, of which 0.4 s were the disclosure, and the agent stopped under it.
     let after = run.at_ms.saturating_sub(recorded.runs[0].at_ms);
     assert!((1_000..1_300).contains(&after), "{caller:?} {recorded:?}");
     server.stop().await;
+}
+
+/// The route gives the same bytes, whole and in parts, to the tenant's key and to nobody else.
+async fn played_in_ranges(server: &TestServer, recording: &RecordingListing, bytes: &[u8]) {
+    let key_of = async |tenant: &str| {
+        let rows = server.rows(tenant).await;
+        rows.create_api_key("player").await.expect("a key").key
+    };
+    let (key, foreign) = (key_of("medspa").await, key_of("trades").await);
+    let url = format!(
+        "{}/api/v1/calls/{}/recording",
+        server.base, recording.call_id
+    );
+    let ask = async |key: &str, range: Option<&str>| {
+        let request = reqwest::Client::new().get(&url).bearer_auth(key);
+        let request = match range {
+            Some(range) => request.header("range", range),
+            None => request,
+        };
+        request.send().await.expect("an answer")
+    };
+    let whole = ask(key.expose(), None).await;
+    assert_eq!(whole.status(), 200);
+    assert_eq!(whole.headers()["content-type"], "audio/ogg");
+    assert_eq!(whole.headers()["accept-ranges"], "bytes");
+    let tag = whole.headers()["etag"].clone();
+    assert_eq!(whole.bytes().await.expect("a body"), bytes);
+    let part = ask(key.expose(), Some("bytes=10-19")).await;
+    assert_eq!(part.status(), 206);
+    let told = format!("bytes 10-19/{}", bytes.len());
+    assert_eq!(part.headers()["content-range"], told.as_str());
+    assert_eq!(part.bytes().await.expect("a body"), bytes[10..20]);
+    assert_eq!(
+        ask(key.expose(), Some("bytes=99999999-")).await.status(),
+        416
+    );
+    assert_eq!(
+        ask(foreign.expose(), None).await.status(),
+        404,
+        "another tenant's"
+    );
+    let same = reqwest::Client::new().get(&url).bearer_auth(key.expose());
+    let same = same.header("if-none-match", tag).send().await;
+    assert_eq!(same.expect("an answer").status(), 304);
+    let audit = server.rows("medspa").await;
+    let audit = audit.list_audit_entries(&ListFilter::default()).await;
+    let read = |entry: &&switchboard_store::AuditListing| {
+        entry.noun == "recording" && entry.action == "read"
+    };
+    let read = audit.expect("entries").iter().filter(read).count();
+    assert_eq!(read, 1, "one trace of one listening");
 }
 
 /// D1: asked and refused, by key: the call goes on and nothing is kept.

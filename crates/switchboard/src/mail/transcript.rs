@@ -18,7 +18,7 @@ const LINES_MAX: u32 = 2_000;
 /// Letters of one turn in a mail.
 const WORDS_CHARS_MAX: usize = 8_000;
 /// The purpose of the consent that lets words be kept.
-const PURPOSE: &str = "transcript";
+const PURPOSE: &str = "transcription";
 
 /// Whether a mail about this call is due: somebody wants it, and the caller let the words be kept.
 pub(crate) async fn may_be_mailed(
