@@ -76,6 +76,8 @@ pub(super) fn call_settings(
             withdraw: definition.consent.withdraw_key,
             secure_entry: definition.consent.secure_entry_key,
         },
+        consent,
+        outgoing: None,
         sentences: definition
             .languages
             .iter()
