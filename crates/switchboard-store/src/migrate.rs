@@ -51,6 +51,7 @@ const MIGRATIONS: &[Migration] = embedded![
     2026112112 "recordings",
     2026112113 "jobs",
     2026112115 "alerts",
+    2026112116 "outgoing_calls",
     2026112120 "mails",
     2026112121 "webhooks",
 ];

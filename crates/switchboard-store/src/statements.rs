@@ -36,6 +36,8 @@ pub fn statements() -> Vec<Statement> {
         crate::model_sessions::STATEMENTS,
         crate::numbers::STATEMENTS,
         crate::opening_hours::STATEMENTS,
+        crate::opt_outs::STATEMENTS,
+        crate::outgoing_calls::STATEMENTS,
         crate::practitioners::STATEMENTS,
         crate::recordings::STATEMENTS,
         crate::services::STATEMENTS,
