@@ -246,6 +246,8 @@ impl Call {
 
     fn act_on_verdict(&mut self, now: Moment) {
         match self.answering.on_verdict() {
+            // Who still says hello is let finish: the end of it brings the greeting.
+            OnAnswer::Talk if self.floor.is_caller_speaking() => {}
             OnAnswer::Talk => self.greet_called_party(now),
             OnAnswer::HangUp => {
                 self.answering.state = State::LeavingMessage {

@@ -141,6 +141,21 @@ fn a_verdict_of_a_person_starts_the_greeting_at_once() {
 }
 
 #[test]
+fn a_verdict_of_a_person_who_still_speaks_waits_for_the_end_of_the_hello() {
+    let mut scenario = answered();
+    scenario.says(800, 1_500, "hello who is this");
+    detected(&mut scenario, 1_500, AnsweredBy::Human);
+    scenario.run(9_000);
+    assert_eq!(
+        scenario.when("greeting_started"),
+        [2_800],
+        "{}",
+        scenario.log()
+    );
+    assert_eq!(replies(&scenario), 0, "the hello gets one answer");
+}
+
+#[test]
 fn a_person_talks_with_the_agent_as_any_caller_does() {
     let mut scenario = answered();
     scenario
