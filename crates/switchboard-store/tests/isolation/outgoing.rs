@@ -4,7 +4,12 @@ use super::support::twins::{self, *};
 use super::{Watch, shown};
 use switchboard_store::*;
 
-pub(super) async fn outgoing_calls_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: SharedIds) {
+pub(super) async fn outgoing_calls_stay_inside(
+    watch: &mut Watch,
+    a: &Twin,
+    b: &Twin,
+    shared: SharedIds,
+) {
     let store = &a.store;
     let wish = store.outgoing_call(shared.outgoing).await.unwrap().unwrap();
     assert_eq!(wish.state, OutgoingState::Dialling);
