@@ -123,6 +123,8 @@ on_both! {
                 answer,
                 answer_text: None,
                 heard_ms: None,
+                complete: Some(true),
+                version: None,
                 disclosed_at: at(seconds),
                 answered_at: Some(at(seconds)),
             };

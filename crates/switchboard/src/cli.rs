@@ -15,6 +15,7 @@ mod job;
 mod list;
 mod mail;
 mod migrate;
+mod outgoing;
 mod output;
 mod run;
 mod switch;

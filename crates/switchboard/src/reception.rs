@@ -6,6 +6,7 @@ mod business;
 mod call_settings;
 mod keeping;
 mod model_slots;
+mod outgoing;
 mod ready_agents;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub use call_settings::LegKind;
 use call_settings::call_settings;
 use keeping::Keeping;
 pub use model_slots::ModelSlots;
+pub use outgoing::OutgoingTopic;
 pub use ready_agents::{PreparedModels, ReadyAgents};
 
 /// What every call needs. Cheap to clone.
@@ -105,6 +107,8 @@ pub struct Offer {
     pub transferrer: Arc<dyn Transferrer>,
     /// The right to hold the call.
     pub permit: Permit,
+    /// We placed it, for this.
+    pub outgoing: Option<OutgoingTopic>,
 }
 
 /// Why an agent cannot answer.
@@ -263,6 +267,13 @@ impl Reception {
             &self.phrases,
             &keeping,
         );
+        let settings = match &offer.outgoing {
+            Some(topic) => {
+                let offline = call_settings::offline_words(offer.kind, &models);
+                topic.settings(&offer.agent.definition, settings, offline)
+            }
+            None => settings,
+        };
         let journal = CallJournal::new(
             self.journal.clone(),
             offer.agent.tenant,
@@ -297,6 +308,9 @@ impl Reception {
             permit: offer.permit,
         };
         let (drive, handle) = Drive::new(setup);
+        if let Some(topic) = &offer.outgoing {
+            handle.send(topic.briefing());
+        }
         self.live.insert(offer.call, handle.clone());
         let (live, call) = (self.live.clone(), offer.call);
         let drive = Box::new(drive);

@@ -1,8 +1,8 @@
 //! The REST API: basic authentication, forms in, JSON out (protocol notes, section 6).
 
 mod answer;
-mod numbers;
 mod create;
+mod numbers;
 mod requests;
 
 pub use requests::RestRequest;

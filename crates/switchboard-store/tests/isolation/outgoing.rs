@@ -1,8 +1,6 @@
 //! Calls that we place, and opt-outs, of one tenant while another has the same.
 
-use super::support::twins::{self, *};
-use super::{Watch, shown};
-use switchboard_store::*;
+use super::*;
 
 pub(super) async fn outgoing_calls_stay_inside(
     watch: &mut Watch,

@@ -11,6 +11,7 @@ mod handovers;
 mod humans;
 mod known_calls;
 mod leg;
+mod outgoing;
 mod rest;
 mod stream;
 mod transfer;
@@ -40,6 +41,7 @@ pub struct TwilioChannel {
     sealing: Arc<SealingKey>,
     calls: KnownCalls,
     handovers: Handovers,
+    placed: outgoing::PlacedCalls,
 }
 
 /// A stream whose token was good, on its way to its call.
@@ -67,6 +69,7 @@ impl TwilioChannel {
             sealing,
             calls: KnownCalls::default(),
             handovers: Handovers::default(),
+            placed: outgoing::PlacedCalls::default(),
         }
     }
 }
@@ -83,6 +86,9 @@ pub fn routes(channel: Arc<TwilioChannel>) -> Router {
         .route("/twilio/human/machine", post(humans::machine))
         .route("/twilio/recording", post(voicemail::recorded))
         .route("/twilio/queue-wait", post(humans::queue_wait))
+        .route("/twilio/answered", post(outgoing::answered))
+        .route("/twilio/outgoing-status", post(outgoing::status))
+        .route("/twilio/amd", post(outgoing::amd))
         .route("/twilio/stream", get(stream::open))
         .with_state(channel)
 }

@@ -360,6 +360,7 @@ impl Incoming<'_> {
             caller: self.caller(),
             transferrer: Arc::new(transferrer),
             permit,
+            outgoing: None,
         });
         Ok(document)
     }

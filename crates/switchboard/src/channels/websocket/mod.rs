@@ -235,6 +235,7 @@ impl FrontEndpoint {
             caller: None,
             transferrer: Arc::new(NobodyBehind),
             permit,
+            outgoing: None,
         });
     }
 
