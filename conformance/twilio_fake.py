@@ -61,6 +61,7 @@ class Application:
         self.waited_s = 0.0
         self.keys = []
         self.statuses = []
+        self.verdict = asyncio.get_running_loop().create_future()
 
     def routes(self):
         return [
@@ -69,7 +70,21 @@ class Application:
             web.post("/dial-ended", self.dial_ended),
             web.post("/status", self.status),
             web.get("/stream", self.stream),
+            web.post("/pause", self.pause),
+            web.post("/amd", self.amd),
         ]
+
+    async def pause(self, request):
+        await self.signed_form(request, "outgoing call")
+        document = VoiceResponse()
+        document.pause(length=30)
+        return xml(document)
+
+    async def amd(self, request):
+        form = await self.signed_form(request, "amd")
+        if not self.verdict.done():
+            self.verdict.set_result(form)
+        return web.Response()
 
     async def signed_form(self, request, name):
         form = await request.post()
@@ -170,6 +185,42 @@ def refused_with(call):
     return None
 
 
+def check_creation(checks, client):
+    """What Twilio refuses to dial, by its own codes, through its own SDK."""
+    right = {"to": "+12025550142", "from_": "+12025550104", "twiml": "<Response/>"}
+    wrong = [
+        ("no number to call", {"to": "911"}, 21211),
+        ("a number that is none", {"to": "+1"}, 21211),
+        ("a caller id that is none", {"from_": "spa"}, 21212),
+        ("a caller id of somebody else", {"from_": "+12025550188"}, 21210),
+        ("a country that is not permitted", {"to": "+88213300655"}, 21215),
+        ("a document address that is none", {"twiml": None, "url": "voice"}, 21205),
+        ("an event that does not exist", {"status_callback_event": ["hung-up"]}, 21626),
+        ("ringing for longer than it may", {"timeout": 601}, 20001),
+        ("a detection that does not exist", {"machine_detection": "Guess"}, 20001),
+        ("a threshold out of its range", {"machine_detection": "Enable", "machine_detection_speech_threshold": 900}, 20001),
+    ]
+    for name, changed, code in wrong:
+        parameters = {key: value for key, value in {**right, **changed}.items() if value is not None}
+        checks.fact(f"create: {name} is refused with {code}", refused_with(lambda: client.calls.create(**parameters)) == (400, code))
+
+
+async def check_detection(checks, client, application):
+    """Who picked up is reported beside the call, signed, after the document was asked for."""
+    callback = f"http://{application.base}"
+    created = await asyncio.to_thread(lambda: client.calls.create(
+        to="+12025550143", from_="+12025550104", url=f"{callback}/pause", status_callback=f"{callback}/status",
+        status_callback_event=["initiated", "ringing", "answered", "completed"],
+        machine_detection="DetectMessageEnd", async_amd="true", async_amd_status_callback=f"{callback}/amd?c=1",
+    ))
+    form = await asyncio.wait_for(application.verdict, BOUND_S)
+    checks.fact("amd: a voicemail is detected at the end of its greeting", form["AnsweredBy"] == "machine_end_beep", dict(form))
+    checks.fact("amd: it names its call and account", (form["CallSid"], form["AccountSid"]) == (created.sid, client.username))
+    fetched = await asyncio.to_thread(lambda: client.calls(created.sid).fetch())
+    checks.fact("amd: the call resource says so too", fetched.answered_by == "machine_end_beep", fetched.answered_by)
+    await asyncio.to_thread(lambda: client.calls(created.sid).update(status="completed"))
+
+
 def check_rest(checks, client, fake, call_sid):
     checks.fact("rest: an ended call is not redirected", refused_with(lambda: client.calls(call_sid).update(twiml="<Response/>")) == (400, 21220))
     checks.fact("rest: an ended call is not ended again", refused_with(lambda: client.calls(call_sid).update(status="completed")) == (400, 21220))
@@ -232,6 +283,8 @@ async def run(command):
     checks.fact("the end was reported once", application.statuses == [("completed", "0", "call-progress-events")], application.statuses)
     checks.fact("the call ended well", call["status"] == "completed" and not any("Warning" in event for event in call["events"]), call)
     await asyncio.to_thread(check_rest, checks, client, fake, call["sid"])
+    await asyncio.to_thread(check_creation, checks, client)
+    await check_detection(checks, client, application)
     process.stdin.close()
     checks.fact("the fake ends with its input", await asyncio.wait_for(process.wait(), BOUND_S) == 0)
     await runner.cleanup()

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use crate::answering::Answering;
 use crate::budget::Budget;
 use crate::confirmation::Confirmation;
 use crate::consent::Consent;
@@ -37,6 +38,7 @@ pub struct Call {
     pub(crate) handshake_open: bool,
     pub(crate) length_warned: bool,
     pub(crate) turn_taking: TurnTaking,
+    pub(crate) answering: Answering,
     pub(crate) model: ModelSession,
     pub(crate) floor: Floor,
     pub(crate) replies: Replies,
@@ -69,6 +71,7 @@ impl Call {
             handshake_open: true,
             length_warned: false,
             turn_taking: settings.turn_taking,
+            answering: Answering::new(settings.outgoing.clone()),
             model: ModelSession::default(),
             floor: Floor::default(),
             replies: Replies::default(),
@@ -145,6 +148,7 @@ impl Call {
             FromLeg::TurnCommitted => self.steer_turn(ToModel::CommitTurn),
             FromLeg::TurnCleared => self.steer_turn(ToModel::ClearTurn),
             FromLeg::TurnTaking(turn_taking) => self.turn_taking = turn_taking,
+            FromLeg::AnsweredBy(answered_by) => self.on_answered_by(now, answered_by),
             FromLeg::Closed(closed) => self.on_leg_closed(now, closed),
         }
     }
@@ -216,7 +220,7 @@ impl Call {
         if self.has_returned && !self.consent.owes_disclosure() {
             self.welcome_back(now);
         } else {
-            self.greet(now);
+            self.begin_conversation(now);
         }
     }
 
@@ -232,6 +236,7 @@ impl Call {
             return;
         }
         self.event(now, EventKind::DigitPressed);
+        self.on_key(now);
         self.on_caller_acted(now);
         if digit != '0' && self.phase == Phase::Live && self.takes_own_key(now, digit) {
             return;

@@ -31,6 +31,9 @@ impl Call {
     }
 
     fn advance_conversation(&mut self, now: Moment) {
+        if self.answering.is_machine() {
+            return self.advance_machine(now);
+        }
         self.advance_interruption(now);
         self.advance_awaited(now);
         self.advance_owed_answer(now);
@@ -45,6 +48,17 @@ impl Call {
         self.advance_stall(now);
         self.advance_dead_air(now);
         self.advance_silence(now);
+        self.advance_answering(now);
+    }
+
+    /// A machine is not talked to: only what was begun for a person comes to its end.
+    fn advance_machine(&mut self, now: Moment) {
+        self.advance_tools(now);
+        self.advance_model(now);
+        self.advance_length(now);
+        if self.phase == Phase::Live {
+            self.advance_answering(now);
+        }
     }
 
     fn advance_playback(&mut self, now: Moment) {
@@ -82,6 +96,9 @@ impl Call {
             return self.hand_off(now, Handoff::because(HandoffReason::Length));
         }
         // Nobody is talked over: the warning waits for the caller's breath.
+        if self.answering.is_machine() {
+            return;
+        }
         let due = now >= end - limits.length_warning && !self.floor.is_caller_speaking();
         if due && !std::mem::replace(&mut self.length_warned, true) {
             self.event(now, EventKind::LengthWarned);
@@ -209,8 +226,19 @@ impl Call {
     fn conversation_wake(&self) -> Option<Moment> {
         let limits = &self.settings.limits;
         let length = (!limits.length_max.is_zero()).then(|| self.length_wake(limits.length_max));
+        if self.answering.is_machine() {
+            let length = (!limits.length_max.is_zero()).then(|| Moment::START + limits.length_max);
+            return earliest([
+                length,
+                self.playback.wake(),
+                self.tools.wake(),
+                self.model.wake(),
+                self.answering.wake(),
+            ]);
+        }
         earliest([
             length,
+            self.answering.wake(),
             self.feeding_wake(),
             self.playback.wake(),
             self.interruption.wake(limits),

@@ -161,6 +161,11 @@ impl Call {
         self.run_confirmed(now, request, session);
     }
 
+    /// Nobody is there any more who could answer.
+    pub(crate) fn withdraw_question(&mut self, now: Moment) {
+        self.answer_confirmation(now, false, "");
+    }
+
     fn tell_declined(&mut self, now: Moment, tool: &RunningTool, words: &str) {
         // The caller's words are data; what could end the JSON string is left out.
         let quoted: String = words

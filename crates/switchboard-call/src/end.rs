@@ -6,6 +6,14 @@ use crate::handoff::HandoffReason;
 pub enum EndReason {
     /// The agent said goodbye and ended the call.
     AgentEnded,
+    /// A machine picked up a call of ours and heard the message to its end.
+    MessageLeft,
+    /// A machine picked up a call of ours and got no message, or not all of it.
+    MachineAnswered,
+    /// A fax picked up a call of ours.
+    FaxAnswered,
+    /// Nobody can tell who picked up a call of ours, and the agent does not talk to such.
+    UnknownAnswered,
     /// The caller hung up.
     CallerHungUp,
     /// The caller went to a human.
@@ -55,6 +63,10 @@ impl EndReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AgentEnded => "agent_ended",
+            Self::MessageLeft => "message_left",
+            Self::MachineAnswered => "machine_answered",
+            Self::FaxAnswered => "fax_answered",
+            Self::UnknownAnswered => "unknown_answered",
             Self::CallerHungUp => "caller_hung_up",
             Self::HandedOff(reason) | Self::NobodyToHandOffTo(reason) => reason.as_str(),
             Self::EndedByControl => "ended_by_control",
@@ -68,8 +80,11 @@ impl EndReason {
     #[must_use]
     pub const fn class(self) -> EndClass {
         match self {
-            Self::AgentEnded | Self::EndedByControl => EndClass::Success,
-            Self::CallerHungUp => EndClass::Caller,
+            Self::AgentEnded | Self::EndedByControl | Self::MessageLeft => EndClass::Success,
+            Self::CallerHungUp
+            | Self::MachineAnswered
+            | Self::FaxAnswered
+            | Self::UnknownAnswered => EndClass::Caller,
             Self::HandedOff(reason) | Self::NobodyToHandOffTo(reason) => handoff_class(reason),
             Self::Drained => EndClass::Us,
             Self::LegLost | Self::LegProtocolError | Self::StreamNeverOpened => EndClass::Upstream,

@@ -19,6 +19,10 @@ pub(crate) struct Goodbye {
 impl Call {
     /// The agent wants to end: what it is saying is heard first; if it says nothing, we say goodbye.
     pub(crate) fn say_goodbye(&mut self, now: Moment) {
+        // Whoever heard no hello needs no goodbye, and a machine gets its message.
+        if self.answering.is_machine() {
+            return;
+        }
         let audible = self.playback.is_audible();
         if !audible && let Some(sentences) = self.settings.sentences(self.turns.language()).cloned()
         {
@@ -43,7 +47,8 @@ impl Call {
 
     pub(crate) fn hang_up_now(&mut self, now: Moment) {
         self.ask_leg(ToLeg::HangUp);
-        self.end(now, EndReason::AgentEnded);
+        let with_machine = self.answering.end_reason(self.playback.is_audible());
+        self.end(now, with_machine.unwrap_or(EndReason::AgentEnded));
     }
 
     pub(crate) fn end_by_control(&mut self, now: Moment) {
@@ -57,6 +62,10 @@ impl Call {
             return;
         }
         let reason = handoff.reason;
+        if self.answering.is_machine() {
+            self.finish_handshake(now, Some(reason));
+            return self.end_with_machine(now);
+        }
         self.finish_handshake(now, Some(reason));
         self.phase = Phase::HandingOff;
         self.event(now, EventKind::HandoffStarted { reason });
@@ -150,7 +159,11 @@ impl Call {
             .handoff
             .as_ref()
             .map(|under_way| under_way.handoff.reason);
+        let with_machine = self.answering.end_reason(self.playback.is_audible());
         let reason = match (handed_off, self.phase, closed) {
+            (None, _, _) if with_machine.is_some() => {
+                with_machine.unwrap_or(EndReason::MachineAnswered)
+            }
             (Some(reason), _, _) => EndReason::HandedOff(reason),
             (None, Phase::Ending, _) => EndReason::AgentEnded,
             (None, _, LegClosed::HungUp) => EndReason::CallerHungUp,

@@ -1,6 +1,7 @@
 //! The call's one numbered log of technical events. No words, names or numbers of people are in it:
 //! personal content travels as [`crate::output::Record`].
 
+use crate::answering::AnsweredBy;
 use crate::consent::ConsentAnswer;
 use crate::end::End;
 use crate::handoff::HandoffReason;
@@ -30,6 +31,12 @@ pub enum EventKind {
         elapsed: Span,
         fell_back: Option<HandoffReason>,
     },
+    /// Who picked up a call that we placed, by the carrier's detection.
+    PartyDetected {
+        by: AnsweredBy,
+    },
+    /// A machine is being told the message.
+    MessageStarted,
     GreetingStarted,
     DisclosureHeard,
     /// The disclosure was cut off. It is said once more, and if that is cut too nothing of this call is kept.
@@ -133,6 +140,8 @@ impl EventKind {
             Self::LegReadied => "leg_readied",
             Self::ModelReadied { .. } => "model_readied",
             Self::HandshakeFinished { .. } => "handshake_finished",
+            Self::PartyDetected { .. } => "party_detected",
+            Self::MessageStarted => "message_started",
             Self::GreetingStarted => "greeting_started",
             Self::DisclosureHeard => "disclosure_heard",
             Self::DisclosureCut => "disclosure_cut",

@@ -108,7 +108,10 @@ impl Call {
         let verdict =
             self.interruption
                 .on_audio(now, audio.level_dbfs, audio.voice_percent, &around, limits);
-        let hears = self.model.is_ready() && matches!(self.phase, Phase::Live | Phase::Ending);
+        self.answering.on_sound(now, audio.level_dbfs);
+        let hears = self.model.is_ready()
+            && !self.answering.is_machine()
+            && matches!(self.phase, Phase::Live | Phase::Ending);
         if hears {
             self.ask_model(ToModel::Audio(audio.audio));
         } else {
@@ -119,6 +122,10 @@ impl Call {
 
     pub(crate) fn on_speech_started(&mut self, now: Moment) {
         self.event(now, EventKind::CallerSpeechStarted);
+        if self.answering.is_machine() {
+            return;
+        }
+        self.answering.on_speech_started();
         self.floor.speech_since = Some(now);
         self.floor.turn_started = Some(now);
         let is_nudging = self.silence.is_nudging();
@@ -141,7 +148,9 @@ impl Call {
     /// The caller is there.
     pub(crate) fn on_caller_acted(&mut self, now: Moment) {
         self.floor.caller_acted = Some(now);
-        self.silence.restart();
+        if !self.answering.is_machine() {
+            self.silence.restart();
+        }
     }
 
     fn tell_leg_speech_started(&mut self) {
@@ -159,6 +168,7 @@ impl Call {
 
     pub(crate) fn on_speech_stopped(&mut self, now: Moment) {
         self.event(now, EventKind::CallerSpeechStopped);
+        self.answering.on_speech_stopped(now);
         let spoke = self
             .floor
             .speech_since
@@ -175,6 +185,10 @@ impl Call {
 
     pub(crate) fn on_turn_committed(&mut self, now: Moment, item: ItemId, typed: bool) {
         self.event(now, EventKind::CallerTurnCommitted);
+        // The greeting of a machine is nobody's turn.
+        if self.answering.is_machine() {
+            return;
+        }
         if typed {
             self.turns.caller_committed(item, now, (now, now));
             self.take_turn(now, now);

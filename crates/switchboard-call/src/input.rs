@@ -1,5 +1,6 @@
 //! Everything that can happen to a call, as one closed list. The shell translates; nothing else wakes a call.
 
+use crate::answering::AnsweredBy;
 use crate::handoff::{HandoffReason, TransferOutcome};
 use crate::ids::{AudioId, ItemId, MarkId, ReplyId, ToolCallId};
 use crate::output::HistoryTurn;
@@ -50,6 +51,8 @@ pub enum FromLeg {
     TurnCleared,
     /// The client changes who asks for replies and whether speech may stop one (front endpoint only).
     TurnTaking(TurnTaking),
+    /// The carrier says who picked up a call that we placed. May come at any time, twice, or never.
+    AnsweredBy(AnsweredBy),
     /// The leg is gone.
     Closed(LegClosed),
 }

@@ -20,6 +20,7 @@
 //! ```
 
 mod alignment;
+mod answering;
 mod backchannel;
 mod budget;
 mod call;
@@ -51,6 +52,7 @@ mod tools;
 pub mod turn;
 pub mod words;
 
+pub use answering::{AnsweredBy, OnAnswer, Outgoing};
 pub use call::Call;
 pub use consent::{ConsentAnswer, ConsentBasis, ConsentPolicy, Greeting};
 pub use input::Input;

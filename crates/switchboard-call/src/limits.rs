@@ -4,6 +4,18 @@ use crate::time::Span;
 
 /// Past it the caller goes to a human: people hang up on silence after an answered call.
 pub const HANDSHAKE: Span = Span::from_secs(3);
+/// Who picks up a call of ours and says nothing for this long is greeted.
+pub const HELLO: Span = Span::from_millis(1_500);
+/// A hello that became no turn is over this long after it.
+pub const HELLO_TURN: Span = Span::from_millis(700);
+/// Who speaks longer than this is greeted all the same: it may be a machine, which minds nothing.
+pub const HELLO_MAX: Span = Span::from_secs(5);
+/// A machine that is silent for this long after its greeting records. Pauses inside greetings are shorter.
+pub const TONE_QUIET: Span = Span::from_millis(1_500);
+/// The longest greeting that is waited for; past it the message is said anyway.
+pub const TONE_MAX: Span = Span::from_secs(30);
+/// A message is over by then; machines cut longer ones.
+pub const MESSAGE: Span = Span::from_secs(45);
 /// A call whose media stream never opens holds its permit no longer than its stream token lives.
 pub const STREAM_OPEN: Span = Span::from_secs(15);
 /// One gentle question after this much silence, counted from when the caller last heard us.

@@ -108,6 +108,12 @@ impl Call {
 
     /// Somebody wants a reply: the caller's turn is over, a tool answered, or a client asked.
     pub(crate) fn request_reply(&mut self, now: Moment, instructions: Option<Words>) {
+        if self.answering.is_machine() {
+            return;
+        }
+        if self.answering.is_listening() {
+            return self.greet_called_party(now);
+        }
         // While our question is open the caller answers it, and the model does not.
         if self.confirmation.is_open() {
             return;
@@ -273,6 +279,11 @@ impl Call {
             ReplyOutcome::Completed => {
                 self.turns.agent_generated();
                 self.consent.on_generated();
+                let said = match &self.replies.present {
+                    Some(Wanted::Say { words, .. }) => Some(words),
+                    _ => None,
+                };
+                self.answering.on_generated(said);
                 self.confirmation.on_generated();
                 // Heard to its end before its end was known: now the words are certain.
                 if !self.playback.is_audible() {
@@ -404,7 +415,7 @@ impl Call {
     /// The last sound of the agent was heard.
     pub(crate) fn on_playback_ended(&mut self, now: Moment) {
         self.book_agent_turn(now, false);
-        if !self.silence.is_nudging() {
+        if !self.silence.is_nudging() && !self.answering.is_machine() {
             self.silence.restart();
         }
     }

@@ -1,5 +1,6 @@
 //! What a call is started with.
 
+use crate::answering::Outgoing;
 use crate::consent::{ConsentPolicy, Greeting};
 use crate::input::TurnTaking;
 use crate::limits::Limits;
@@ -21,6 +22,8 @@ pub struct CallSettings {
     /// The call is recorded, once the consent is there.
     pub records: bool,
     pub keys: Keys,
+    /// We placed this call: who picks up may be a machine.
+    pub outgoing: Option<Outgoing>,
     /// Sentences of the agent, the first one in its main language.
     pub sentences: Vec<Sentences>,
     /// Models configured for this agent, in order of choice. At least one.
@@ -62,6 +65,7 @@ impl Default for CallSettings {
             keeps_words: true,
             records: false,
             keys: Keys::default(),
+            outgoing: None,
             sentences: vec![Sentences {
                 language: Language::ENGLISH,
                 nudge: "Are you still there?".into(),

@@ -29,6 +29,11 @@ impl SilenceClock {
         };
     }
 
+    /// Nobody is there whose silence means anything.
+    pub(crate) fn stop(&mut self) {
+        *self = Self::default();
+    }
+
     pub(crate) fn is_nudging(&self) -> bool {
         self.nudged
     }

@@ -6,11 +6,12 @@
 
 use anyhow::Context;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::io::Write;
 use std::time::Duration;
 use switchboard_media::tone;
 use switchboard_sim::caller::CallerScript;
-use switchboard_sim::twilio::{AccountNumber, FakeTwilio, FakeTwilioSettings, PlaceCall};
+use switchboard_sim::twilio::{AccountNumber, Callee, FakeTwilio, FakeTwilioSettings, PlaceCall};
 
 /// Longer than any conversation a check holds.
 const CALL_BOUND: Duration = Duration::from_secs(60);
@@ -25,6 +26,8 @@ async fn main() -> anyhow::Result<()> {
     };
     let settings = FakeTwilioSettings {
         numbers: vec![number],
+        callees: HashMap::from([("+12025550143".to_owned(), Callee::voicemail(1_000))]),
+        forbidden_prefixes: vec!["+882".to_owned()],
         ..FakeTwilioSettings::default()
     };
     let twilio = FakeTwilio::start(settings).await?;

@@ -52,6 +52,7 @@ const MIGRATIONS: &[Migration] = embedded![
     2026112113 "jobs",
     2026112114 "erasures",
     2026112115 "alerts",
+    2026112116 "outgoing_calls",
     2026112120 "mails",
     2026112121 "webhooks",
     2026112131 "permits",

@@ -38,6 +38,8 @@ pub fn statements() -> Vec<Statement> {
         crate::numbers::STATEMENTS,
         crate::opening_hours::STATEMENTS,
         crate::permits::STATEMENTS,
+        crate::opt_outs::STATEMENTS,
+        crate::outgoing_calls::STATEMENTS,
         crate::practitioners::STATEMENTS,
         crate::recordings::STATEMENTS,
         crate::services::STATEMENTS,

@@ -183,6 +183,20 @@ word_list! {
         Erased = "erased",
     }
 
+    /// Life of a wish to call somebody. It dials and waits in turn; the others are ends.
+    OutgoingState {
+        Waiting = "waiting",
+        Dialling = "dialling",
+        /// Somebody was talked to, or a machine has the message.
+        Done = "done",
+        /// All tries are spent.
+        GaveUp = "gave_up",
+        /// It must not be made.
+        Refused = "refused",
+        /// Its time is over.
+        Expired = "expired",
+    }
+
     /// Whether a conversation goes on.
     ConversationStatus {
         Open = "open",

@@ -9,6 +9,8 @@ mod configuration;
 mod isolated_erasures;
 #[path = "isolation/jobs.rs"]
 mod jobs;
+#[path = "isolation/outgoing.rs"]
+mod outgoing;
 mod support;
 
 use std::collections::BTreeSet;
@@ -41,6 +43,7 @@ on_both! {
         withdrawals_and_erasures_stay_inside(&mut watch, &a, &b, shared).await;
         alerts::stay_inside(&mut watch, &a).await;
         isolated_erasures::stay_inside(&mut watch, &a, &b, shared).await;
+        outgoing::outgoing_calls_stay_inside(&mut watch, &a, &b, shared).await;
         assert_eq!(watch.covered, functions_of_the_source(), "covered here / found in the source");
     }
 
@@ -149,6 +152,7 @@ async fn lists_show_only_their_own(watch: &mut Watch, a: &Twin, b: &Twin, shared
         list_transfers(&all) list_voicemails(&all) transfers_of(shared.call) open_transfers(at(9))
         list_recordings(&all) overdue_recordings(at(100), 10)
         list_services() list_practitioners() list_opening_hours() list_appointments(&all) list_waitlist()
+        list_opt_outs() list_outgoing_calls(&all) outgoing_attempts(shared.outgoing)
         call_inputs(shared.call) usage_totals(Some(shared.call), at(0)) unfinished_calls(at(100))
         busy_times(at(0), at(9999), None) memories(a.contact, at(0)) messages(a.conversation)
         find_contacts_by_name(NAME, 10) search_contacts("osei", 10) list_jobs(&all) list_alerts(None, &all)
@@ -168,6 +172,13 @@ async fn lists_show_only_their_own(watch: &mut Watch, a: &Twin, b: &Twin, shared
         assert!(a.store.list_appointments(&filter).await.unwrap().is_empty());
         assert!(a.store.list_consents(&filter).await.unwrap().is_empty());
     }
+    let theirs = ListFilter {
+        contact: Some(b.contact),
+        ..all
+    };
+    let found = a.store.list_outgoing_calls(&theirs).await.unwrap();
+    assert!(found.is_empty());
+    {}
     assert!(a.store.call_inputs(b.own_call).await.unwrap().is_empty());
     assert!(a.store.memories(b.contact, at(0)).await.unwrap().is_empty());
     assert!(a.store.messages(b.conversation).await.unwrap().is_empty());
@@ -278,7 +289,7 @@ async fn reads_find_only_their_own(watch: &mut Watch, a: &Twin, b: &Twin, shared
             counts.contacts,
             counts.appointments
         ),
-        (2, 1, 1, 1)
+        (3, 1, 1, 1)
     );
     watch.ran("counts", shown(&counts)).await;
 }
@@ -634,6 +645,7 @@ async fn withdrawals_and_erasures_stay_inside(
 async fn journal_writes_to_foreign_calls_are_refused(a: &Twin, b: &Twin, shared: SharedIds) {
     let fresh = SharedIds {
         call: b.own_call,
+        outgoing: CallId::new(),
         consent: ConsentId::new(),
         recording: RecordingId::new(),
         usage: UsageId::new(),

@@ -56,6 +56,8 @@ pub struct App {
     pub address: SocketAddr,
     /// The front door, for those who look inside.
     pub reception: Reception,
+    /// Telephone calls, those that we place among them.
+    pub carrier: Arc<TwilioChannel>,
     server: Server,
     routes: Router,
     drain: Drain,
@@ -151,7 +153,9 @@ impl App {
             );
         }
         reception.end_lost_calls().await?;
+        let carrier = carrier(&reception, Arc::clone(&sealing))?;
         let shell = JobShell {
+            carrier: Arc::clone(&carrier),
             store: reception.store.clone(),
             bell: reception.jobs.clone(),
             outbound: Outbound::new(&reception.settings.outbound)
@@ -160,11 +164,16 @@ impl App {
             mailer: Mailer::new(&reception.settings.mail)?,
         };
         let webhooks = WebhookAnswers::default();
-        let routes = routes(&reception, sealing, &health, &metrics, &webhooks)?;
+        let api = ApiContext {
+            reception: reception.clone(),
+            sealing,
+        };
+        let routes = routes(&reception, &carrier, api, &health, &metrics, &webhooks);
         report_health(&reception.settings, &health);
         Ok(Self {
             address,
             reception,
+            carrier,
             server,
             routes,
             drain,
@@ -270,23 +279,27 @@ async fn wait_until(limit: Duration, is_done: impl Fn() -> bool) -> bool {
     tokio::time::timeout(limit, waited).await.is_ok()
 }
 
-fn routes(
-    reception: &Reception,
-    sealing: Arc<SealingKey>,
-    health: &Health,
-    metrics: &metrics::MetricsHandle,
-    webhooks: &WebhookAnswers,
-) -> Result<Router> {
+fn carrier(reception: &Reception, sealing: Arc<SealingKey>) -> Result<Arc<TwilioChannel>> {
     let client = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .build()
         .context("cannot prepare requests to the carrier")?;
-    let api = ApiContext {
-        reception: reception.clone(),
-        sealing: Arc::clone(&sealing),
-    };
-    let channel = Arc::new(TwilioChannel::new(reception.clone(), client, sealing));
+    Ok(Arc::new(TwilioChannel::new(
+        reception.clone(),
+        client,
+        sealing,
+    )))
+}
+
+fn routes(
+    reception: &Reception,
+    carrier: &Arc<TwilioChannel>,
+    api: ApiContext,
+    health: &Health,
+    metrics: &metrics::MetricsHandle,
+    webhooks: &WebhookAnswers,
+) -> Router {
     let verifier: Arc<dyn KeyVerifier> = Arc::new(reception.store.lookup());
     let context = HttpContext::new(
         &reception.settings,
@@ -295,7 +308,7 @@ fn routes(
         verifier,
     );
     let groups = RouteGroups {
-        signed: twilio::routes(channel).layer(from_fn_with_state(
+        signed: twilio::routes(Arc::clone(carrier)).layer(from_fn_with_state(
             webhooks.clone(),
             voice_health::count_answer,
         )),
@@ -303,7 +316,7 @@ fn routes(
             .merge(api::routes(api))
             .merge(voice_health::routes(reception.clone(), metrics.clone())),
     };
-    Ok(router(groups, &context))
+    router(groups, &context)
 }
 
 fn report_health(settings: &Settings, health: &Health) {

@@ -16,6 +16,7 @@ mod job;
 mod list;
 mod mail;
 mod migrate;
+mod outgoing;
 mod output;
 mod person;
 mod run;

@@ -31,6 +31,7 @@ mod nearest;
 mod openai;
 mod ops;
 mod outbound;
+mod outgoing;
 pub mod prices;
 mod recordings;
 mod speech;
@@ -57,6 +58,7 @@ pub use self::nearest::nearest;
 pub use self::openai::OpenaiSettings;
 pub use self::ops::OpsSettings;
 pub use self::outbound::OutboundSettings;
+pub use self::outgoing::OutgoingSettings;
 pub use self::prices::{ModelPrices, Prices};
 pub use self::recordings::RecordingsSettings;
 pub use self::speech::SpeechSettings;
@@ -84,6 +86,8 @@ pub struct Settings {
     pub recordings: RecordingsSettings,
     /// Which numbers may be dialled.
     pub dialling: DiallingSettings,
+    /// When people may be called.
+    pub outgoing: OutgoingSettings,
     /// Offline speech and the carrier's own voice.
     pub speech: SpeechSettings,
     /// Work that runs beside the calls.

@@ -12,8 +12,10 @@ pub mod dialling;
 mod error;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod hours;
 mod local_time;
 mod matching;
+pub mod outgoing;
 mod phone_numbers;
 mod services;
 #[cfg(test)]

@@ -22,6 +22,7 @@
 mod bell;
 mod facts;
 mod kind;
+pub mod outgoing_call;
 pub mod runner;
 mod work;
 

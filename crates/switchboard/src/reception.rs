@@ -5,6 +5,7 @@ mod agent_models;
 mod business;
 mod call_settings;
 mod keeping;
+mod outgoing;
 mod reach;
 mod ready_agents;
 
@@ -38,6 +39,7 @@ pub use business::Business;
 pub use call_settings::LegKind;
 use call_settings::call_settings;
 use keeping::Keeping;
+pub use outgoing::OutgoingTopic;
 pub use reach::{Reach, is_absence};
 pub use ready_agents::{PreparedModels, ReadyAgents};
 
@@ -109,6 +111,8 @@ pub struct Offer {
     pub transferrer: Arc<dyn Transferrer>,
     /// The right to hold the call.
     pub permit: Permit,
+    /// We placed it, for this.
+    pub outgoing: Option<OutgoingTopic>,
 }
 
 /// Why an agent cannot answer.
@@ -305,6 +309,13 @@ impl Reception {
             &self.phrases,
             &keeping,
         );
+        let settings = match &offer.outgoing {
+            Some(topic) => {
+                let offline = call_settings::offline_words(offer.kind, &models);
+                topic.settings(&offer.agent.definition, settings, offline)
+            }
+            None => settings,
+        };
         let journal = CallJournal::new(
             self.journal.clone(),
             offer.agent.tenant,
@@ -340,6 +351,9 @@ impl Reception {
             permit: offer.permit,
         };
         let (drive, handle) = Drive::new(setup);
+        if let Some(topic) = &offer.outgoing {
+            handle.send(topic.briefing());
+        }
         self.live.insert(offer.call, handle.clone());
         let (live, call) = (self.live.clone(), offer.call);
         let drive = Box::new(drive);

@@ -231,6 +231,7 @@ async fn r4_a_panic_in_a_calls_task_ends_that_call_by_its_guard_and_no_other() {
         caller: None,
         transferrer: Arc::new(Panicking),
         permit,
+        outgoing: None,
     });
     wait_for("the model is opened", || {
         model.with_log(|log| log.open_connections()) == 2

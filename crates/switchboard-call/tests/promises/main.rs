@@ -20,6 +20,7 @@ mod heard_text;
 mod latency;
 mod media_gap;
 mod model_failure;
+mod outgoing_calls;
 mod recording;
 mod secure_entry;
 mod silence;

@@ -1,5 +1,6 @@
 //! One call: fetches documents and runs their verbs until somebody ends it.
 
+use super::callee::{Callee, Detection};
 use super::document::{Verb, parse_document};
 use super::event::{CallHandle, CarrierEvent, EndedBy, Record};
 use super::fault::{StreamFault, WebhookFaults};
@@ -21,9 +22,7 @@ use tokio::time::Instant;
 
 /// A document that leads to documents for ever is stopped, as Twilio does.
 const DOCUMENTS_MAX: usize = 100;
-/// How long a callee's telephone rings before the script picks up.
-const CALLEE_RINGS: Duration = Duration::from_millis(200);
-/// When asynchronous answering-machine detection has its verdict.
+/// When asynchronous answering-machine detection of a dialled leg has its verdict.
 pub(super) const AMD_TAKES: Duration = Duration::from_millis(500);
 
 /// What others ask of a running call.
@@ -85,7 +84,9 @@ pub(super) struct Details {
     pub(super) status_callback: Option<String>,
     pub(super) status_events: Vec<String>,
     pub(super) fallback_url: Option<String>,
-    pub(super) amd_callback: Option<String>,
+    /// Seconds that a call created by REST rings at most.
+    pub(super) ring_s: u64,
+    pub(super) detection: Option<Detection>,
 }
 
 /// What a verb leads to when the next one does not simply follow.
@@ -114,8 +115,10 @@ pub(super) struct Call {
     /// Requests that Twilio makes when everything is over.
     pub(super) last_requests: Vec<(String, Form)>,
     webhook_faults: WebhookFaults,
+    /// Who picks up, for a call that REST created.
+    callee: Option<Callee>,
     is_answered: bool,
-    final_status: CallStatus,
+    pub(super) final_status: CallStatus,
     sequence_number: u32,
     kept_back: Vec<(CallStatus, u32, Form)>,
     time_limit: Option<Instant>,
@@ -134,7 +137,8 @@ pub(super) fn place_inbound(exchange: &Arc<Exchange>, place: PlaceCall) -> CallH
         status_callback: place.status_callback,
         status_events: status_events.collect(),
         fallback_url: place.voice_fallback_url,
-        amd_callback: None,
+        ring_s: 0,
+        detection: None,
     };
     let record = Arc::new(Record::new(place.keeps_sound));
     let mut call = Call::new(exchange, record, details, place.caller);
@@ -150,10 +154,11 @@ pub(super) fn place_outbound(
     first: Instructions,
     time_limit_s: Option<u64>,
 ) -> CallHandle {
-    let callee = exchange.settings.callees.get(&details.to);
-    let default = || CallerScript::new().wait(10_000).hang_up();
-    let script = callee.cloned().unwrap_or_else(default);
-    let mut call = Call::new(exchange, Arc::new(Record::new(true)), details, script);
+    let callee = exchange.callee(&details.to);
+    let record = Arc::new(Record::new(true));
+    let mut call = Call::new(exchange, record, details, callee.script.clone());
+    call.webhook_faults = callee.webhook_faults.clone();
+    call.callee = Some(callee);
     call.set_time_limit(time_limit_s);
     call.spawn(first)
 }
@@ -177,6 +182,7 @@ impl Call {
             document_url: None,
             last_requests: Vec::new(),
             webhook_faults: WebhookFaults::default(),
+            callee: None,
             is_answered: false,
             final_status: CallStatus::Completed,
             sequence_number: 0,
@@ -232,20 +238,18 @@ impl Call {
 
     /// The time before the first document: an inbound call asks for it while ringing, an outbound one when answered.
     async fn ring(&mut self, first: Instructions) -> Result<Flow, Flow> {
-        if self.details.direction != "inbound" {
+        let mut extra = Vec::new();
+        if let Some(callee) = self.callee.take() {
             self.report(CallStatus::Initiated, "initiated");
             self.enter(CallStatus::Ringing, "ringing");
-            self.hold(tokio::time::sleep(CALLEE_RINGS)).await?;
+            self.ring_callee(callee.pickup).await?;
             self.answer();
-            self.report_amd();
+            extra = self.detect(&callee).await?;
         } else {
             self.enter(CallStatus::Ringing, "ringing");
         }
         Ok(match first {
-            Instructions::Url(url) => Flow::Fetch {
-                url,
-                extra: Vec::new(),
-            },
+            Instructions::Url(url) => Flow::Fetch { url, extra },
             Instructions::Document(xml) => Flow::Run { xml },
         })
     }
@@ -630,23 +634,6 @@ impl Call {
             return None;
         }
         Some((url, form))
-    }
-
-    fn report_amd(&self) {
-        let Some(url) = self.details.amd_callback.clone() else {
-            return;
-        };
-        let form = Form::from_iter([
-            ("CallSid", self.details.sid.as_str()),
-            ("AccountSid", self.exchange.settings.account_sid.as_str()),
-            ("AnsweredBy", "human"),
-            ("MachineDetectionDuration", "500"),
-        ]);
-        let (exchange, record) = (Arc::clone(&self.exchange), Arc::clone(&self.record));
-        tokio::spawn(async move {
-            tokio::time::sleep(AMD_TAKES).await;
-            exchange.post(&record, &url, &form, true).await;
-        });
     }
 
     /// Everything Twilio still sends; the log's last entry says that it was sent.

@@ -31,6 +31,10 @@ pub enum CarrierEvent {
         verbs: Vec<&'static str>,
     },
     Answered,
+    /// Answering-machine detection has a result and reports it.
+    Detected {
+        answered_by: &'static str,
+    },
     VerbStarted {
         verb: &'static str,
     },
@@ -131,6 +135,8 @@ pub enum EndedBy {
     Document,
     /// The call's `TimeLimit`.
     TimeLimit,
+    /// Nobody picked up a call that REST created.
+    NotAnswered,
     /// A webhook or document failed and there was no fallback: the caller hears an error.
     Error,
 }
@@ -189,6 +195,7 @@ pub(super) struct Record {
 #[derive(Debug)]
 struct State {
     status: CallStatus,
+    answered_by: Option<&'static str>,
     answered_at: Option<Instant>,
     ended_at: Option<Instant>,
     events: Vec<TimedEvent>,
@@ -211,6 +218,7 @@ impl Record {
             keeps_sound,
             state: Mutex::new(State {
                 status: CallStatus::Queued,
+                answered_by: None,
                 answered_at: None,
                 ended_at: None,
                 events: Vec::new(),
@@ -271,6 +279,14 @@ impl Record {
 
     pub(super) fn status(&self) -> CallStatus {
         self.state().status
+    }
+
+    pub(super) fn set_answered_by(&self, answered_by: &'static str) {
+        self.state().answered_by = Some(answered_by);
+    }
+
+    pub(super) fn answered_by(&self) -> Option<&'static str> {
+        self.state().answered_by
     }
 
     /// Whole seconds of talk, rounded up as bills are.

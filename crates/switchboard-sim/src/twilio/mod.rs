@@ -21,6 +21,7 @@
 //! ```
 
 mod call;
+mod callee;
 mod collect;
 mod date;
 mod dial;
@@ -36,6 +37,7 @@ mod stream;
 mod webhook;
 mod whisper;
 
+pub use callee::{Callee, Party, Pickup, Verdict};
 pub use document::{DocumentError, Verb, parse_document};
 pub use event::{CallHandle, CarrierEvent, EndedBy, StreamEnd, TimedEvent, WaitError};
 pub use fault::{MarkFault, RestFault, StreamFault, WebhookFaults};
@@ -67,8 +69,10 @@ pub struct FakeTwilioSettings {
     pub humans: HashMap<String, HumanLine>,
     /// Who takes callers out of which queue; nobody attends the others.
     pub queues: HashMap<String, QueueLine>,
-    /// Who picks up calls created by REST; others stay silent and hang up after ten seconds.
-    pub callees: HashMap<String, CallerScript>,
+    /// Who picks up calls created by REST; others are [`Callee::default`].
+    pub callees: HashMap<String, Callee>,
+    /// Numbers that begin so may not be called by this account.
+    pub forbidden_prefixes: Vec<String>,
     /// Numbers of the account. Where any are given, outgoing calls must come from one of them.
     pub numbers: Vec<AccountNumber>,
 }
@@ -84,6 +88,7 @@ impl Default for FakeTwilioSettings {
             humans: HashMap::new(),
             queues: HashMap::new(),
             callees: HashMap::new(),
+            forbidden_prefixes: Vec::new(),
             numbers: Vec::new(),
         }
     }
@@ -175,6 +180,7 @@ pub struct FakeTwilio {
 struct Exchange {
     settings: FakeTwilioSettings,
     humans: Mutex<HashMap<String, HumanLine>>,
+    callees: Mutex<HashMap<String, Callee>>,
     calls: Mutex<HashMap<CallSid, call::Registered>>,
     rest: rest::RestState,
     recordings: Mutex<HashMap<RecordingSid, Vec<u8>>>,
@@ -188,6 +194,7 @@ impl FakeTwilio {
         let address = listener.local_addr()?;
         let exchange = Arc::new(Exchange {
             humans: Mutex::new(settings.humans.clone()),
+            callees: Mutex::new(settings.callees.clone()),
             calls: Mutex::default(),
             recordings: Mutex::default(),
             rest: rest::RestState::with_numbers(settings.numbers.clone()),
@@ -241,6 +248,12 @@ impl FakeTwilio {
         self.exchange.recordings().keys().cloned().collect()
     }
 
+    /// Changes who picks up calls that REST creates to a number from now on.
+    pub fn set_callee(&self, number: impl Into<String>, callee: Callee) {
+        let mut callees = self.exchange.callees.lock().expect("no holder panics");
+        callees.insert(number.into(), callee);
+    }
+
     /// The next REST requests meet these faults, one each.
     pub fn push_rest_faults(&self, faults: impl IntoIterator<Item = RestFault>) {
         self.exchange.rest.push_faults(faults);
@@ -279,6 +292,11 @@ impl Exchange {
 
     fn recordings(&self) -> std::sync::MutexGuard<'_, HashMap<RecordingSid, Vec<u8>>> {
         self.recordings.lock().expect("no holder panics")
+    }
+
+    fn callee(&self, number: &str) -> Callee {
+        let callees = self.callees.lock().expect("no holder panics");
+        callees.get(number).cloned().unwrap_or_default()
     }
 
     fn human(&self, number: &str) -> HumanLine {

@@ -1,6 +1,7 @@
 //! The REST API: basic authentication, forms in, JSON out (protocol notes, section 6).
 
 mod answer;
+mod create;
 mod numbers;
 mod requests;
 
@@ -8,7 +9,7 @@ pub use requests::RestRequest;
 pub(super) use requests::RestState;
 
 use super::Exchange;
-use super::call::{self, Command, Details, Instructions};
+use super::call::{Command, Instructions};
 use super::fault::RestFault;
 use answer::{Refusal, call_json, json_response};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -130,7 +131,7 @@ fn route(
             gone.map(|_| json_response(204, &serde_json::json!({})))
                 .ok_or_else(not_found)
         }
-        (&Method::POST, ["Calls"]) => create_call(exchange, form),
+        (&Method::POST, ["Calls"]) => create::create_call(exchange, form),
         (&Method::GET, ["Calls", sid]) => {
             let sid = CallSid::parse(sid).map_err(|_| not_found())?;
             call_json(exchange, &sid, 200).ok_or_else(not_found)
@@ -155,56 +156,6 @@ fn wav_response(sound: &[u8]) -> Response<Full<Bytes>> {
         .header("Content-Type", "audio/x-wav")
         .body(Full::new(Bytes::from(wav::write_pcm16(8_000, &samples))))
         .expect("a status and a constant header")
-}
-
-fn create_call(exchange: &Arc<Exchange>, form: &Form) -> Result<Response<Full<Bytes>>, Refusal> {
-    let to = form
-        .text("To")
-        .ok_or_else(|| Refusal::new(400, 21201, "No 'To' number is specified"))?;
-    let from = form
-        .text("From")
-        .ok_or_else(|| Refusal::new(400, 21213, "No 'From' number is specified"))?;
-    let numbers = &exchange.settings.numbers;
-    if !numbers.is_empty() && !numbers.iter().any(|ours| ours.number == from) {
-        return Err(Refusal::new(
-            400,
-            21210,
-            "The source phone number is not yet verified for your account",
-        ));
-    }
-    // On creation a Url wins over a Twiml, which is then ignored.
-    let first = match (form.text("Url"), form.text("Twiml")) {
-        (Some(url), _) => Instructions::Url(checked_url(url)?),
-        (None, Some(xml)) => Instructions::Document(checked_twiml(xml)?),
-        (None, None) => return Err(Refusal::new(400, 21205, "Url parameter is required")),
-    };
-    let events = form
-        .parameters()
-        .iter()
-        .filter(|(name, _)| name == "StatusCallbackEvent");
-    let mut status_events: Vec<_> = events.map(|(_, value)| value.clone()).collect();
-    if status_events.is_empty() {
-        status_events.push("completed".to_owned());
-    }
-    let amd_callback = form.text("AsyncAmdStatusCallback");
-    let details = Details {
-        sid: CallSid::from_entropy(crate::socket::random_bytes()),
-        from: from.to_owned(),
-        to: to.to_owned(),
-        direction: "outbound-api",
-        forwarded_from: None,
-        extra_parameters: Vec::new(),
-        status_callback: form.text("StatusCallback").map(str::to_owned),
-        status_events,
-        fallback_url: form.text("FallbackUrl").map(str::to_owned),
-        amd_callback: amd_callback
-            .filter(|_| form.value("AsyncAmd") == Some("true"))
-            .map(str::to_owned),
-    };
-    let time_limit_s = number(form, "TimeLimit")?;
-    let handle = call::place_outbound(exchange, details, first, time_limit_s);
-    call_json(exchange, handle.sid(), 201)
-        .ok_or_else(|| Refusal::new(500, 20500, "the call is not listed"))
 }
 
 fn update_call(

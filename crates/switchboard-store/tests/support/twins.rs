@@ -40,6 +40,8 @@ pub struct Twin {
 #[derive(Clone, Copy)]
 pub struct SharedIds {
     pub call: CallId,
+    /// A wish to call somebody, and its first try.
+    pub outgoing: CallId,
     pub consent: ConsentId,
     pub recording: RecordingId,
     pub usage: UsageId,
@@ -60,6 +62,7 @@ impl SharedIds {
     pub fn new() -> Self {
         Self {
             call: CallId::new(),
+            outgoing: CallId::new(),
             consent: ConsentId::new(),
             recording: RecordingId::new(),
             usage: UsageId::new(),
@@ -185,6 +188,17 @@ impl Twin {
             .unwrap();
         store
             .take_permits(node, shared.call, &permits())
+            .await
+            .unwrap();
+        store
+            .request_outgoing_call(&outgoing_call(shared.outgoing, contact, canary))
+            .await
+            .unwrap();
+        let attempt = outgoing_attempt(shared.outgoing, canary);
+        let begun = store.begin_outgoing_attempt(shared.outgoing, 1, &attempt);
+        assert!(begun.await.unwrap());
+        store
+            .opt_out(&opted_out(), &Word::parse(canary).unwrap())
             .await
             .unwrap();
         Self {
@@ -445,6 +459,32 @@ pub fn call(id: CallId, canary: &str) -> NewCall {
         location: Some(canary.to_owned()),
         offered_at: at(0),
     }
+}
+
+pub fn outgoing_call(id: CallId, contact: ContactId, canary: &str) -> NewOutgoingCall {
+    NewOutgoingCall {
+        id,
+        contact_id: contact,
+        agent_name: "medspa".to_owned(),
+        purpose: Word::new("reminder"),
+        to_number: phone(PHONE),
+        from_number: phone(NUMBER),
+        context: Some(canary.into()),
+        not_before: at(0),
+        not_after: at(9_000),
+    }
+}
+
+pub fn outgoing_attempt(id: CallId, canary: &str) -> NewCall {
+    NewCall {
+        carrier_call_id: None,
+        direction: Direction::Outbound,
+        ..call(id, canary)
+    }
+}
+
+pub fn opted_out() -> Reachable {
+    Reachable::Phone(phone("+12025550147"))
 }
 
 /// One write of every kind about one call.

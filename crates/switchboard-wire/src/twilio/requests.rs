@@ -242,6 +242,8 @@ pub struct AmdRequest {
     pub call_sid: CallSid,
     pub account_sid: AccountSid,
     pub answered_by: AnsweredBy,
+    /// A machine's greeting is over: it records from here.
+    pub is_greeting_over: bool,
     pub detection_ms: Option<u32>,
 }
 
@@ -251,6 +253,7 @@ impl AmdRequest {
             call_sid: form.parsed("CallSid")?,
             account_sid: form.parsed("AccountSid")?,
             answered_by: AnsweredBy::parse(form.required("AnsweredBy")?),
+            is_greeting_over: form.required("AnsweredBy")?.starts_with("machine_end"),
             detection_ms: form.parsed_if_any("MachineDetectionDuration")?,
         })
     }

@@ -109,7 +109,8 @@ pub struct CreateCall {
     /// Ringing time; Twilio's default is 60 s, at most 600 s.
     pub timeout_s: Option<u32>,
     pub time_limit_s: Option<u32>,
-    /// Asynchronous answering-machine detection, reported to this URL while the stream is already live.
+    /// Asynchronous answering-machine detection, reported to this URL while the stream is already live: people at once,
+    /// machines when their greeting is over, so that a message can be said.
     pub amd_callback: Option<String>,
 }
 
@@ -128,7 +129,7 @@ impl CreateCall {
         push_number(&mut form, "Timeout", self.timeout_s);
         push_number(&mut form, "TimeLimit", self.time_limit_s);
         if let Some(url) = &self.amd_callback {
-            form.push("MachineDetection", "Enable");
+            form.push("MachineDetection", "DetectMessageEnd");
             form.push("AsyncAmd", "true");
             form.push("AsyncAmdStatusCallback", url);
         }
@@ -248,6 +249,11 @@ impl RestError {
         self.code == code::NOT_IN_PROGRESS
     }
 
+    /// The number cannot be called, today or tomorrow.
+    pub fn is_uncallable(&self) -> bool {
+        code::UNCALLABLE.contains(&self.code)
+    }
+
     /// Another try may succeed: too many requests, or their fault.
     pub fn is_worth_retrying(&self) -> bool {
         self.status == 429 || self.status >= 500 || self.code == code::TOO_MANY_REQUESTS
@@ -282,4 +288,6 @@ pub mod code {
     pub const NOT_FOUND: u32 = 20404;
     pub const TOO_MANY_REQUESTS: u32 = 20429;
     pub const NOT_IN_PROGRESS: u32 = 21220;
+    /// The number cannot be called at all: invalid, unreachable, or not permitted for this account.
+    pub const UNCALLABLE: [u32; 7] = [21211, 21214, 21215, 21216, 21217, 21219, 13224];
 }

@@ -145,6 +145,7 @@ pub(super) async fn list(
             &["call_id", "started_at", "elapsed_ms", "fell_back", "reason"],
             &tenant.list_handshakes(&filter).await?,
         ),
+        Noun::OutgoingCalls => super::outgoing::list(&tenant, &filter, output).await,
         Noun::Events => output.rows(
             "events",
             &["call_id", "seq", "at", "name", "technical"],

@@ -6,7 +6,9 @@ use tokio::runtime::{Builder, Runtime};
 use super::arguments::{Command, CommandLine, ServeOptions};
 use super::failure::{Exit, Failure};
 use super::output::Output;
-use super::{agent, backup, doctor, job, list, mail, migrate, person, switch, tenant, webhook};
+use super::{
+    agent, backup, doctor, job, list, mail, migrate, outgoing, person, switch, tenant, webhook,
+};
 use crate::config::{Settings, SettingsSource};
 
 /// What `switchboard` alone prints.
@@ -17,6 +19,8 @@ Run       serve      answer calls until Ctrl-C          migrate    bring the dat
 Try       call       place a simulated call
 Look      list       what is stored about a tenant      doctor     look for what would hurt callers
           job        try a job again, or take it back
+Call out  dial       let an agent call somebody         consent    who agreed to be called
+          opt-out    who must not be reached
 Set up    tenant     tenants, numbers, Twilio accounts  agent      show and import agents
           key        create API keys                    switch     on, off and who picks up, at once
           mail       where transcripts go                 webhook    addresses that are told of events
@@ -76,6 +80,15 @@ pub(super) fn run(command_line: CommandLine, output: &Output) -> Result<()> {
         }
         Command::Erase(arguments) => {
             on_one_core()?.block_on(person::erase(&settings, &arguments, output))
+        }
+        Command::Dial(arguments) => {
+            on_one_core()?.block_on(outgoing::dial(&settings, &arguments, output))
+        }
+        Command::Consent(command) => {
+            on_one_core()?.block_on(outgoing::consent(&settings, &command, output))
+        }
+        Command::OptOut(command) => {
+            on_one_core()?.block_on(outgoing::opt_out(&settings, &command, output))
         }
         Command::Key(command) => on_one_core()?.block_on(tenant::key(&settings, &command, output)),
         Command::Switch(command) => {

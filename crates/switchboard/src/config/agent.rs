@@ -17,6 +17,7 @@ mod check;
 mod consent;
 mod demo;
 mod language;
+mod outgoing;
 mod phrases;
 mod reference;
 mod turn_detection;
@@ -26,6 +27,9 @@ mod zone;
 pub use self::consent::{ConsentMode, ConsentPolicy, Kept};
 pub use self::demo::{DemoData, OpenHours, OpeningHours, PractitionerData, ServiceData, Weekday};
 pub use self::language::{Language, Texts};
+pub use self::outgoing::{
+    ATTEMPTS_MAX, AgentOutgoing, CallPurpose, OnAnswer, farewell, good_moment,
+};
 pub use self::phrases::Phrases;
 pub use self::reference::reference_agents;
 pub use self::turn_detection::{TurnDetection, TurnDetectionMode};
@@ -92,6 +96,9 @@ pub struct AgentDefinition {
     /// Who takes over.
     #[serde(default)]
     pub handoff: AgentHandoff,
+    /// Whom it may call, and what it does with machines.
+    #[serde(default)]
+    pub outgoing: AgentOutgoing,
     /// When something of a call may be stored.
     #[serde(default)]
     pub consent: ConsentPolicy,

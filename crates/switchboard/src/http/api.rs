@@ -7,6 +7,7 @@
 mod calls;
 mod idempotency;
 mod input;
+mod outgoing;
 mod page;
 mod recordings;
 mod switches;
@@ -54,6 +55,7 @@ pub fn routes(context: ApiContext) -> Router {
     let nouns = Router::new()
         .merge(calls::routes())
         .merge(recordings::routes())
+        .merge(outgoing::routes())
         .merge(switches::routes());
     let once = from_fn_with_state(context.clone(), idempotency::run_once);
     keyed(

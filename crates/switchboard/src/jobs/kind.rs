@@ -19,6 +19,8 @@ pub enum JobKind {
     WebhookDeliver,
     /// Sends the transcript of a call by mail.
     MailTranscript,
+    /// Takes a call that we place as far as it can be taken now.
+    CallPlace,
 }
 
 const fn minutes(minutes: u64) -> Duration {
@@ -95,6 +97,7 @@ impl JobKind {
         Self::AppointmentBooked,
         Self::WebhookDeliver,
         Self::MailTranscript,
+        Self::CallPlace,
     ];
 
     /// Its name in the table, in lists and in measures. A contract: rows of it outlive the process.
@@ -106,6 +109,7 @@ impl JobKind {
             Self::AppointmentBooked => "appointment.booked",
             Self::WebhookDeliver => "webhook.deliver",
             Self::MailTranscript => "mail.transcript",
+            Self::CallPlace => "call.place",
         }
     }
 
@@ -118,6 +122,7 @@ impl JobKind {
             | Self::AppointmentBooked => OURS,
             Self::WebhookDeliver => WEBHOOK,
             Self::MailTranscript => MAIL,
+            Self::CallPlace => super::outgoing_call::PATIENCE,
         }
     }
 

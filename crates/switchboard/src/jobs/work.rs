@@ -9,6 +9,8 @@ use switchboard_store::{Actor, ClaimedJob, Purpose, Store, TenantScope, TenantSt
 use super::bell::JobBell;
 use super::facts;
 use super::kind::{JobKind, Patience};
+use super::outgoing_call;
+use crate::channels::twilio::TwilioChannel;
 use crate::mail::Mailer;
 use crate::ops::seal::SealingKey;
 use crate::outbound::Outbound;
@@ -26,6 +28,8 @@ pub struct JobShell {
     pub sealing: Arc<SealingKey>,
     /// The way to the mail server; `None` when none is set.
     pub mailer: Option<Mailer>,
+    /// Telephone calls, for those that we place.
+    pub carrier: Arc<TwilioChannel>,
 }
 
 impl JobShell {
@@ -102,6 +106,7 @@ impl Work for JobShell {
             Some(JobKind::AppointmentBooked) => facts::booked(self, job).await,
             Some(JobKind::WebhookDeliver) => facts::deliver(self, job).await,
             Some(JobKind::MailTranscript) => facts::mail_transcript(self, job).await,
+            Some(JobKind::CallPlace) => outgoing_call::run(self, job).await,
             None => Err(JobError::Never(Word::new("unknown_kind"))),
         }
     }

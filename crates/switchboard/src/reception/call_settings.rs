@@ -50,9 +50,7 @@ pub(super) fn call_settings(
     let language = definition.first_language();
     let text = definition.greeting.text.in_language(language);
     let mut text = text.unwrap_or_default().to_owned();
-    if kind == LegKind::Carrier && models.asks_itself() {
-        text.push_str(KEYPAD_LEADS);
-    }
+    text.push_str(offline_words(kind, models));
     let greeting = Greeting {
         words: text.as_str().into(),
         language: core_language(language),
@@ -76,6 +74,7 @@ pub(super) fn call_settings(
             withdraw: definition.consent.withdraw_key,
             secure_entry: definition.consent.secure_entry_key,
         },
+        outgoing: None,
         sentences: definition
             .languages
             .iter()
@@ -84,6 +83,15 @@ pub(super) fn call_settings(
         models: models.count(),
         has_words: models.has_words(),
         filler_length: phrases.filler_length(definition, format),
+    }
+}
+
+/// What the offline model adds to a greeting on a telephone.
+pub(super) fn offline_words(kind: LegKind, models: &AgentModels) -> &'static str {
+    if kind == LegKind::Carrier && models.asks_itself() {
+        KEYPAD_LEADS
+    } else {
+        ""
     }
 }
 

@@ -8,9 +8,11 @@
 pub mod postgres;
 pub mod relay;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use switchboard::app::App;
+use switchboard::channels::twilio::TwilioChannel;
 use switchboard::config::{DatabaseUrl, Secret, Settings};
 use switchboard::reception::Reception;
 use switchboard_sim::caller::CallerScript;
@@ -32,6 +34,7 @@ pub const BOUND: Duration = Duration::from_secs(20);
 pub struct TestServer {
     pub base: String,
     pub reception: Reception,
+    pub carrier: Arc<TwilioChannel>,
     stop: Option<oneshot::Sender<()>>,
     running: Option<tokio::task::JoinHandle<()>>,
     _directory: tempfile::TempDir,
@@ -65,6 +68,7 @@ impl TestServer {
         let app = App::start(settings, true).await.expect("the server starts");
         let base = format!("http://{}", app.address);
         let reception = app.reception.clone();
+        let carrier = Arc::clone(&app.carrier);
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(app.run(async move {
             let _ = stopped.await;
@@ -72,6 +76,7 @@ impl TestServer {
         Self {
             base,
             reception,
+            carrier,
             stop: Some(stop),
             running: Some(running),
             _directory: directory,

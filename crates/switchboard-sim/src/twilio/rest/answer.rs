@@ -68,7 +68,7 @@ pub(super) fn call_json(
         "from_formatted": call.details.from,
         "to_formatted": call.details.to,
         "forwarded_from": call.details.forwarded_from,
-        "answered_by": null,
+        "answered_by": call.record.answered_by(),
         "caller_name": null,
         "parent_call_sid": null,
         "phone_number_sid": null,

@@ -75,12 +75,17 @@ impl KnownCalls {
 
     /// The call of this name, known from now on.
     pub(super) fn know(&self, name: CallName, account: &Account) -> Arc<KnownCall> {
+        self.know_as(name, account, CallId::new())
+    }
+
+    /// The same for a call that has its id already.
+    pub(super) fn know_as(&self, name: CallName, account: &Account, id: CallId) -> Arc<KnownCall> {
         let mut calls = self.lock();
         let now = Instant::now();
         calls.retain(|_, known| now.duration_since(known.since) < REMEMBERED);
         let known = calls.entry(name).or_insert_with(|| {
             Arc::new(KnownCall {
-                id: CallId::new(),
+                id,
                 account: account.clone(),
                 since: now,
                 answering: tokio::sync::Mutex::default(),

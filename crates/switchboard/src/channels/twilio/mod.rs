@@ -12,6 +12,7 @@ mod humans;
 mod known_calls;
 mod leg;
 mod loop_guard;
+mod outgoing;
 mod rest;
 mod routing;
 mod stream;
@@ -44,6 +45,7 @@ pub struct TwilioChannel {
     calls: KnownCalls,
     handovers: Handovers,
     routing: Routing,
+    placed: outgoing::PlacedCalls,
 }
 
 /// A stream whose token was good, on its way to its call.
@@ -72,6 +74,7 @@ impl TwilioChannel {
             calls: KnownCalls::default(),
             handovers: Handovers::default(),
             routing: Routing::default(),
+            placed: outgoing::PlacedCalls::default(),
         }
     }
 }
@@ -88,6 +91,9 @@ pub fn routes(channel: Arc<TwilioChannel>) -> Router {
         .route("/twilio/human/machine", post(humans::machine))
         .route("/twilio/recording", post(voicemail::recorded))
         .route("/twilio/queue-wait", post(humans::queue_wait))
+        .route("/twilio/answered", post(outgoing::answered))
+        .route("/twilio/outgoing-status", post(outgoing::status))
+        .route("/twilio/amd", post(outgoing::amd))
         .route("/twilio/stream", get(stream::open))
         .with_state(channel)
 }

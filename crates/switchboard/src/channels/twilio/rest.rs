@@ -7,13 +7,16 @@ use switchboard_call::handoff::TransferOutcome;
 use switchboard_call::limits::TRANSFER_ANSWER;
 use switchboard_wire::twilio::id::RecordingSid;
 use switchboard_wire::twilio::rest::{
-    Instructions, RestError, UpdateCall, call_path, recording_audio_path,
+    CallResource, CreateCall, Instructions, RestError, UpdateCall, call_path, calls_path,
+    recording_audio_path,
 };
 use switchboard_wire::twilio::twiml::Document;
 use switchboard_wire::twilio::{AccountSid, CallSid};
 
 use crate::config::{BaseUrl, Secret};
 
+/// A call is asked for once; the carrier answers in less than a second.
+const CREATE_TIME_MAX: Duration = Duration::from_secs(10);
 /// One try of a hang-up.
 const HANG_UP_TIME_MAX: Duration = Duration::from_secs(5);
 /// One recording: an hour at 8 kHz and 16 bits, the longest that the carrier records by itself.
@@ -44,6 +47,20 @@ enum Answer {
     /// The same request may succeed later.
     TryAgain,
     Refused,
+}
+
+/// What became of a request for a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created {
+    /// The carrier dials.
+    Placed(CallSid),
+    /// Nobody is dialled. Final when the number cannot be called, today or tomorrow.
+    Refused {
+        /// Another try would meet the same.
+        is_final: bool,
+    },
+    /// No answer came: it may ring all the same.
+    Unknown,
 }
 
 impl TwilioRest {
@@ -152,6 +169,46 @@ impl TwilioRest {
             audio.extend_from_slice(&chunk);
         }
         Ok(audio.freeze())
+    }
+
+    /// Asks for a call, once: the carrier has no key that makes a repetition harmless, and a person whose telephone rings
+    /// twice at the same time is worse than one who is called later.
+    pub async fn create(&self, create: &CreateCall) -> Created {
+        let Ok(form) = create.to_form() else {
+            tracing::error!("a document for the carrier is too long");
+            return Created::Refused { is_final: true };
+        };
+        let request = self
+            .client
+            .post(self.base_url.join(&calls_path(&self.account_sid)))
+            .basic_auth(self.account_sid.as_str(), Some(self.auth_token.expose()))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .timeout(CREATE_TIME_MAX)
+            .body(form.encode());
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) if error.is_connect() => {
+                tracing::warn!("cannot reach the carrier's API");
+                return Created::Refused { is_final: false };
+            }
+            Err(_) => return Created::Unknown,
+        };
+        let status = response.status();
+        let Ok(body) = response.bytes().await else {
+            return Created::Unknown;
+        };
+        if status.is_success() {
+            let created = serde_json::from_slice::<CallResource>(&body);
+            return created.map_or(Created::Unknown, |call| Created::Placed(call.sid));
+        }
+        let error = RestError::from_body(status.as_u16(), &body);
+        tracing::warn!(code = error.code, "the carrier's API refused a call");
+        if status.is_server_error() {
+            return Created::Unknown;
+        }
+        Created::Refused {
+            is_final: !error.is_worth_retrying(),
+        }
     }
 
     async fn update(&self, call: &CallSid, update: &UpdateCall, time_max: Duration) -> Answer {

@@ -219,7 +219,8 @@ impl Incoming<'_> {
             tenant: self.route.tenant_id,
             book: handover.book(),
         };
-        if guard.is_own(&self.request).await? {
+        // While the database is away nobody can say; a caller is not lost for that.
+        if guard.is_own(&self.request).await.unwrap_or(false) {
             return Ok(self.to_voicemail(&handover));
         }
         if let Some(reason) = self.switched().await {
@@ -394,6 +395,7 @@ impl Incoming<'_> {
             caller: self.caller(),
             transferrer: Arc::new(transferrer),
             permit,
+            outgoing: None,
         });
         Ok(document)
     }

@@ -251,6 +251,7 @@ impl FrontEndpoint {
             caller: None,
             transferrer: Arc::new(NobodyBehind),
             permit,
+            outgoing: None,
         });
     }
 

@@ -2,7 +2,7 @@
 
 use super::language::Texts;
 use super::voice::check_voice;
-use super::{AgentDefinition, ConsentMode, TOOL_NAMES, TurnDetectionMode, invalid};
+use super::{ATTEMPTS_MAX, AgentDefinition, ConsentMode, TOOL_NAMES, TurnDetectionMode, invalid};
 use crate::config::DiallingSettings;
 use crate::config::error::{Place, SettingsError};
 use crate::config::handoff::{check_number, check_targets, check_usual};
@@ -24,6 +24,7 @@ pub(super) fn check(agent: &AgentDefinition, place_of: impl Fn(&str) -> Place) -
     consent(agent, &place_of)?;
     silence(agent, &place_of)?;
     handoff(agent, &place_of)?;
+    attempts(agent, &place_of)?;
     practitioners(agent, &place_of)
 }
 
@@ -48,10 +49,12 @@ fn languages(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Chec
         let help = "use some of en, sw, fr, rw".to_owned();
         return Err(invalid("languages", place_of("languages"), reason, help));
     }
-    let texts: [(&str, &Texts); 3] = [
+    let texts: [(&str, &Texts); 5] = [
         ("greeting.text", &agent.greeting.text),
         ("greeting.disclosure", &agent.greeting.disclosure),
         ("handoff.announcement", &agent.handoff.announcement),
+        ("outgoing.disclosure", &agent.outgoing.disclosure),
+        ("outgoing.message", &agent.outgoing.message),
     ];
     for (key, texts) in texts.into_iter().filter(|(_, texts)| !texts.is_empty()) {
         has_every_language(agent, key, texts, place_of)?;
@@ -207,6 +210,18 @@ fn handoff(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checke
         }
     }
     Ok(())
+}
+
+/// Who is called too often is a victim.
+fn attempts(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {
+    if (1..=ATTEMPTS_MAX).contains(&agent.outgoing.attempts_max) {
+        return Ok(());
+    }
+    let key = "outgoing.attempts_max";
+    let reason = "nobody is called that often, or not at all".to_owned();
+    let help =
+        format!("use 1 to {ATTEMPTS_MAX}; an agent without `outgoing.purposes` calls nobody");
+    Err(invalid(key, place_of(key), reason, help))
 }
 
 fn practitioners(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {

@@ -1,13 +1,14 @@
-//! `GET /api/v1/calls` and `GET /api/v1/calls/{id}`: the tenant's calls, newest first.
+//! `GET /api/v1/calls` and `GET /api/v1/calls/{id}`: the tenant's calls, newest first. One that we place shows its wish too.
 
 use axum::extract::{Path, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::Uri;
-use switchboard_store::{CallDetail, CallFilter, CallListing, CallStatus, PagePosition, Purpose};
+use serde_json::{Value, json};
+use switchboard_store::{CallFilter, CallListing, CallStatus, PagePosition, Purpose};
 
 use super::page::wrong;
-use super::{ApiContext, Listing, Page, parse_id};
+use super::{ApiContext, Listing, Page, outgoing, parse_id};
 use crate::http::{KeyIdentity, Problem};
 
 pub(super) fn routes() -> Router<ApiContext> {
@@ -42,8 +43,13 @@ async fn show(
     State(context): State<ApiContext>,
     identity: KeyIdentity,
     Path(id): Path<String>,
-) -> Result<Json<CallDetail>, Problem> {
+) -> Result<Json<Value>, Problem> {
     let rows = context.rows(&identity, Purpose::List);
-    let call = rows.call(parse_id(&id)?).await?;
-    call.map(Json).ok_or_else(Problem::not_found)
+    let id = parse_id(&id)?;
+    let call = rows.call(id).await?;
+    if let Some(placed) = outgoing::view(&rows, id, call.as_ref()).await? {
+        return Ok(Json(placed));
+    }
+    call.map(|call| Json(json!(call)))
+        .ok_or_else(Problem::not_found)
 }
