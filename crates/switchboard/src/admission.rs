@@ -1,10 +1,10 @@
 //! Permits: the right to hold one concurrent call. Given back when dropped, on every path.
 //!
 //! A call needs a permit of each scope that limits it: its tenant, its agent, the account of its model. On SQLite the one
-//! process that serves the file counts in memory. On PostgreSQL the nodes share the limits ([`shared`]): whoever has a
+//! process that serves the file counts in memory. On PostgreSQL the nodes share the limits ([`slots`]): whoever has a
 //! permit here also holds a row there.
 
-mod shared;
+mod slots;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use std::time::Duration;
 use switchboard_store::{CallId, PermitLimit, PermitScope, Store, StoreError, StoreKind, TenantId};
 
 use crate::ops::health::Health;
-use shared::Shared;
+use slots::SharedSlots;
 
 /// Counts the calls of each scope.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +23,7 @@ pub struct Admission(Arc<Inner>);
 struct Inner {
     held: Mutex<Held>,
     /// None where this process is alone with its database.
-    shared: Option<Shared>,
+    shared: Option<SharedSlots>,
 }
 
 #[derive(Debug, Default)]
@@ -73,7 +73,7 @@ impl Admission {
         if store.kind() == StoreKind::Sqlite {
             return Ok(Self::default());
         }
-        let shared = Shared::join(store.clone(), lease, health).await?;
+        let shared = SharedSlots::join(store.clone(), lease, health).await?;
         Ok(Self(Arc::new(Inner {
             held: Mutex::default(),
             shared: Some(shared),

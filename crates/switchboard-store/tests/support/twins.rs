@@ -1,9 +1,12 @@
 //! Two tenants that store the same things under the same names, numbers and, where the writer makes them, ids.
 
+mod outgoing;
+
 use serde_json::json;
 use switchboard_store::*;
 
 use super::{TestStore, at};
+pub use outgoing::*;
 
 /// The ids of one twin's rows that the store made.
 pub struct Twin {
@@ -459,32 +462,6 @@ pub fn call(id: CallId, canary: &str) -> NewCall {
         location: Some(canary.to_owned()),
         offered_at: at(0),
     }
-}
-
-pub fn outgoing_call(id: CallId, contact: ContactId, canary: &str) -> NewOutgoingCall {
-    NewOutgoingCall {
-        id,
-        contact_id: contact,
-        agent_name: "medspa".to_owned(),
-        purpose: Word::new("reminder"),
-        to_number: phone(PHONE),
-        from_number: phone(NUMBER),
-        context: Some(canary.into()),
-        not_before: at(0),
-        not_after: at(9_000),
-    }
-}
-
-pub fn outgoing_attempt(id: CallId, canary: &str) -> NewCall {
-    NewCall {
-        carrier_call_id: None,
-        direction: Direction::Outbound,
-        ..call(id, canary)
-    }
-}
-
-pub fn opted_out() -> Reachable {
-    Reachable::Phone(phone("+12025550147"))
 }
 
 /// One write of every kind about one call.

@@ -30,7 +30,7 @@ const BEATS: u32 = 5;
 
 /// The way of one node to the permits of all.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct SharedSlots {
     node: Arc<Node>,
     tasks: mpsc::UnboundedSender<Task>,
 }
@@ -59,7 +59,7 @@ struct State {
     unconfirmed: HashMap<CallId, PermitRequest>,
 }
 
-impl Shared {
+impl SharedSlots {
     /// Takes a lease and begins to renew it.
     pub(super) async fn join(
         store: Store,
