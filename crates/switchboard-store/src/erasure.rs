@@ -54,7 +54,7 @@ sql! {
     // Work about a call that still waits would mail or post what is erased. A job names the call by its id.
     ERASE_JOBS = "delete from jobs where tenant_id = $1 and (key = $2 or cast(ids as text) like '%' || $2 || '%')";
 
-    ERASE_MAILS = "delete from mails where tenant_id = $1 and call_id = $2";
+    ERASE_MAILS = "delete from mails where tenant_id = $1 and (call_id = $2 or key = $3)";
 
     // By conversation and by contact.
     ERASE_MESSAGES = "delete from messages where tenant_id = $1 and conversation_id = $2";
@@ -62,6 +62,9 @@ sql! {
     ERASE_APPOINTMENTS = "delete from appointments where tenant_id = $1 and contact_id = $2";
     ERASE_WAITLIST = "delete from waitlist where tenant_id = $1 and contact_id = $2";
     ERASE_MEMORIES = "delete from memories where tenant_id = $1 and contact_id = $2";
+    ERASE_OUTGOING_ATTEMPTS = "delete from outgoing_attempts where tenant_id = $1 and outgoing_call_id in
+        (select id from outgoing_calls where tenant_id = $1 and contact_id = $2)";
+    ERASE_OUTGOING_CALLS = "delete from outgoing_calls where tenant_id = $1 and contact_id = $2";
     CLEAR_CONSENTS_OF_CONTACT = "update consents set contact_id = null, answer_text = null
         where tenant_id = $1 and contact_id = $2";
     ERASE_ADDRESSES = "delete from contact_addresses where tenant_id = $1 and contact_id = $2";
@@ -84,7 +87,6 @@ const BY_CALL: &[(&str, Sql)] = &[
     ("voicemails", ERASE_VOICEMAILS),
     ("recordings", ERASE_RECORDINGS),
     ("stream_tokens", ERASE_STREAM_TOKENS),
-    ("mails", ERASE_MAILS),
     ("call_events", CLEAR_CALL_EVENTS),
     ("consents", CLEAR_CONSENTS_OF_CALL),
     ("model_sessions", CLEAR_MODEL_SESSIONS),
@@ -98,6 +100,8 @@ const BY_CONTACT: &[(&str, Sql)] = &[
     ("appointments", ERASE_APPOINTMENTS),
     ("waitlist", ERASE_WAITLIST),
     ("memories", ERASE_MEMORIES),
+    ("outgoing_attempts", ERASE_OUTGOING_ATTEMPTS),
+    ("outgoing_calls", ERASE_OUTGOING_CALLS),
     ("consents", CLEAR_CONSENTS_OF_CONTACT),
     ("contact_addresses", ERASE_ADDRESSES),
     ("contacts", ERASE_CONTACTS),
@@ -160,6 +164,13 @@ pub const ERASURE_PLAN: &[(&str, Treatment)] = &[
     ),
     ("numbers", Treatment::Technical),
     ("opening_hours", Treatment::Technical),
+    (
+        "opt_outs",
+        Treatment::Kept("the address itself: without it nobody would know whom not to call"),
+    ),
+    ("outgoing_attempts", Treatment::Erased),
+    ("outgoing_calls", Treatment::Erased),
+    ("permit_slots", Treatment::Technical),
     ("practitioner_services", Treatment::Technical),
     ("practitioners", Treatment::Technical),
     ("recordings", Treatment::Erased),
@@ -430,6 +441,8 @@ impl TenantStore {
         for call in &rows.calls {
             let jobs = execute!(&mut tx, ERASE_JOBS, tenant, call.to_string())?;
             count("jobs", jobs);
+            let mails = execute!(&mut tx, ERASE_MAILS, tenant, call, call.to_string())?;
+            count("mails", mails);
             for (table, statement) in BY_CALL {
                 count(*table, execute!(&mut tx, *statement, tenant, call)?);
             }
