@@ -22,7 +22,7 @@ pub(crate) async fn stay_inside(watch: &mut Watch, a: &Twin) {
     };
     let counts = store.health_counts(&window).await.unwrap();
     let calls: i64 = counts.calls.iter().map(|count| count.calls).sum();
-    assert_eq!((calls, counts.handshakes.len()), (2, 1));
+    assert_eq!((calls, counts.handshakes.len()), (3, 1));
     watch.ran("health_counts", format!("{counts:?}")).await;
     let recent = store.recent_health(at(99)).await.unwrap();
     let calls: i64 = recent
@@ -30,6 +30,6 @@ pub(crate) async fn stay_inside(watch: &mut Watch, a: &Twin) {
         .iter()
         .map(|(_, counts)| counts.five_minutes)
         .sum();
-    assert_eq!(calls, 2);
+    assert_eq!(calls, 3);
     watch.ran("recent_health", format!("{recent:?}")).await;
 }
