@@ -62,8 +62,7 @@ sql! {
     ERASE_APPOINTMENTS = "delete from appointments where tenant_id = $1 and contact_id = $2";
     ERASE_WAITLIST = "delete from waitlist where tenant_id = $1 and contact_id = $2";
     ERASE_MEMORIES = "delete from memories where tenant_id = $1 and contact_id = $2";
-    ERASE_OUTGOING_ATTEMPTS = "delete from outgoing_attempts where tenant_id = $1 and outgoing_call_id in
-        (select id from outgoing_calls where tenant_id = $1 and contact_id = $2)";
+    ERASE_OUTGOING_ATTEMPTS = "delete from outgoing_attempts where tenant_id = $1 and call_id = $2";
     ERASE_OUTGOING_CALLS = "delete from outgoing_calls where tenant_id = $1 and contact_id = $2";
     CLEAR_CONSENTS_OF_CONTACT = "update consents set contact_id = null, answer_text = null
         where tenant_id = $1 and contact_id = $2";
@@ -87,6 +86,7 @@ const BY_CALL: &[(&str, Sql)] = &[
     ("voicemails", ERASE_VOICEMAILS),
     ("recordings", ERASE_RECORDINGS),
     ("stream_tokens", ERASE_STREAM_TOKENS),
+    ("outgoing_attempts", ERASE_OUTGOING_ATTEMPTS),
     ("call_events", CLEAR_CALL_EVENTS),
     ("consents", CLEAR_CONSENTS_OF_CALL),
     ("model_sessions", CLEAR_MODEL_SESSIONS),
@@ -100,7 +100,6 @@ const BY_CONTACT: &[(&str, Sql)] = &[
     ("appointments", ERASE_APPOINTMENTS),
     ("waitlist", ERASE_WAITLIST),
     ("memories", ERASE_MEMORIES),
-    ("outgoing_attempts", ERASE_OUTGOING_ATTEMPTS),
     ("outgoing_calls", ERASE_OUTGOING_CALLS),
     ("consents", CLEAR_CONSENTS_OF_CONTACT),
     ("contact_addresses", ERASE_ADDRESSES),

@@ -52,8 +52,8 @@ on_both! {
         let twin = Twin::seed(&test, "alpha", "canary-alpha", shared).await;
         let others_before = raw.rows_of(other.id).await;
         let rows = twin.store.person_rows(Some(twin.contact), None).await.unwrap();
-        assert_eq!((rows.calls.len(), rows.conversations.len()), (2, 1), "the call of the same number too");
-        assert_eq!(rows.live_calls, 2);
+        assert_eq!((rows.calls.len(), rows.conversations.len()), (3, 1), "the call of the same number and the one we placed too");
+        assert_eq!(rows.live_calls, 3);
 
         let erasure = listed(&twin, &rows);
         let would = twin.store.try_erase_person(&rows, &erasure).await.unwrap();

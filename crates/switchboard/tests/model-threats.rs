@@ -90,7 +90,22 @@ async fn a_model_that_refuses_breaks_or_stays_silent_leaves_the_caller_to_the_hu
         refusal: Some(refusal),
         ..Faults::default()
     };
+    // The slow ones first: five quick failures open the breaker, and then nobody would be asked.
     let cases = [
+        (
+            "handshake_timeout",
+            Faults {
+                is_silent: true,
+                ..Faults::default()
+            },
+        ),
+        (
+            "handshake_timeout",
+            Faults {
+                upgrade_delay: Duration::from_secs(30),
+                ..Faults::default()
+            },
+        ),
         ("model_refused", refusal(HandshakeRefusal::InvalidApiKey)),
         ("model_refused", refusal(HandshakeRefusal::InvalidModel)),
         (
@@ -111,20 +126,6 @@ async fn a_model_that_refuses_breaks_or_stays_silent_leaves_the_caller_to_the_hu
             "model_failed",
             Faults {
                 drops_upgrade: true,
-                ..Faults::default()
-            },
-        ),
-        (
-            "handshake_timeout",
-            Faults {
-                is_silent: true,
-                ..Faults::default()
-            },
-        ),
-        (
-            "handshake_timeout",
-            Faults {
-                upgrade_delay: Duration::from_secs(30),
                 ..Faults::default()
             },
         ),

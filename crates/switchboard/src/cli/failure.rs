@@ -239,7 +239,8 @@ fn unknown_command(error: &clap::Error) -> Failure {
         _ => String::new(),
     };
     let nearest = match error.get(ContextKind::SuggestedSubcommand) {
-        Some(ContextValue::Strings(words)) => words.first().cloned(),
+        // The likeliest comes last.
+        Some(ContextValue::Strings(words)) => words.last().cloned(),
         Some(ContextValue::String(word)) => Some(word.clone()),
         _ => None,
     };

@@ -24,6 +24,11 @@ pub(crate) async fn with_script(
         settings.openai.connect_ms_max = 10_000;
         // A megabyte of a model's words costs more than a call may, which would end it before anything is proven.
         settings.calls.budget_micros = 1_000_000_000;
+        // Several callers fall back at once, and each shall reach the human.
+        settings.handoff.lines_max = 20;
+        // Failures are what these tests are about; the breaker has its own.
+        settings.openai.breaker_failures_max = 100;
+        settings.openai.breaker_window = 100;
     })
     .await;
     (twilio, model, server)

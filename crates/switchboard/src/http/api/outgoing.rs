@@ -75,7 +75,7 @@ async fn create(
     );
     let placed = placed.await.map_err(refuse)?;
     reception.jobs.ring();
-    let location = [(LOCATION, format!("/api/v1/calls/{}", placed.id))];
+    let location = [(LOCATION, format!("{CALLS}/{}", placed.id))];
     let answer = json!({
         "id": placed.id,
         "state": "waiting",
@@ -84,6 +84,9 @@ async fn create(
     });
     Ok((StatusCode::ACCEPTED, location, Json(answer)))
 }
+
+/// Where a call is found again.
+const CALLS: &str = "/api/v1/calls";
 
 fn target(body: &NewCallBody) -> Result<CallTarget, Problem> {
     match (&body.to, body.contact_id) {
