@@ -40,6 +40,7 @@ usage: cargo xtask <command>
                      what a call costs beside a bare relay, in CPU, memory and latency
   bench --webhooks [--seconds S]
                      webhook to document at 20 calls per second, on SQLite and on PostgreSQL
+  conformance        the part of `test` that needs foreign SDKs: the fakes, then the server
   tidy [--threats]   what a machine can check of our habits, in a second
                      (--threats lists which tests name which requirement)
 ";
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         ["soak", options @ ..] => soak::run(options),
         ["bench", "--webhooks", options @ ..] => bench::run_webhooks(options),
         ["bench", options @ ..] => bench::run(options),
+        ["conformance"] => conformance::check_fakes().and_then(|()| conformance::run()),
         ["tidy"] => tidy::run(),
         ["tidy", "--threats"] => tidy::print_threats(),
         [] | ["help" | "-h" | "--help"] => {
