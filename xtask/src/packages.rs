@@ -38,11 +38,16 @@ pub(crate) const SPEECH: [Package; 3] = [
 ];
 
 /// What only the tests need.
-pub(crate) const TESTS: [Package; 3] = [
+pub(crate) const TESTS: [Package; 4] = [
     Package {
         debian: "postgresql-15",
         purpose: "the second database",
         is_present: || postgres::binaries().is_some(),
+    },
+    Package {
+        debian: "openssl",
+        purpose: "makes a certificate for the mail server of a test",
+        is_present: || process::is_on_path("openssl"),
     },
     Package {
         debian: "opus-tools",
