@@ -30,7 +30,7 @@ use crate::journal::{CallJournal, Journal};
 use crate::leg::Leg;
 use crate::models::breaker::Breaker;
 use crate::recorder::{RecordedCall, Recorder};
-use crate::switches::Switches;
+use crate::switches::{CallSwitches, Switches};
 use crate::tool_runner::ToolRunner;
 use crate::tools::{Confirmation, ToolContext, Toolbox};
 use agent_models::CallModels;
@@ -113,6 +113,8 @@ pub struct Offer {
     pub permit: Permit,
     /// We placed it, for this.
     pub outgoing: Option<OutgoingTopic>,
+    /// What is switched for it.
+    pub switches: CallSwitches,
 }
 
 /// Why an agent cannot answer.
@@ -300,7 +302,11 @@ impl Reception {
             agent_models::choices(&self.settings, &offer.agent, format, offer.kind)
         });
         // Sound is recorded where we telephone: a client of the front endpoint has its own.
-        let keeping = Keeping::of(&offer.agent, offer.kind == LegKind::Carrier);
+        let keeping = Keeping::of(
+            &offer.agent,
+            offer.kind == LegKind::Carrier,
+            &offer.switches,
+        );
         let settings = call_settings(
             &self.settings,
             &offer.agent,

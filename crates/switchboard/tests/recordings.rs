@@ -16,7 +16,7 @@ use switchboard_sim::caller::{CallerScript, Clip};
 use switchboard_sim::realtime::{RealtimeScript, Reply, VoiceDetection};
 use switchboard_sim::twilio::{CallHandle, FakeTwilio};
 use switchboard_store::{
-    ConsentAnswer, ConsentListing, ListFilter, RecordingListing, RecordingStatus,
+    ConsentAnswer, ConsentListing, ListFilter, NewSwitch, RecordingListing, RecordingStatus, Switch,
 };
 
 const RATE_HZ: u32 = 8_000;
@@ -299,6 +299,56 @@ async fn d1_a_no_by_key_leaves_no_file_and_no_words() {
             .version
             .as_deref()
             .is_some_and(|it| it.starts_with("medspa:"))
+    );
+    server.stop().await;
+}
+
+/// Whoever switches recording and words off has neither from the next call on, whatever the agent's file says; the agent still
+/// says what it is, in the switched words.
+#[tokio::test(flavor = "multi_thread")]
+async fn switches_keep_sound_and_words_of_the_next_call_away() {
+    let twilio = carrier().await;
+    let model = model(ladders().caller_says("what time do you open")).await;
+    let server = TestServer::start(&twilio, Some(&model), |_| {}).await;
+    with_consent(&server, serde_json::json!({ "record": true })).await;
+    let rows = server.rows("medspa").await;
+    for (switch, value) in [
+        (Switch::Recording, "off"),
+        (Switch::Transcription, "off"),
+        (Switch::ConsentWording, "You talk to an automatic agent."),
+    ] {
+        let switch = NewSwitch {
+            switch,
+            value: value.to_owned(),
+            expires_at: None,
+        };
+        rows.put_switch(None, &switch).await.expect("set");
+    }
+    let script = || async {
+        CallerScript::new()
+            .wait_for_quiet(300)
+            .speak_after_silence(600, voice("what time do you open").await)
+            .wait(2_000)
+            .hang_up()
+    };
+    finished(&server, &twilio, script().await).await;
+    assert_eq!(recordings(&server).await, []);
+    assert_eq!(files(folder(&server)), [] as [PathBuf; 0]);
+    assert!(server.turns("medspa").await.is_empty());
+
+    for switch in [Switch::Recording, Switch::Transcription] {
+        rows.clear_switch(None, switch).await.expect("cleared");
+    }
+    finished(&server, &twilio, script().await).await;
+    assert_eq!(recordings(&server).await.len(), 1, "the next call again");
+    assert!(!server.turns("medspa").await.is_empty());
+    let consents = consents(&server).await;
+    assert!(
+        consents.iter().any(|it| it
+            .version
+            .as_deref()
+            .is_some_and(|it| it.ends_with(":switched"))),
+        "{consents:?}"
     );
     server.stop().await;
 }

@@ -16,6 +16,7 @@ use switchboard::config::Secret;
 use switchboard::drive::{DriveHandle, DriveInput, Transferrer};
 use switchboard::leg::Leg;
 use switchboard::reception::{LegKind, Offer, Reception};
+use switchboard::switches::CallSwitches;
 use switchboard_call::handoff::{Handoff, HandoffReason};
 use switchboard_call::input::{Control, Input};
 use switchboard_media::g711::decode_ulaw;
@@ -232,6 +233,7 @@ async fn r4_a_panic_in_a_calls_task_ends_that_call_by_its_guard_and_no_other() {
         transferrer: Arc::new(Panicking),
         permit,
         outgoing: None,
+        switches: CallSwitches::default(),
     });
     wait_for("the model is opened", || {
         model.with_log(|log| log.open_connections()) == 2

@@ -7,26 +7,32 @@ use super::ReadyAgent;
 use crate::config::AgentDefinition;
 use crate::config::agent::{ConsentMode, Kept};
 use crate::journal::DisclosedPurposes;
+use crate::switches::CallSwitches;
 
 /// What is kept of one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Keeping {
     /// Words, sound, both or nothing.
     pub(super) kept: Kept,
+    /// What is said in the place of the agent's own disclosure.
+    wording: Option<String>,
     /// Which version of the wording is said.
     version: String,
 }
 
 impl Keeping {
-    /// What the agent's definition says.
-    pub(super) fn of(agent: &ReadyAgent, records: bool) -> Self {
+    /// What the agent's definition says, unless it is switched otherwise. `records` is false where no sound is taken.
+    pub(super) fn of(agent: &ReadyAgent, records: bool, switches: &CallSwitches) -> Self {
         let consent = &agent.definition.consent;
+        let wording = switches.consent_wording.clone();
+        let whose = wording.as_ref().map_or("", |_| ":switched");
         Self {
             kept: Kept {
-                words: consent.transcribe,
-                sound: consent.record && records,
+                words: switches.transcription.unwrap_or(consent.transcribe),
+                sound: switches.recording.unwrap_or(consent.record) && records,
             },
-            version: format!("{}:{}", agent.definition.name, agent.version),
+            version: format!("{}:{}{whose}", agent.definition.name, agent.version),
+            wording,
         }
     }
 
@@ -35,6 +41,12 @@ impl Keeping {
     pub(super) fn policy(&self, definition: &AgentDefinition, speaks_first: bool) -> ConsentPolicy {
         let language = definition.first_language();
         let disclosure = definition.disclosure(language, self.kept);
+        // Whoever would be told something is told it in the switched words; nobody is told because there are some.
+        let disclosure = disclosure.map(|own| {
+            self.wording
+                .clone()
+                .unwrap_or_else(|| own.as_str().to_owned())
+        });
         let disclosure = disclosure.filter(|_| speaks_first);
         let is_nothing = !self.kept.words && !self.kept.sound;
         let basis = match definition.consent.mode {

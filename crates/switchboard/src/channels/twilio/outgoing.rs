@@ -417,6 +417,8 @@ impl TwilioChannel {
             .context
             .as_ref()
             .map(|text| text.expose().clone());
+        let number = Some(&placed.wish.from_number);
+        let switches = reception.switches.for_call(tenant, number).await;
         let handle = reception.start(Offer {
             agent,
             call,
@@ -428,6 +430,7 @@ impl TwilioChannel {
             transferrer: Arc::new(transferrer),
             permit,
             outgoing: purpose.map(|purpose| OutgoingTopic { purpose, context }),
+            switches,
         });
         // A verdict that came before the document was asked for found no call to tell.
         let attempts = rows.outgoing_attempts(placed.wish.id).await?;

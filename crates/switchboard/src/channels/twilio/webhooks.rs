@@ -33,7 +33,7 @@ use crate::http::Problem;
 use crate::leg::Leg;
 use crate::ops::metrics::names;
 use crate::reception::{LegKind, Offer, ReadyAgent, Reception, is_absence};
-use crate::switches::PickUp;
+use crate::switches::{CallSwitches, PickUp};
 
 /// The carrier waits 15 s for a document, and the look-up of the number may have taken five of them already.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
@@ -179,6 +179,18 @@ pub(super) async fn voice(
     }
 }
 
+/// Why no agent may answer now, although it could.
+fn away_from_agent(switches: &CallSwitches) -> Option<HandoffReason> {
+    // The agent behind the human and the keypad menu are not there yet: both begin with the human.
+    if switches.bridge_only || switches.pick_up != PickUp::Agent {
+        Some(HandoffReason::BridgeOnly)
+    } else if !switches.streaming {
+        Some(HandoffReason::StreamingOff)
+    } else {
+        None
+    }
+}
+
 /// One call at the door.
 struct Incoming<'a> {
     channel: &'a TwilioChannel,
@@ -223,30 +235,21 @@ impl Incoming<'_> {
         if guard.is_own(&self.request).await.unwrap_or(false) {
             return Ok(self.to_voicemail(&handover));
         }
-        if let Some(reason) = self.switched().await {
+        let number = Some(&self.route.number);
+        let switches = &self.reception().switches;
+        let switches = switches.for_call(self.route.tenant_id, number).await;
+        if let Some(reason) = away_from_agent(&switches) {
             return Ok(self.to_human(&handover, reason).await);
         }
         match self.reception().admit(&agent, self.known.id).await {
-            Some(permit) => self.connect(agent, offered_at, handover, permit).await,
+            Some(permit) => {
+                self.connect(agent, offered_at, handover, permit, switches)
+                    .await
+            }
             None => {
                 let reason = HandoffReason::ConcurrencyLimit;
                 Ok(self.to_human(&handover, reason).await)
             }
-        }
-    }
-
-    /// Why no agent may answer now, although it could.
-    async fn switched(&self) -> Option<HandoffReason> {
-        let switches = &self.reception().switches;
-        let number = Some(&self.route.number);
-        let switches = switches.for_call(self.route.tenant_id, number).await;
-        // The agent behind the human and the keypad menu are not there yet: both begin with the human.
-        if switches.bridge_only || switches.pick_up != PickUp::Agent {
-            Some(HandoffReason::BridgeOnly)
-        } else if !switches.streaming {
-            Some(HandoffReason::StreamingOff)
-        } else {
-            None
         }
     }
 
@@ -366,6 +369,7 @@ impl Incoming<'_> {
         offered_at: Timestamp,
         handover: Arc<Handover>,
         permit: crate::admission::Permit,
+        switches: CallSwitches,
     ) -> anyhow::Result<String> {
         let settings = &self.reception().settings;
         let call = self.known.id;
@@ -396,6 +400,7 @@ impl Incoming<'_> {
             transferrer: Arc::new(transferrer),
             permit,
             outgoing: None,
+            switches,
         });
         Ok(document)
     }

@@ -34,6 +34,7 @@ use crate::http::{ApiKey, ClientAddress, KeyVerifier, Problem, bearer_key};
 use crate::leg::Leg;
 use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError};
 use crate::socket::{SocketLimits, WebSocket};
+use crate::switches::CallSwitches;
 use crate::upgrade;
 pub use leg::{ClientLeg, ClientPatience};
 use protocol::{AgentProfile, ClientKind, ClientSetup, Credential, Farewell};
@@ -160,6 +161,7 @@ struct Admitted {
     agent: ReadyAgent,
     call: CallId,
     permit: Permit,
+    switches: CallSwitches,
 }
 
 /// Why a client is turned away.
@@ -217,10 +219,13 @@ impl FrontEndpoint {
             })?;
         let call = CallId::new();
         let permit = self.reception.admit(&agent, call).await;
+        let permit = permit.ok_or(Refusal::TooMany)?;
+        let switches = &self.reception.switches;
         Ok(Admitted {
+            switches: switches.for_call(identity.tenant_id, None).await,
             agent,
             call,
-            permit: permit.ok_or(Refusal::TooMany)?,
+            permit,
         })
     }
 
@@ -229,6 +234,7 @@ impl FrontEndpoint {
             agent,
             call,
             permit,
+            switches,
         } = admitted;
         let offered_at = chrono::Utc::now();
         let setup = ClientSetup {
@@ -252,6 +258,7 @@ impl FrontEndpoint {
             transferrer: Arc::new(NobodyBehind),
             permit,
             outgoing: None,
+            switches,
         });
     }
 
