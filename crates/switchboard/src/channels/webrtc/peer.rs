@@ -14,7 +14,7 @@ use bytes::Bytes;
 use str0m::change::SdpOffer;
 use str0m::channel::ChannelId;
 use str0m::format::PayloadParams;
-use str0m::media::{MediaKind, Mid, Pt};
+use str0m::media::{Mid, Pt};
 use str0m::net::{DatagramRecv, Protocol, Receive, TcpType, Transmit};
 use str0m::rtp::{RtpPacket, RtpWrite, SeqNo};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
@@ -134,7 +134,9 @@ impl Peer {
         let answer = answer.map_err(|error| error.to_string())?;
         let name = self.rtc.direct_api().local_ice_credentials().ufrag;
         self.seat.answers_to(&name);
-        Ok(answer.to_sdp_string())
+        let answer = answer.to_sdp_string();
+        self.choose_track(&answer);
+        Ok(answer)
     }
 
     /// Feeds what came through the ports until something is to be told. Cancel-safe.
@@ -244,7 +246,6 @@ impl Peer {
     fn on_event(&mut self, event: Event) {
         let told = match event {
             Event::Connected => PeerEvent::Connected,
-            Event::MediaAdded(added) => return self.on_media(added.mid, added.kind),
             Event::RtpPacket(packet) => {
                 if self.track.is_some_and(|(_, pt)| pt == packet.header.payload_type) {
                     self.events.push_back(PeerEvent::Voice(packet));
@@ -265,11 +266,12 @@ impl Peer {
         self.events.push_back(told);
     }
 
-    /// The first audio of the offer is the call; others are answered and not listened to.
-    fn on_media(&mut self, mid: Mid, kind: MediaKind) {
-        if kind != MediaKind::Audio || self.track.is_some() {
+    /// The first audio of the answer is the call; others are answered and not listened to.
+    fn choose_track(&mut self, answer: &str) {
+        let Some(mid) = first_audio(answer).filter(|_| self.track.is_none()) else {
             return;
-        }
+        };
+        let mid = Mid::from(mid);
         let known: Vec<Pt> = {
             let params = self.rtc.codec_config().params();
             params.iter().map(PayloadParams::pt).collect()
@@ -361,4 +363,12 @@ impl Peer {
 /// A STUN success response: the library says it only to a check whose integrity held.
 fn is_good_check(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x01, 0x01])
+}
+
+/// The name of the first audio section of an answer.
+fn first_audio(answer: &str) -> Option<&str> {
+    let mut lines = answer
+        .lines()
+        .skip_while(|line| !line.starts_with("m=audio "));
+    lines.find_map(|line| line.trim().strip_prefix("a=mid:"))
 }
