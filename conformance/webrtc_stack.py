@@ -124,6 +124,12 @@ class Call:
                     seen = [event["type"] for event in self.events][-12:]
                     raise TimeoutError(f"no {event_type} came; the last events were {seen}") from None
 
+    def only(self, event_type: str) -> dict[str, Any]:
+        """The one event of this type that came so far."""
+        found = [event for event in self.events if event["type"] == event_type]
+        require(len(found) == 1, f"{len(found)} times {event_type}")
+        return found[0]
+
     @property
     def audible_s(self) -> float:
         """Seconds in which the agent was audible."""
@@ -202,11 +208,12 @@ async def a_spoken_wish_over_opus_is_understood_and_answered_aloud(endpoint: End
         detection = talk.events[0]["session"]["audio"]["input"]["turn_detection"]
         require(detection["silence_duration_ms"] == 500, f"the session of the offer holds: {detection}")
         await talk.voice.say(WISH)
-        heard = await talk.until("conversation.item.input_audio_transcription.completed")
-        require_understood(heard["transcript"])
-        started = await talk.until("output_audio_buffer.started")
-        done = await talk.until("response.done")
         stopped = await talk.until("output_audio_buffer.stopped")
+        # Words, reply and loudspeaker go their own ways: only the end of the sound is surely last.
+        heard = talk.only("conversation.item.input_audio_transcription.completed")
+        started = talk.only("output_audio_buffer.started")
+        done = talk.only("response.done")
+        require_understood(heard["transcript"])
         require(started["response_id"] == stopped["response_id"] == done["response"]["id"], "one response is played")
         require_facial_taken_up(done["response"]["output"][0]["content"][0]["transcript"])
         require(talk.audible_s > 1.0, f"the agent was audible for {talk.audible_s:.1f} s, at most {talk.loudest:.0f}")

@@ -163,9 +163,9 @@ impl Codec for Opus {
         }
         self.samples.clear();
         Self::format_of_both().decode_onto(frame, &mut self.samples);
-        let bytes =
-            self.encoder
-                .encode_s16(&self.samples, self.samples.len(), &mut self.coded)?;
+        let bytes = self
+            .encoder
+            .encode_s16(&self.samples, self.samples.len(), &mut self.coded)?;
         packet.extend_from_slice(&self.coded[..bytes]);
         Ok(())
     }
@@ -233,7 +233,13 @@ impl Codec for G711 {
         if self.last.is_empty() {
             self.last.push(0);
         }
-        let covered: Vec<i16> = self.last.iter().copied().cycle().take(ticks as usize).collect();
+        let covered: Vec<i16> = self
+            .last
+            .iter()
+            .copied()
+            .cycle()
+            .take(ticks as usize)
+            .collect();
         self.format.encode_onto(&covered, sound);
     }
 

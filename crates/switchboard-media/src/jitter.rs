@@ -360,7 +360,11 @@ mod tests {
         assert_eq!(stream.heard(ms(200)), "S20 S20 S20 S20 S20");
         let later = 12 * u64::from(TICKS);
         stream.buffer.push(ms(220), 1, later, TICKS, 1);
-        assert_eq!(stream.heard(ms(220)), "S100 1", "220 ms less what was given");
+        assert_eq!(
+            stream.heard(ms(220)),
+            "S100 1",
+            "220 ms less what was given"
+        );
     }
 
     #[test]

@@ -302,11 +302,7 @@ impl Reception {
             agent_models::choices(&self.settings, &offer.agent, format, offer.kind)
         });
         // Sound is recorded where it is ours to play: a client of the WebSocket has its own.
-        let keeping = Keeping::of(
-            &offer.agent,
-            offer.kind != LegKind::Client,
-            &offer.switches,
-        );
+        let keeping = Keeping::of(&offer.agent, offer.kind != LegKind::Client, &offer.switches);
         let settings = call_settings(
             &self.settings,
             &offer.agent,

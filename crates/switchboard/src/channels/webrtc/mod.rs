@@ -29,8 +29,8 @@ use switchboard_store::{CallId, Channel, TenantId};
 use switchboard_wire::openai::{Target, parse_target};
 use tokio::sync::{mpsc, oneshot};
 
-pub use leg::WebRtcLeg;
 use leg::Parts;
+pub use leg::WebRtcLeg;
 use offer::Voice;
 use peer::Peer;
 use ports::{Ports, ToPeer};
@@ -174,7 +174,8 @@ impl Endpoint {
         let address = address.ok_or_else(Refusal::unavailable)?;
         let query = request.uri().query().unwrap_or_default().to_owned();
         let asked = CallRequest::read(request).await?;
-        let voice = Voice::of_offer(&asked.sdp).map_err(|error| Refusal::offer(error.to_string()))?;
+        let voice =
+            Voice::of_offer(&asked.sdp).map_err(|error| Refusal::offer(error.to_string()))?;
         let name = match (parse_target(&query), asked.model()) {
             (_, Some(model)) => model.to_owned(),
             (Ok(Target::Model(model)), None) => model,
@@ -205,7 +206,9 @@ impl Endpoint {
             seed: seed(),
         };
         let session = asked.session.as_ref().map(ClientProtocol::read_session);
-        let session = session.transpose().map_err(|error| Refusal::session(&error))?;
+        let session = session
+            .transpose()
+            .map_err(|error| Refusal::session(&error))?;
         let protocol = ClientProtocol::with_track(setup, codec.format(), session)
             .map_err(|error| Refusal::session(&error))?;
         let sender = seat.sender().downgrade();
@@ -309,7 +312,13 @@ mod tests {
     fn the_id_of_a_call_comes_back_and_nothing_else_does() {
         let call = CallId::new();
         assert_eq!(call_of(&wire_id(call)), Some(call));
-        for wrong in ["", "rtc_", "rtc_1", &call.to_string(), "call_00000000000000000000000000000000"] {
+        for wrong in [
+            "",
+            "rtc_",
+            "rtc_1",
+            &call.to_string(),
+            "call_00000000000000000000000000000000",
+        ] {
             assert_eq!(call_of(wrong), None, "{wrong}");
         }
     }

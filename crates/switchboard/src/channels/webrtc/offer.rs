@@ -58,12 +58,10 @@ impl Voice {
         if fields.nth(1) == Some("0") {
             return Err(OfferError::NoAudio);
         }
-        if rest.iter().any(|line| {
-            matches!(
-                *line,
-                "a=recvonly" | "a=sendonly" | "a=inactive"
-            )
-        }) {
+        if rest
+            .iter()
+            .any(|line| matches!(*line, "a=recvonly" | "a=sendonly" | "a=inactive"))
+        {
             return Err(OfferError::NotBothWays);
         }
         let types: Vec<&str> = fields.skip(1).collect();
@@ -133,7 +131,10 @@ mod tests {
             ("hello".to_owned(), OfferError::NoSdp),
             (String::new(), OfferError::NoSdp),
             (offer(video), OfferError::NoAudio),
-            (offer("m=audio 0 UDP/TLS/RTP/SAVPF 111\r\n"), OfferError::NoAudio),
+            (
+                offer("m=audio 0 UDP/TLS/RTP/SAVPF 111\r\n"),
+                OfferError::NoAudio,
+            ),
             (
                 offer("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=recvonly\r\n"),
                 OfferError::NotBothWays,

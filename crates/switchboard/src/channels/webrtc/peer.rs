@@ -68,11 +68,7 @@ impl Peer {
     ///
     /// # Errors
     /// The offer contradicts itself, in words for the developer who made it.
-    pub(super) fn answer(
-        seat: Seat,
-        sdp: &str,
-        voice: Voice,
-    ) -> Result<(Self, String), String> {
+    pub(super) fn answer(seat: Seat, sdp: &str, voice: Voice) -> Result<(Self, String), String> {
         let now = Instant::now();
         let config = Rtc::builder()
             .set_ice_lite(true)
@@ -165,10 +161,9 @@ impl Peer {
             Protocol::Udp => Some(ports.announced()),
             _ => ports.announced_tcp(),
         };
-        let (Some(destination), Ok(contents)) = (
-            destination,
-            DatagramRecv::try_from(packet.bytes.as_ref()),
-        ) else {
+        let (Some(destination), Ok(contents)) =
+            (destination, DatagramRecv::try_from(packet.bytes.as_ref()))
+        else {
             return;
         };
         if let Some(stream) = &packet.stream
@@ -247,7 +242,10 @@ impl Peer {
         let told = match event {
             Event::Connected => PeerEvent::Connected,
             Event::RtpPacket(packet) => {
-                if self.track.is_some_and(|(_, pt)| pt == packet.header.payload_type) {
+                if self
+                    .track
+                    .is_some_and(|(_, pt)| pt == packet.header.payload_type)
+                {
                     self.events.push_back(PeerEvent::Voice(packet));
                 }
                 return;

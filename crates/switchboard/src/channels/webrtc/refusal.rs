@@ -60,8 +60,7 @@ impl Refusal {
 
     /// 400: what `session` holds.
     pub(super) fn session(error: &WireError) -> Self {
-        let refusal =
-            Self::request(StatusCode::BAD_REQUEST, error.code, error.message.as_str());
+        let refusal = Self::request(StatusCode::BAD_REQUEST, error.code, error.message.as_str());
         Self {
             param: error.param.clone(),
             ..refusal
@@ -82,7 +81,8 @@ impl Refusal {
 
     /// 415.
     pub(super) fn wrong_type() -> Self {
-        let message = "Send application/sdp, or multipart/form-data with the parts sdp and session.";
+        let message =
+            "Send application/sdp, or multipart/form-data with the parts sdp and session.";
         Self::request(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_content_type",

@@ -71,7 +71,9 @@ mod tests {
         let (key, other) = (ApiKeyId::new(), ApiKeyId::new());
         let address = IpAddr::from([192, 0, 2, 1]);
         let first = calls.begin(key, address, 2).expect("room");
-        let _second = calls.begin(key, IpAddr::from([192, 0, 2, 2]), 2).expect("room");
+        let _second = calls
+            .begin(key, IpAddr::from([192, 0, 2, 2]), 2)
+            .expect("room");
         assert!(calls.begin(key, IpAddr::from([192, 0, 2, 3]), 2).is_none());
         let _third = calls.begin(other, address, 2).expect("another key");
         assert!(calls.begin(ApiKeyId::new(), address, 2).is_none());

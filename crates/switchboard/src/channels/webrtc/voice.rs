@@ -184,7 +184,11 @@ mod tests {
         let mut voice = AgentVoice::new(FORMAT, began);
         voice.queue(began, &FORMAT.silence(50), None);
         let frames = run(&mut voice, began, 100);
-        assert_eq!(frames, [0, 20, 40, 60, 80, 100, 120, 140], "50 ms and the tail");
+        assert_eq!(
+            frames,
+            [0, 20, 40, 60, 80, 100, 120, 140],
+            "50 ms and the tail"
+        );
         assert_eq!(voice.deadline(), None, "nobody is woken for nothing");
         voice.queue(began + ms(3_000), &FORMAT.silence(20), None);
         let frame = voice.frame(began + ms(3_000)).expect("due");

@@ -16,9 +16,9 @@ mod replies;
 mod response;
 mod session;
 mod speech;
-mod track;
 #[cfg(test)]
 mod tests;
+mod track;
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -273,7 +273,10 @@ impl ClientProtocol {
         let prefix = match command {
             ToLeg::Play { audio, .. } => self.replies.play(now, *audio, desk),
             ToLeg::PlayPhrase { .. } => {
-                let format = self.track.as_ref().map_or(CALL_FORMAT, |track| track.format);
+                let format = self
+                    .track
+                    .as_ref()
+                    .map_or(CALL_FORMAT, |track| track.format);
                 self.replies.play_phrase(now, payload.length(format), desk)
             }
             _ => None,
