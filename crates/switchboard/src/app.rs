@@ -15,6 +15,7 @@ use crate::admission::Admission;
 use crate::archive::Archive;
 use crate::calls_live::LiveCalls;
 use crate::channels::twilio::{self, TwilioChannel};
+use crate::channels::webrtc::{self, WebRtcPorts};
 use crate::channels::websocket;
 use crate::cli::ServeOptions;
 use crate::config::Settings;
@@ -59,6 +60,7 @@ pub struct App {
     /// Telephone calls, those that we place among them.
     pub carrier: Arc<TwilioChannel>,
     server: Server,
+    ports: WebRtcPorts,
     routes: Router,
     drain: Drain,
     trigger: DrainTrigger,
@@ -111,6 +113,7 @@ impl App {
         let spool = open_spool(&settings, &sealing)?;
         let server = Server::bind(&settings.http).await?;
         let address = server.local_address()?;
+        let ports = WebRtcPorts::open(&settings.http, &settings.webrtc).await?;
         let mut settings = settings;
         settings.http.listen = address;
         let gather_time = Duration::from_millis(settings.database.flush_ms);
@@ -168,13 +171,16 @@ impl App {
             reception: reception.clone(),
             sealing,
         };
-        let routes = routes(&reception, &carrier, api, &health, &metrics, &webhooks);
+        let routes = routes(
+            &reception, &carrier, api, &ports, &health, &metrics, &webhooks,
+        );
         report_health(&reception.settings, &health);
         Ok(Self {
             address,
             reception,
             carrier,
             server,
+            ports,
             routes,
             drain,
             trigger,
@@ -210,6 +216,7 @@ impl App {
             self.reception.archive.clone(),
             self.drain.clone(),
         ));
+        tokio::spawn(self.ports.run(self.drain.clone()));
         let serving = tokio::spawn(self.server.serve(self.routes, self.drain));
         stop.await;
         self.health.start_draining();
@@ -296,6 +303,7 @@ fn routes(
     reception: &Reception,
     carrier: &Arc<TwilioChannel>,
     api: ApiContext,
+    ports: &WebRtcPorts,
     health: &Health,
     metrics: &metrics::MetricsHandle,
     webhooks: &WebhookAnswers,
@@ -313,6 +321,7 @@ fn routes(
             voice_health::count_answer,
         )),
         limited: websocket::routes(reception.clone())
+            .merge(webrtc::routes(reception.clone(), ports))
             .merge(api::routes(api))
             .merge(voice_health::routes(reception.clone(), metrics.clone())),
     };
@@ -322,6 +331,7 @@ fn routes(
 fn report_health(settings: &Settings, health: &Health) {
     health.set(Component::Foundation("database"), ComponentState::ACTIVE);
     health.set(Component::Channel("websocket"), ComponentState::ACTIVE);
+    health.set(Component::Channel("webrtc"), ComponentState::ACTIVE);
     let twilio = match &settings.twilio.auth_token {
         Some(_) => ComponentState::ACTIVE,
         None => ComponentState::pending("no account in the settings; tenants may have their own"),

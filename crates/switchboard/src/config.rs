@@ -37,6 +37,7 @@ mod recordings;
 mod speech;
 mod twilio;
 mod types;
+mod webrtc;
 
 pub use self::agent::AgentDefinition;
 pub use self::agents::AgentsSettings;
@@ -64,6 +65,7 @@ pub use self::recordings::RecordingsSettings;
 pub use self::speech::SpeechSettings;
 pub use self::twilio::TwilioSettings;
 pub use self::types::{BaseUrl, Network, Secret};
+pub use self::webrtc::WebrtcSettings;
 pub use switchboard_store::PhoneNumber;
 
 /// Everything an operator can set, one field per section of the settings file.
@@ -78,6 +80,8 @@ pub struct Settings {
     pub openai: OpenaiSettings,
     /// The Twilio account of numbers that have none of their own.
     pub twilio: TwilioSettings,
+    /// Calls of browsers and apps over WebRTC.
+    pub webrtc: WebrtcSettings,
     /// Limits of a call; an agent may set its own.
     pub calls: CallsSettings,
     /// Who takes over when the agent cannot go on.

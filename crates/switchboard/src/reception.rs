@@ -301,12 +301,8 @@ impl Reception {
         let models = offer.agent.models.of(format, offer.kind, || {
             agent_models::choices(&self.settings, &offer.agent, format, offer.kind)
         });
-        // Sound is recorded where we telephone: a client of the front endpoint has its own.
-        let keeping = Keeping::of(
-            &offer.agent,
-            offer.kind == LegKind::Carrier,
-            &offer.switches,
-        );
+        // Sound is recorded where it is ours to play: a client of the WebSocket has its own.
+        let keeping = Keeping::of(&offer.agent, offer.kind != LegKind::Client, &offer.switches);
         let settings = call_settings(
             &self.settings,
             &offer.agent,

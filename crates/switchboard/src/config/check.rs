@@ -198,6 +198,12 @@ fn not_zero(settings: &Settings) -> Result<(), SettingsError> {
             settings.recordings.s3_request_ms_max,
         ),
         ("jobs.concurrent_max", settings.jobs.concurrent_max as u64),
+        ("webrtc.sessions_max", settings.webrtc.sessions_max as u64),
+        ("webrtc.connect_ms_max", settings.webrtc.connect_ms_max),
+        (
+            "webrtc.unfinished_max",
+            settings.webrtc.unfinished_max as u64,
+        ),
         ("jobs.poll_ms", settings.jobs.poll_ms),
         ("mail.connect_ms_max", settings.mail.connect_ms_max),
         ("mail.answer_ms_max", settings.mail.answer_ms_max),

@@ -5,7 +5,7 @@
 //! (protocols/openai-realtime.md section 1.3). What a client may say is a table in `protocol/credentials.rs`.
 
 mod leg;
-mod protocol;
+pub(super) mod protocol;
 mod refusals;
 
 use std::net::IpAddr;
@@ -85,7 +85,7 @@ async fn open(State(front): State<Arc<FrontEndpoint>>, request: Request) -> Resp
 }
 
 /// Programs send no `Origin`; a browser's must be our own page or a listed one (threats.md S6).
-fn allows_origin(headers: &HeaderMap, listed: &[String]) -> bool {
+pub(super) fn allows_origin(headers: &HeaderMap, listed: &[String]) -> bool {
     let Some(origin) = headers.get(ORIGIN) else {
         return true;
     };
@@ -238,7 +238,7 @@ impl FrontEndpoint {
         } = admitted;
         let offered_at = chrono::Utc::now();
         let setup = ClientSetup {
-            agent: self.profile(&agent, offered_at.timestamp()),
+            agent: agent_profile(&self.reception, &agent, offered_at.timestamp()),
             credential: Credential::ApiKey,
             kind: visitor.kind,
             wants_own_events: visitor.wants_own_events,
@@ -260,26 +260,6 @@ impl FrontEndpoint {
             outgoing: None,
             switches,
         });
-    }
-
-    fn profile(&self, agent: &ReadyAgent, now_s: i64) -> AgentProfile {
-        let definition = &agent.definition;
-        let length_max_s = self
-            .reception
-            .settings
-            .calls
-            .with(&definition.limits)
-            .length_max_s;
-        AgentProfile {
-            name: definition.name.clone(),
-            voice: definition.voice.clone(),
-            threshold: definition.turn_detection.threshold,
-            prefix_padding_ms: definition.turn_detection.prefix_padding_ms,
-            silence_ms: definition.turn_detection.silence_ms,
-            expires_at: u64::try_from(now_s)
-                .unwrap_or_default()
-                .saturating_add(length_max_s),
-        }
     }
 
     async fn turn_away(&self, mut socket: WebSocket, visitor: &Visitor, refusal: &Refusal) {
@@ -305,6 +285,22 @@ impl FrontEndpoint {
             socket.send_text(&ServerMessage::new(event_id, ServerEvent::Error { error }).to_json());
         }
         socket.close(farewell.code, &farewell.reason).await;
+    }
+}
+
+/// What a client is told about an agent, by a clock in Unix seconds.
+pub(super) fn agent_profile(reception: &Reception, agent: &ReadyAgent, now_s: i64) -> AgentProfile {
+    let definition = &agent.definition;
+    let limits = reception.settings.calls.with(&definition.limits);
+    AgentProfile {
+        name: definition.name.clone(),
+        voice: definition.voice.clone(),
+        threshold: definition.turn_detection.threshold,
+        prefix_padding_ms: definition.turn_detection.prefix_padding_ms,
+        silence_ms: definition.turn_detection.silence_ms,
+        expires_at: u64::try_from(now_s)
+            .unwrap_or_default()
+            .saturating_add(limits.length_max_s),
     }
 }
 
@@ -340,12 +336,12 @@ impl Refusal {
 }
 
 /// Ids are names, so a connection without system entropy still has some.
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     getrandom::u64().unwrap_or(0x5EED)
 }
 
 /// A client of this endpoint has no human of ours behind it: a handoff ends the call, and the client is told why.
-struct NobodyBehind;
+pub(super) struct NobodyBehind;
 
 impl Transferrer for NobodyBehind {
     fn transfer(&self, _handoff: Handoff, answer: DriveHandle) {

@@ -6,7 +6,7 @@
 
 /// Who is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::channels::websocket) enum Credential {
+pub(in crate::channels) enum Credential {
     /// A tenant's API key.
     ApiKey,
 }

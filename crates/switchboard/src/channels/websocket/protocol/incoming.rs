@@ -20,8 +20,10 @@ use crate::leg::LegEvent;
 
 impl ClientProtocol {
     /// A text message, known to be UTF-8. Nothing a client writes ends the connection.
-    pub(in crate::channels::websocket) fn on_text(&mut self, now: Instant, text: Bytes) {
-        if let Some(base64) = scan_append(&text) {
+    pub(in crate::channels) fn on_text(&mut self, now: Instant, text: Bytes) {
+        if self.track.is_none()
+            && let Some(base64) = scan_append(&text)
+        {
             let base64 = text.slice_ref(base64);
             return self
                 .append(base64)
@@ -38,7 +40,7 @@ impl ClientProtocol {
     }
 
     /// A binary message: the protocol has none (section 1.1).
-    pub(in crate::channels::websocket) fn on_binary(&mut self) {
+    pub(in crate::channels) fn on_binary(&mut self) {
         let message = "Messages must be text frames that hold JSON.";
         self.desk
             .refuse(&WireError::new(code::INVALID_EVENT, message));
@@ -67,11 +69,19 @@ impl ClientProtocol {
             ClientEvent::ResponseCancel { response_id } => {
                 self.cancel_response(now, response_id.as_deref())
             }
-            ClientEvent::OutputAudioBufferClear => Err(not_yours("type")),
+            ClientEvent::OutputAudioBufferClear if self.track.is_none() => Err(not_yours("type")),
+            ClientEvent::OutputAudioBufferClear => {
+                self.tell(FromLeg::ReplyCancelled);
+                Ok(())
+            }
         }
     }
 
     fn append(&mut self, base64: Bytes) -> Result<(), WireError> {
+        if self.track.is_some() {
+            let message = "Audio comes over the media track of this session.";
+            return Err(WireError::new(code::INVALID_VALUE, message).at("type"));
+        }
         let (payload, length) = self.speech.hear(base64)?;
         self.listening.on_appended(length, &mut self.desk);
         if !length.is_zero() {

@@ -14,19 +14,19 @@ const PREFIX_PADDING_MS: u32 = 300;
 
 /// What is shown of an agent. Its instructions and tools are not: they are the tenant's, and run here.
 #[derive(Debug, Clone)]
-pub(in crate::channels::websocket) struct AgentProfile {
+pub(in crate::channels) struct AgentProfile {
     /// Its name, the `model` of the session.
-    pub(in crate::channels::websocket) name: String,
+    pub(in crate::channels) name: String,
     /// Its voice.
-    pub(in crate::channels::websocket) voice: String,
+    pub(in crate::channels) voice: String,
     /// How sure its detector must be, 0 to 1.
-    pub(in crate::channels::websocket) threshold: f32,
+    pub(in crate::channels) threshold: f32,
     /// Audio before the detected beginning that belongs to a turn.
-    pub(in crate::channels::websocket) prefix_padding_ms: u32,
+    pub(in crate::channels) prefix_padding_ms: u32,
     /// Silence that ends a turn.
-    pub(in crate::channels::websocket) silence_ms: u32,
+    pub(in crate::channels) silence_ms: u32,
     /// Unix seconds at which the session ends at the latest.
-    pub(in crate::channels::websocket) expires_at: u64,
+    pub(in crate::channels) expires_at: u64,
 }
 
 /// The session before the client said anything.

@@ -9,8 +9,7 @@ use switchboard_wire::openai::{self, WireError, code, decode_audio, decoded_len}
 use crate::model::{Payload, length_of};
 
 /// What the call speaks on this leg. Clients' default, so that the usual one is never touched.
-pub(in crate::channels::websocket) const CALL_FORMAT: AudioFormat =
-    AudioFormat::Pcm16 { rate_hz: 24_000 };
+pub(in crate::channels) const CALL_FORMAT: AudioFormat = AudioFormat::Pcm16 { rate_hz: 24_000 };
 
 /// Both directions of one client.
 #[derive(Debug)]
