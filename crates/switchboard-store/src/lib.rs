@@ -34,6 +34,9 @@ mod backup_postgres;
 mod backup_sqlite;
 mod call_events;
 mod call_inputs;
+mod call_list;
+mod call_outcome;
+mod call_reading;
 mod calls;
 mod consents;
 mod contacts;
@@ -105,7 +108,11 @@ pub use audit::AuditListing;
 pub use backup::{BACKUP_TABLES, BackupContent, BackupError, RestoreOptions, TableCount};
 pub use call_events::{CallEventListing, CallEventWrite};
 pub use call_inputs::CallInputBatch;
-pub use calls::{CallDetail, CallEnd, CallFilter, CallListing, CallProgress, NewCall, OfferedCall};
+pub use call_list::{
+    CallAsk, CallPlace, CallQuestion, CallSearch, CallSummary, PlaceValue, UsDollars,
+};
+pub use call_reading::{CallAct, CallCounts, CallEventReading, ToolCallReading, TurnReading};
+pub use calls::{CallDetail, CallEnd, CallListing, CallProgress, NewCall, OfferedCall};
 pub use consents::{ConsentListing, NewConsent};
 pub use contacts::{ContactChange, ContactListing, CreatedContact, NewContact};
 pub use conversations::{ConversationListing, MessageListing, NewMessage};
