@@ -46,16 +46,16 @@ macro_rules! filters {
             and (c.end_class = $4 or $4 is null) and (c.channel = $5 or $5 is null) and (c.status = $6 or $6 is null) "
     };
     (agent) => {
-        "and c.agent_name = $2 and (c.outcome = $3 or $3 is null)
+        "and (c.outcome = $3 or $3 is null)
             and (c.end_class = $4 or $4 is null) and (c.channel = $5 or $5 is null) and (c.status = $6 or $6 is null) "
     };
     (outcome) => {
-        "and (c.agent_name = $2 or $2 is null) and c.outcome = $3
+        "and (c.agent_name = $2 or $2 is null)
             and (c.end_class = $4 or $4 is null) and (c.channel = $5 or $5 is null) and (c.status = $6 or $6 is null) "
     };
     (class) => {
         "and (c.agent_name = $2 or $2 is null) and (c.outcome = $3 or $3 is null)
-            and c.end_class = $4 and (c.channel = $5 or $5 is null) and (c.status = $6 or $6 is null) "
+            and (c.channel = $5 or $5 is null) and (c.status = $6 or $6 is null) "
     };
     // $11 is a pattern of names, $12 and $13 are the first and the last number that begin as asked. Who is looked for has
     // few calls, so these are found first and sorted then.
@@ -85,6 +85,44 @@ macro_rules! oldest {
         summary!(concat!(
             filters!($by),
             "and (c.offered_at, c.id) > ($7, $9) and c.offered_at < $8 order by c.offered_at, c.id limit $10"
+        ))
+    };
+}
+/// The same of one agent, outcome or class. Between two places that both begin with it there is nothing else, and
+/// written so SQLite takes no other index.
+macro_rules! newest_of {
+    ($by:ident, $column:literal, $value:literal) => {
+        summary!(concat!(
+            filters!($by),
+            "and (c.",
+            $column,
+            ", c.offered_at, c.id) < (",
+            $value,
+            ", $8, $9) and (c.",
+            $column,
+            ", c.offered_at) >= (",
+            $value,
+            ", $7) order by c.",
+            $column,
+            " desc, c.offered_at desc, c.id desc limit $10"
+        ))
+    };
+}
+macro_rules! oldest_of {
+    ($by:ident, $column:literal, $value:literal) => {
+        summary!(concat!(
+            filters!($by),
+            "and (c.",
+            $column,
+            ", c.offered_at, c.id) > (",
+            $value,
+            ", $7, $9) and (c.",
+            $column,
+            ", c.offered_at) < (",
+            $value,
+            ", $8) order by c.",
+            $column,
+            ", c.offered_at, c.id limit $10"
         ))
     };
 }
@@ -120,14 +158,14 @@ macro_rules! least {
 
 sql! {
     NEWEST = newest!(plain);
-    NEWEST_OF_AGENT = newest!(agent);
-    NEWEST_OF_OUTCOME = newest!(outcome);
-    NEWEST_OF_CLASS = newest!(class);
+    NEWEST_OF_AGENT = newest_of!(agent, "agent_name", "$2");
+    NEWEST_OF_OUTCOME = newest_of!(outcome, "outcome", "$3");
+    NEWEST_OF_CLASS = newest_of!(class, "end_class", "$4");
     NEWEST_FOUND = newest!(search);
     OLDEST = oldest!(plain);
-    OLDEST_OF_AGENT = oldest!(agent);
-    OLDEST_OF_OUTCOME = oldest!(outcome);
-    OLDEST_OF_CLASS = oldest!(class);
+    OLDEST_OF_AGENT = oldest_of!(agent, "agent_name", "$2");
+    OLDEST_OF_OUTCOME = oldest_of!(outcome, "outcome", "$3");
+    OLDEST_OF_CLASS = oldest_of!(class, "end_class", "$4");
     OLDEST_FOUND = oldest!(search);
     LONGEST = most!(plain, "duration_ms", "$11");
     LONGEST_FOUND = most!(search, "duration_ms", "$14");

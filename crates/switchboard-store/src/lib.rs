@@ -89,6 +89,7 @@ mod transfers;
 mod turns;
 mod twilio_accounts;
 mod usage;
+mod usage_report;
 mod voice_health;
 mod voicemails;
 mod waitlist;
@@ -160,6 +161,7 @@ pub use transcripts::TranscriptLine;
 pub use transfers::{OpenTransfer, TransferListing, TransferWrite};
 pub use turns::{TurnListing, TurnWrite};
 pub use usage::{UsageListing, UsageTotal, UsageWrite};
+pub use usage_report::UsageSum;
 pub use voice_health::{
     CallCount, EventCount, HealthCounts, HealthWindow, MsCount, RecentCounts, RecentHealth,
     SeriesStep, StepMsCount,

@@ -56,6 +56,7 @@ pub fn statements() -> Vec<Statement> {
         crate::turns::STATEMENTS,
         crate::twilio_accounts::STATEMENTS,
         crate::usage::STATEMENTS,
+        crate::usage_report::STATEMENTS,
         crate::voicemails::STATEMENTS,
         crate::voice_health::STATEMENTS,
         crate::waitlist::STATEMENTS,

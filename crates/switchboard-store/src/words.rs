@@ -107,6 +107,14 @@ word_list! {
         Fastest = "heard_latency",
     }
 
+    /// What sums of the ledger are by.
+    UsageBy {
+        Day = "day",
+        Agent = "agent",
+        Component = "component",
+        Model = "model",
+    }
+
     /// A way to reach us.
     Channel {
         Phone = "phone",

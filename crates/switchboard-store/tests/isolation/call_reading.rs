@@ -32,6 +32,15 @@ pub(super) async fn stays_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: 
             assert!(watch.leak_in(&shown(&calls)).is_none(), "{sort}");
         }
     }
+    for by in UsageBy::ALL.iter().copied() {
+        let sums = store.usage_sums(by, at(0), at(100)).await.unwrap();
+        assert_eq!(
+            sums.iter().map(|it| it.cost_micros.0).sum::<i64>(),
+            3200,
+            "{by}"
+        );
+        watch.ran("usage_sums", shown(&sums)).await;
+    }
     store
         .note_call_act(shared.call, CallAct::End)
         .await
