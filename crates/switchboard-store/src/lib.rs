@@ -34,6 +34,9 @@ mod backup_postgres;
 mod backup_sqlite;
 mod call_events;
 mod call_inputs;
+mod call_list;
+mod call_outcome;
+mod call_reading;
 mod calls;
 mod consents;
 mod contacts;
@@ -86,6 +89,7 @@ mod transfers;
 mod turns;
 mod twilio_accounts;
 mod usage;
+mod usage_report;
 mod voice_health;
 mod voicemails;
 mod waitlist;
@@ -105,7 +109,11 @@ pub use audit::AuditListing;
 pub use backup::{BACKUP_TABLES, BackupContent, BackupError, RestoreOptions, TableCount};
 pub use call_events::{CallEventListing, CallEventWrite};
 pub use call_inputs::CallInputBatch;
-pub use calls::{CallDetail, CallEnd, CallFilter, CallListing, CallProgress, NewCall, OfferedCall};
+pub use call_list::{
+    CallAsk, CallPlace, CallQuestion, CallSearch, CallSummary, PlaceValue, UsDollars,
+};
+pub use call_reading::{CallAct, CallCounts, CallEventReading, ToolCallReading, TurnReading};
+pub use calls::{CallDetail, CallEnd, CallListing, CallProgress, NewCall, OfferedCall};
 pub use consents::{ConsentListing, NewConsent};
 pub use contacts::{ContactChange, ContactListing, CreatedContact, NewContact};
 pub use conversations::{ConversationListing, MessageListing, NewMessage};
@@ -153,6 +161,7 @@ pub use transcripts::TranscriptLine;
 pub use transfers::{OpenTransfer, TransferListing, TransferWrite};
 pub use turns::{TurnListing, TurnWrite};
 pub use usage::{UsageListing, UsageTotal, UsageWrite};
+pub use usage_report::UsageSum;
 pub use voice_health::{
     CallCount, EventCount, HealthCounts, HealthWindow, MsCount, RecentCounts, RecentHealth,
     SeriesStep, StepMsCount,

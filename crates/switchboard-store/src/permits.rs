@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use crate::call_outcome;
 use crate::calls;
 use crate::db::{Only, Sight, Tx};
 use crate::error::StoreError;
@@ -179,6 +180,7 @@ impl TenantStore {
                 at,
             };
             ended += u32::from(calls::finish(&mut tx, self.tenant(), &end).await?);
+            call_outcome::sum_up(&mut tx, self.tenant(), call_id).await?;
         }
         execute!(&mut tx, RETURN_ALL, self.tenant(), node)?;
         tx.commit().await?;

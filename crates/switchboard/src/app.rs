@@ -26,6 +26,7 @@ use crate::http::routes::voice_health;
 use crate::http::{Drain, DrainTrigger, HttpContext, KeyVerifier, RouteGroups, Server, router};
 use crate::jobs::{JobBell, JobRunner, JobShell, RunnerLimits};
 use crate::journal::{Journal, Spool, SpoolError};
+use crate::live::LiveHub;
 use crate::mail::Mailer;
 use crate::models::breaker::{Breaker, BreakerRules};
 use crate::models::local::check_programs;
@@ -140,6 +141,7 @@ impl App {
             admission,
             breaker: Breaker::new(rules, health.clone()),
             live: LiveCalls::default(),
+            hub: LiveHub::start(),
             phrases: Arc::new(PhraseCache::default()),
             agents: Arc::default(),
             archive,

@@ -20,6 +20,7 @@ pub mod http;
 pub mod jobs;
 pub mod journal;
 pub mod leg;
+pub mod live;
 pub mod mail;
 pub mod model;
 pub mod models;

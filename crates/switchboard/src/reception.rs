@@ -11,6 +11,7 @@ mod ready_agents;
 
 use std::sync::Arc;
 
+use switchboard_call::CallSettings;
 use switchboard_call::handoff::HandoffReason;
 use switchboard_store::{
     Actor, CallEnd, CallId, Channel, Direction, EndClass, JournalWrite, NewCall, PermitLimit,
@@ -28,6 +29,7 @@ use crate::handoff::TargetBook;
 use crate::jobs::JobBell;
 use crate::journal::{CallJournal, Journal};
 use crate::leg::Leg;
+use crate::live::{LiveCall, LiveHub, LivePhase};
 use crate::models::breaker::Breaker;
 use crate::recorder::{RecordedCall, Recorder};
 use crate::switches::{CallSwitches, Switches};
@@ -60,6 +62,8 @@ pub struct Reception {
     pub breaker: Breaker,
     /// Calls of this process.
     pub live: LiveCalls,
+    /// Tells pages of them.
+    pub hub: LiveHub,
     /// Phrases of ours, synthesised once.
     pub phrases: Arc<crate::phrases::PhraseCache>,
     /// Agents that answered a moment ago.
@@ -325,7 +329,10 @@ impl Reception {
             offer.offered_at,
             models.descriptions(),
             keeping.purposes(),
+            self.hub.of(offer.agent.tenant, offer.call),
         );
+        self.hub
+            .began(offer.agent.tenant, live_row(&offer, &settings));
         let mut context =
             offer
                 .agent
@@ -364,6 +371,37 @@ impl Reception {
             drive.run().await;
         });
         handle
+    }
+}
+
+/// A call as the list of live calls shows it first.
+fn live_row(offer: &Offer, settings: &CallSettings) -> LiveCall {
+    let channel = match offer.kind {
+        LegKind::Carrier => Channel::Phone,
+        LegKind::Client => Channel::WebVoice,
+    };
+    let direction = match offer.outgoing {
+        Some(_) => Direction::Outbound,
+        None => Direction::Inbound,
+    };
+    LiveCall {
+        id: offer.call,
+        agent: offer.agent.definition.name.clone(),
+        agent_version: offer.agent.version,
+        channel,
+        direction,
+        number: offer.number.clone(),
+        caller_number: offer.caller.clone(),
+        offered_at: offer.offered_at,
+        phase: LivePhase::Connecting,
+        phase_since: offer.offered_at,
+        length_ms_max: settings.limits.length_max.millis(),
+        cost_micros: 0,
+        budget_micros: settings.limits.budget_micros,
+        dead_air: 0,
+        tools_failed: 0,
+        last_line: None,
+        seq: 0,
     }
 }
 

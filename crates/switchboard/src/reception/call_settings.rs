@@ -154,5 +154,6 @@ fn sentences(agent: &ReadyAgent, language: AgentLanguage) -> Sentences {
         length_warning: phrases.length_warning(language).into(),
         returned: phrases.returned(language).into(),
         goodbye: phrases.goodbye(language).into(),
+        apology: phrases.apology(language).into(),
     }
 }
