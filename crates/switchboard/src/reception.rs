@@ -25,6 +25,7 @@ use crate::config::{AgentDefinition, Settings};
 use crate::desk::{Assurance, Caller, Desk};
 use crate::drive::{Drive, DriveHandle, DriveSetup, Transferrer};
 use crate::handoff::TargetBook;
+use crate::http::CallerDoor;
 use crate::jobs::JobBell;
 use crate::journal::{CallJournal, Journal};
 use crate::leg::Leg;
@@ -72,6 +73,8 @@ pub struct Reception {
     pub reach: Reach,
     /// What was switched without a restart.
     pub switches: Switches,
+    /// Knows who wants to talk.
+    pub door: CallerDoor,
 }
 
 /// An agent that can answer: its definition, its business and what the definition's version is.

@@ -338,6 +338,7 @@ mod tests {
             kind,
             wants_own_events: false,
             seed: 1,
+            session_id: "sess_1".to_owned(),
         };
         let mut leg = ClientLeg::new(server, setup, ClientPatience::of(&limits));
         assert!(matches!(

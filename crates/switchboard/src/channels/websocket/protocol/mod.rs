@@ -34,7 +34,7 @@ use switchboard_wire::openai::{ResponseReason, ServerEvent, UnknownEvent};
 pub(super) use credentials::Credential;
 pub(super) use farewell::{ClientKind, Farewell};
 pub(super) use outbox::Outgoing;
-pub(super) use session::AgentProfile;
+pub(super) use session::{AgentProfile, check_session, first_session};
 pub(super) use speech::CALL_FORMAT;
 
 use crate::leg::LegEvent;
@@ -57,6 +57,8 @@ pub(super) struct ClientSetup {
     pub(super) wants_own_events: bool,
     /// Makes its ids unlike those of other connections.
     pub(super) seed: u64,
+    /// `sess_…`, the name of the session.
+    pub(super) session_id: String,
 }
 
 /// One client's view of a call.
@@ -79,7 +81,8 @@ pub(super) struct ClientProtocol {
 impl ClientProtocol {
     /// The first message is `session.created`, at once (section 14).
     pub(super) fn new(setup: ClientSetup) -> Self {
-        let session = session::first_session(&setup.agent);
+        let mut session = session::first_session(&setup.agent);
+        session.id.clone_from(&setup.session_id);
         let (manners, padding_ms) = session::manners(&session);
         let taking = session::turn_taking(&session);
         let mut desk = Desk::new(setup.seed, session);

@@ -30,7 +30,7 @@ pub(in crate::channels::websocket) struct AgentProfile {
 }
 
 /// The session before the client said anything.
-pub(super) fn first_session(agent: &AgentProfile) -> Session {
+pub(in crate::channels::websocket) fn first_session(agent: &AgentProfile) -> Session {
     let mut session = Session {
         model: agent.name.clone(),
         expires_at: agent.expires_at,
@@ -70,6 +70,19 @@ pub(super) fn apply(
     session.apply(&update, state)
 }
 
+/// Whether an update would be taken, for those who only ask.
+///
+/// # Errors
+/// As [`apply`].
+pub(in crate::channels::websocket) fn check_session(
+    session: &Session,
+    update: SessionUpdate,
+    credential: Credential,
+    state: SessionState,
+) -> Result<(), WireError> {
+    apply(&mut session.clone(), update, credential, state)
+}
+
 /// # Errors
 /// Text alone was asked for.
 pub(super) fn require_speech(modalities: &[Modality], param: &str) -> Result<(), WireError> {
@@ -81,7 +94,9 @@ pub(super) fn require_speech(modalities: &[Modality], param: &str) -> Result<(),
     Err(WireError::new(code::INVALID_VALUE, message).at(param))
 }
 
+/// What the credential may not do. Counted: a token that tries again and again is in the wrong hands (threat S7).
 pub(super) fn not_yours(param: &str) -> WireError {
+    metrics::counter!("switchboard_client_events_refused_total").increment(1);
     WireError::new(code::INVALID_VALUE, "This cannot be set on this endpoint.").at(param)
 }
 

@@ -61,6 +61,7 @@ impl Stage {
             kind,
             wants_own_events,
             seed: 1,
+            session_id: "sess_0123456789012345678901".to_owned(),
         };
         let mut stage = Self {
             protocol: ClientProtocol::new(setup),
