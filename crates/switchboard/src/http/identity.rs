@@ -9,6 +9,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, StatusCode};
+use sha2::{Digest, Sha256};
 use switchboard_store::{
     Actor, ApiKeyId, CallId, ContactId, NewVoiceSession, Private, Purpose, StaffId, Store,
     StoreError, TenantId, TenantScope, TenantStore, Timestamp, VoiceSessionIdentity,
@@ -334,6 +335,13 @@ impl CallerIdentity {
             (CallerCredential::Ephemeral { session, .. }, None) => format!("session {session}"),
             (CallerCredential::AppUser, None) => "app_user".to_owned(),
         }
+    }
+
+    /// Names the user in a technical record without telling who it is; None where no user is known.
+    pub fn user_hash(&self) -> Option<String> {
+        let user = self.user_id.as_ref()?;
+        let digest = Sha256::digest(format!("{}/{}", self.tenant_id, user.expose()));
+        Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Whether the two are the same caller, for a call that one of them began and the other comes back to (threat S9).

@@ -230,7 +230,8 @@ impl FrontEndpoint {
                 }
             })?;
         let call = identity.call_id();
-        let permit = self.reception.admit(&agent, call).await;
+        let user = identity.user_hash();
+        let permit = self.reception.admit_user(&agent, call, user).await;
         let permit = permit.ok_or(Refusal::TooMany)?;
         door.begin(&identity, call, name).await?;
         let switches = &self.reception.switches;
@@ -292,6 +293,7 @@ impl FrontEndpoint {
             threshold: definition.turn_detection.threshold,
             prefix_padding_ms: definition.turn_detection.prefix_padding_ms,
             silence_ms: definition.turn_detection.silence_ms,
+            pcm_rates_hz: definition.realtime.pcm_rates_hz.clone(),
             expires_at: u64::try_from(now_s)
                 .unwrap_or_default()
                 .saturating_add(length_max_s),

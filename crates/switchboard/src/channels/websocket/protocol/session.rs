@@ -25,6 +25,8 @@ pub(in crate::channels::websocket) struct AgentProfile {
     pub(in crate::channels::websocket) prefix_padding_ms: u32,
     /// Silence that ends a turn.
     pub(in crate::channels::websocket) silence_ms: u32,
+    /// Rates of `audio/pcm` that it takes beside the protocol's own.
+    pub(in crate::channels::websocket) pcm_rates_hz: Vec<u32>,
     /// Unix seconds at which the session ends at the latest.
     pub(in crate::channels::websocket) expires_at: u64,
 }

@@ -53,6 +53,7 @@ impl Stage {
             threshold: 0.6,
             prefix_padding_ms: 300,
             silence_ms: 600,
+            pcm_rates_hz: vec![16_000],
             expires_at: 1_800_000_000,
         };
         let setup = ClientSetup {
