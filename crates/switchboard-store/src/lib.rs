@@ -27,6 +27,7 @@ mod text_column;
 mod agents;
 mod alerts;
 mod api_keys;
+mod app_issuers;
 mod appointments;
 mod audit;
 mod backup;
@@ -91,6 +92,7 @@ mod twilio_accounts;
 mod usage;
 mod usage_report;
 mod voice_health;
+mod voice_sessions;
 mod voicemails;
 mod waitlist;
 mod webhook_receipts;
@@ -102,6 +104,7 @@ mod words;
 pub use agents::{AgentListing, AgentVersion, PublishedAgent};
 pub use alerts::{AlertListing, NewAlert};
 pub use api_keys::{ApiKeyListing, CreatedApiKey};
+pub use app_issuers::{AppIssuer, AppIssuerKey, AppIssuerListing, NewAppIssuer};
 pub use appointments::{
     AppointmentListing, BookError, Booked, BusyTime, NewAppointment, RescheduleError,
 };
@@ -166,6 +169,7 @@ pub use voice_health::{
     CallCount, EventCount, HealthCounts, HealthWindow, MsCount, RecentCounts, RecentHealth,
     SeriesStep, StepMsCount,
 };
+pub use voice_sessions::{MintedVoiceSession, NewVoiceSession, VoiceSession, VoiceSessionIdentity};
 pub use voicemails::{NewVoicemail, VoicemailListing};
 pub use waitlist::{NewWaitlistEntry, WaitlistListing};
 pub use webhook_receipts::WebhookArrival;

@@ -1,5 +1,6 @@
 //! Errors of the endpoint in the provider's shape, which clients of the protocol know how to read.
 
+use crate::http::CallerRefusal;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -26,10 +27,14 @@ impl Refusal {
         }
     }
 
-    /// 401.
-    pub(super) fn wrong_key() -> Self {
-        let message = "A valid key is needed: send it as Authorization: Bearer.";
-        Self::request(StatusCode::UNAUTHORIZED, code::INVALID_API_KEY, message)
+    /// 401, or 403 for an agent that the credential does not reach.
+    pub(super) fn caller(refusal: CallerRefusal) -> Self {
+        let status = match refusal {
+            CallerRefusal::Unavailable => return Self::unavailable(),
+            CallerRefusal::AgentNotAllowed => StatusCode::FORBIDDEN,
+            _ => StatusCode::UNAUTHORIZED,
+        };
+        Self::request(status, refusal.code(), refusal.message())
     }
 
     /// 403.

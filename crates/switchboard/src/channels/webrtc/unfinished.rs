@@ -1,18 +1,19 @@
-//! Calls that are answered and not connected yet cost memory and a model session, so each key and each address may have
+//! Calls that are answered and not connected yet cost memory and a model session, so each caller and each address may have
 //! only a few (threat W3).
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use switchboard_store::ApiKeyId;
+use switchboard_store::TenantId;
 
-use crate::http::AddressBlock;
+use crate::http::{AddressBlock, CallerIdentity};
 
 /// Who is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Whose {
-    Key(ApiKeyId),
+    /// As [`CallerIdentity::minter`] tells callers of a tenant apart.
+    Caller(TenantId, String),
     Address(AddressBlock),
 }
 
@@ -28,16 +29,24 @@ pub(super) struct Unfinished {
 }
 
 impl UnfinishedCalls {
-    /// Room for one more, or None when the key or the address has as many as it may.
-    pub(super) fn begin(&self, key: ApiKeyId, address: IpAddr, most: usize) -> Option<Unfinished> {
-        let whose = [Whose::Key(key), Whose::Address(AddressBlock::from(address))];
+    /// Room for one more, or None when the caller or the address has as many as it may.
+    pub(super) fn begin(
+        &self,
+        caller: &CallerIdentity,
+        address: IpAddr,
+        most: usize,
+    ) -> Option<Unfinished> {
+        let whose = [
+            Whose::Caller(caller.tenant_id, caller.minter()),
+            Whose::Address(AddressBlock::from(address)),
+        ];
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let has_room = |whose: &Whose| counts.get(whose).is_none_or(|count| *count < most);
         if !whose.iter().all(has_room) {
             return None;
         }
-        for one in whose {
-            *counts.entry(one).or_default() += 1;
+        for one in &whose {
+            *counts.entry(one.clone()).or_default() += 1;
         }
         drop(counts);
         Some(Unfinished {
@@ -50,11 +59,11 @@ impl UnfinishedCalls {
 impl Drop for Unfinished {
     fn drop(&mut self) {
         let mut counts = self.calls.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for one in self.whose {
-            if let Some(count) = counts.get_mut(&one) {
+        for one in &self.whose {
+            if let Some(count) = counts.get_mut(one) {
                 *count -= 1;
                 if *count == 0 {
-                    counts.remove(&one);
+                    counts.remove(one);
                 }
             }
         }
@@ -63,12 +72,20 @@ impl Drop for Unfinished {
 
 #[cfg(test)]
 mod tests {
+    use switchboard_store::ApiKeyId;
+
     use super::*;
+    use crate::http::CallerCredential;
 
     #[test]
-    fn w3_unfinished_calls_are_capped_per_key_and_per_address_and_forgotten_when_they_end() {
+    fn w3_unfinished_calls_are_capped_per_caller_and_per_address_and_forgotten_when_they_end() {
         let calls = UnfinishedCalls::default();
-        let (key, other) = (ApiKeyId::new(), ApiKeyId::new());
+        let tenant = TenantId::new();
+        let caller = || {
+            let key = CallerCredential::ApiKey(ApiKeyId::new());
+            CallerIdentity::of(tenant, key)
+        };
+        let (key, other) = (&caller(), &caller());
         let address = IpAddr::from([192, 0, 2, 1]);
         let first = calls.begin(key, address, 2).expect("room");
         let _second = calls
@@ -76,7 +93,7 @@ mod tests {
             .expect("room");
         assert!(calls.begin(key, IpAddr::from([192, 0, 2, 3]), 2).is_none());
         let _third = calls.begin(other, address, 2).expect("another key");
-        assert!(calls.begin(ApiKeyId::new(), address, 2).is_none());
+        assert!(calls.begin(&caller(), address, 2).is_none());
         drop(first);
         assert!(calls.begin(key, address, 2).is_some());
         drop((_second, _third));

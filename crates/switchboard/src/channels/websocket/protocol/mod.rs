@@ -36,6 +36,7 @@ pub(in crate::channels) use credentials::Credential;
 pub(in crate::channels) use farewell::{ClientKind, Farewell};
 pub(in crate::channels) use outbox::Outgoing;
 pub(in crate::channels) use session::AgentProfile;
+pub(super) use session::{check_session, first_session};
 pub(in crate::channels) use speech::CALL_FORMAT;
 
 use crate::leg::LegEvent;
@@ -59,6 +60,8 @@ pub(in crate::channels) struct ClientSetup {
     pub(in crate::channels) wants_own_events: bool,
     /// Makes its ids unlike those of other connections.
     pub(in crate::channels) seed: u64,
+    /// `sess_…`, the name of the session.
+    pub(in crate::channels) session_id: String,
 }
 
 /// One client's view of a call.
@@ -87,7 +90,8 @@ impl ClientProtocol {
         Self::with_session(setup, session)
     }
 
-    fn with_session(setup: ClientSetup, session: Session) -> Self {
+    fn with_session(setup: ClientSetup, mut session: Session) -> Self {
+        session.id.clone_from(&setup.session_id);
         let (manners, padding_ms) = session::manners(&session);
         let taking = session::turn_taking(&session);
         let mut desk = Desk::new(setup.seed, session);
