@@ -37,6 +37,20 @@ pub(crate) const SPEECH: [Package; 3] = [
     },
 ];
 
+/// What builds the dashboard.
+pub(crate) const NODE: [Package; 2] = [
+    Package {
+        debian: "nodejs",
+        purpose: "builds the dashboard",
+        is_present: || process::is_on_path("node"),
+    },
+    Package {
+        debian: "npm",
+        purpose: "installs what the dashboard is built from",
+        is_present: || process::is_on_path("npm"),
+    },
+];
+
 /// What only the tests need.
 pub(crate) const TESTS: [Package; 4] = [
     Package {

@@ -31,8 +31,8 @@ use switchboard_wire::websocket::close_code;
 
 use crate::admission::Permit;
 use crate::drive::{DriveHandle, DriveInput, Transferrer};
-use crate::http::identity::Brought;
-use crate::http::{CallerCredential, CallerRefusal, ClientAddress, Problem};
+
+use crate::http::{Brought, CallerCredential, CallerRefusal, ClientAddress, Problem};
 use crate::leg::Leg;
 use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError};
 use crate::socket::{SocketLimits, WebSocket};
