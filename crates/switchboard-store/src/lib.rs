@@ -35,6 +35,7 @@ mod backup_sqlite;
 mod call_events;
 mod call_inputs;
 mod calls;
+mod captured_fields;
 mod consents;
 mod contacts;
 mod conversations;
@@ -99,13 +100,14 @@ pub use agents::{AgentListing, AgentVersion, PublishedAgent};
 pub use alerts::{AlertListing, NewAlert};
 pub use api_keys::{ApiKeyListing, CreatedApiKey};
 pub use appointments::{
-    AppointmentListing, BookError, Booked, BusyTime, NewAppointment, RescheduleError,
+    AppointmentListing, BookError, Booked, BusyTime, NewAppointment, RescheduleError, reminder,
 };
 pub use audit::AuditListing;
 pub use backup::{BACKUP_TABLES, BackupContent, BackupError, RestoreOptions, TableCount};
 pub use call_events::{CallEventListing, CallEventWrite};
 pub use call_inputs::CallInputBatch;
 pub use calls::{CallDetail, CallEnd, CallFilter, CallListing, CallProgress, NewCall, OfferedCall};
+pub use captured_fields::CapturedField;
 pub use consents::{ConsentListing, NewConsent};
 pub use contacts::{ContactChange, ContactListing, CreatedContact, NewContact};
 pub use conversations::{ConversationListing, MessageListing, NewMessage};

@@ -19,6 +19,7 @@ pub fn statements() -> Vec<Statement> {
         crate::call_events::STATEMENTS,
         crate::call_inputs::STATEMENTS,
         crate::calls::STATEMENTS,
+        crate::captured_fields::STATEMENTS,
         crate::consents::STATEMENTS,
         crate::contacts::STATEMENTS,
         crate::conversations::STATEMENTS,

@@ -149,6 +149,7 @@ async fn lists_show_only_their_own(watch: &mut Watch, a: &Twin, b: &Twin, shared
         list_agents() list_api_keys() list_switches() list_staff() list_numbers() list_audit_entries(&all)
         list_contacts(&all) list_conversations(&all) list_calls(&all) list_call_events(&all) list_turns(&all)
         list_tool_calls(&all) list_consents(&all) list_usage(&all) list_handshakes(&all) list_model_sessions(&all)
+        list_captured_fields(&all) captured_fields(shared.call)
         list_transfers(&all) list_voicemails(&all) transfers_of(shared.call) open_transfers(at(9))
         list_recordings(&all) overdue_recordings(at(100), 10)
         list_services() list_practitioners() list_opening_hours() list_appointments(&all) list_waitlist()
@@ -578,6 +579,15 @@ async fn call_writes_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: 
     watch.ran("apply", String::new()).await;
     transfers_stay_inside(watch, a, b, shared).await;
     voicemails_stay_inside(watch, a, b, shared).await;
+    captured_fields_stay_inside(watch, a, b, shared).await;
+}
+
+async fn captured_fields_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: SharedIds) {
+    let fields = twins::captured("changed");
+    let foreign = a.store.capture_fields(b.own_call, &fields).await;
+    assert_eq!(foreign, Err(StoreError::MissingReference));
+    a.store.capture_fields(shared.call, &fields).await.unwrap();
+    watch.ran("capture_fields", String::new()).await;
 }
 
 async fn transfers_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: SharedIds) {
@@ -616,6 +626,10 @@ async fn voicemails_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: S
         .await;
     assert_eq!(told, Ok(true));
     watch.ran("transcribe_voicemail", String::new()).await;
+    let why = Word::new("refused");
+    let decided = store.leave_voicemail_unwritten(shared.voicemail, &why);
+    assert_eq!(decided.await, Ok(false));
+    watch.ran("leave_voicemail_unwritten", String::new()).await;
     let heard = store.hear_voicemail(shared.voicemail, at(9)).await;
     assert_eq!(heard, Ok(true));
     watch.ran("hear_voicemail", String::new()).await;

@@ -28,7 +28,7 @@ use crate::journal::{Journal, Spool, SpoolError};
 use crate::mail::Mailer;
 use crate::models::breaker::{Breaker, BreakerRules};
 use crate::models::local::check_programs;
-use crate::ops::alerts::{AlertWatch, WebhookAnswers};
+use crate::ops::alerts::{AlertMail, AlertWatch, WebhookAnswers};
 use crate::ops::health::{Component, ComponentState, Health};
 use crate::ops::seal::SealingKey;
 use crate::ops::{disk, logging, metrics, panics};
@@ -37,6 +37,7 @@ use crate::phrases::PhraseCache;
 use crate::reception::{Reach, Reception, local_programs};
 use crate::recorder::Recorder;
 use crate::switches::Switches;
+use crate::transcriber::Transcriber;
 
 /// How long the last events may take to be stored: those of the calls, and then those of the last requests.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
@@ -66,6 +67,7 @@ pub struct App {
     health: Health,
     shell: JobShell,
     webhooks: WebhookAnswers,
+    alert_mail: AlertMail,
 }
 
 /// Serves until Ctrl-C or SIGTERM, then drains.
@@ -162,11 +164,16 @@ impl App {
                 .context("cannot prepare requests to webhooks")?,
             sealing: Arc::clone(&sealing),
             mailer: Mailer::new(&reception.settings.mail)?,
+            transcriber: Transcriber::new(&reception.settings.transcription)?,
+            reception: reception.clone(),
         };
+        let alert_mail = AlertMail::start(&reception.settings, shell.mailer.as_ref())
+            .context("ops.alert_mail holds no e-mail address")?;
         let webhooks = WebhookAnswers::default();
         let api = ApiContext {
             reception: reception.clone(),
             sealing,
+            outbound: shell.outbound.clone(),
         };
         let routes = routes(&reception, &carrier, api, &health, &metrics, &webhooks);
         report_health(&reception.settings, &health);
@@ -182,6 +189,7 @@ impl App {
             health,
             shell,
             webhooks,
+            alert_mail,
         })
     }
 
@@ -196,7 +204,7 @@ impl App {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         tokio::spawn(self.metrics.keep_up(self.drain.clone()));
         let jobs = start_jobs(&self.reception, self.shell);
-        let watch = AlertWatch::new(self.reception.clone(), self.webhooks);
+        let watch = AlertWatch::new(self.reception.clone(), self.webhooks).telling(self.alert_mail);
         tokio::spawn(watch.run(self.drain.clone()));
         let database = &self.reception.settings.database;
         tokio::spawn(disk::watch(

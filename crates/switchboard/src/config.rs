@@ -35,6 +35,7 @@ mod outgoing;
 pub mod prices;
 mod recordings;
 mod speech;
+mod transcription;
 mod twilio;
 mod types;
 
@@ -62,6 +63,7 @@ pub use self::outgoing::OutgoingSettings;
 pub use self::prices::{ModelPrices, Prices};
 pub use self::recordings::RecordingsSettings;
 pub use self::speech::SpeechSettings;
+pub use self::transcription::TranscriptionSettings;
 pub use self::twilio::TwilioSettings;
 pub use self::types::{BaseUrl, Network, Secret};
 pub use switchboard_store::PhoneNumber;
@@ -90,6 +92,8 @@ pub struct Settings {
     pub outgoing: OutgoingSettings,
     /// Offline speech and the carrier's own voice.
     pub speech: SpeechSettings,
+    /// Who writes down messages that callers leave.
+    pub transcription: TranscriptionSettings,
     /// Work that runs beside the calls.
     pub jobs: JobsSettings,
     /// The mail server.

@@ -11,6 +11,7 @@ mod outgoing;
 mod page;
 mod recordings;
 mod switches;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use super::auth::KeyIdentity;
 use super::problem::Problem;
 use super::router::keyed;
 use crate::ops::seal::SealingKey;
+use crate::outbound::Outbound;
 use crate::reception::Reception;
 
 /// Largest body of a request. Agents with their instructions are the largest things that are written here.
@@ -37,8 +39,10 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 pub struct ApiContext {
     /// The server's parts: settings, store, calls.
     pub reception: Reception,
-    /// Seals cursors.
+    /// Seals cursors, and secrets of webhooks.
     pub sealing: Arc<SealingKey>,
+    /// Checks addresses that tenants name.
+    pub outbound: Outbound,
 }
 
 impl ApiContext {
@@ -56,7 +60,8 @@ pub fn routes(context: ApiContext) -> Router {
         .merge(calls::routes())
         .merge(recordings::routes())
         .merge(outgoing::routes())
-        .merge(switches::routes());
+        .merge(switches::routes())
+        .merge(webhooks::routes());
     let once = from_fn_with_state(context.clone(), idempotency::run_once);
     keyed(
         nouns
