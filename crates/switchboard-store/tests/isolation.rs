@@ -9,6 +9,8 @@ mod configuration;
 mod isolated_erasures;
 #[path = "isolation/jobs.rs"]
 mod jobs;
+#[path = "isolation/left.rs"]
+mod left;
 #[path = "isolation/outgoing.rs"]
 mod outgoing;
 mod support;
@@ -578,16 +580,8 @@ async fn call_writes_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: 
     journal_writes_to_foreign_calls_are_refused(a, b, shared).await;
     watch.ran("apply", String::new()).await;
     transfers_stay_inside(watch, a, b, shared).await;
-    voicemails_stay_inside(watch, a, b, shared).await;
-    captured_fields_stay_inside(watch, a, b, shared).await;
-}
-
-async fn captured_fields_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: SharedIds) {
-    let fields = twins::captured("changed");
-    let foreign = a.store.capture_fields(b.own_call, &fields).await;
-    assert_eq!(foreign, Err(StoreError::MissingReference));
-    a.store.capture_fields(shared.call, &fields).await.unwrap();
-    watch.ran("capture_fields", String::new()).await;
+    left::voicemails_stay_inside(watch, a, b, shared).await;
+    left::captured_fields_stay_inside(watch, a, b, shared).await;
 }
 
 async fn transfers_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: SharedIds) {
@@ -603,38 +597,6 @@ async fn transfers_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: Sh
     };
     assert!(store.offer_transfer(&second, 2).await.unwrap());
     watch.ran("offer_transfer", String::new()).await;
-}
-
-async fn voicemails_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: SharedIds) {
-    let store = &a.store;
-    let foreign = store
-        .add_voicemail(&twins::voicemail(VoicemailId::new(), b.own_call))
-        .await;
-    assert_eq!(foreign, Err(StoreError::MissingReference));
-    let known = twins::voicemail(shared.voicemail, shared.call);
-    assert_eq!(store.add_voicemail(&known).await.unwrap(), shared.voicemail);
-    watch.ran("add_voicemail", String::new()).await;
-    let kept = store
-        .keep_voicemail_audio(shared.voicemail, "changed")
-        .await
-        .unwrap();
-    assert!(kept);
-    watch.ran("keep_voicemail_audio", String::new()).await;
-    let words = Private::from("changed");
-    let told = store
-        .transcribe_voicemail(shared.voicemail, &words, Some("en"))
-        .await;
-    assert_eq!(told, Ok(true));
-    watch.ran("transcribe_voicemail", String::new()).await;
-    let why = Word::new("refused");
-    let decided = store.leave_voicemail_unwritten(shared.voicemail, &why);
-    assert_eq!(decided.await, Ok(false));
-    watch.ran("leave_voicemail_unwritten", String::new()).await;
-    let heard = store.hear_voicemail(shared.voicemail, at(9)).await;
-    assert_eq!(heard, Ok(true));
-    watch.ran("hear_voicemail", String::new()).await;
-    let stored = store.voicemail(shared.voicemail).await.unwrap().unwrap();
-    watch.ran("voicemail", shown(&stored)).await;
 }
 
 async fn withdrawals_and_erasures_stay_inside(
