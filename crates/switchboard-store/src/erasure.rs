@@ -39,6 +39,7 @@ sql! {
     ERASE_TOOL_CALLS = "delete from tool_calls where tenant_id = $1 and call_id = $2";
     ERASE_CALL_INPUTS = "delete from call_inputs where tenant_id = $1 and call_id = $2";
     ERASE_VOICEMAILS = "delete from voicemails where tenant_id = $1 and call_id = $2";
+    ERASE_CAPTURED = "delete from captured_fields where tenant_id = $1 and call_id = $2";
     ERASE_RECORDINGS = "delete from recordings where tenant_id = $1 and call_id = $2";
     ERASE_VOICE_SESSIONS = "delete from voice_sessions where tenant_id = $1 and id = $2";
     ERASE_STREAM_TOKENS = "delete from stream_tokens where tenant_id = $1 and call_id = $2";
@@ -86,6 +87,7 @@ const BY_CALL: &[(&str, Sql)] = &[
     ("tool_calls", ERASE_TOOL_CALLS),
     ("call_inputs", ERASE_CALL_INPUTS),
     ("voicemails", ERASE_VOICEMAILS),
+    ("captured_fields", ERASE_CAPTURED),
     ("recordings", ERASE_RECORDINGS),
     ("stream_tokens", ERASE_STREAM_TOKENS),
     ("voice_sessions", ERASE_VOICE_SESSIONS),
@@ -140,6 +142,7 @@ pub const ERASURE_PLAN: &[(&str, Treatment)] = &[
         "calls",
         Treatment::Cleared("contact, conversation, caller's number, carrier's id, language"),
     ),
+    ("captured_fields", Treatment::Erased),
     (
         "consents",
         Treatment::Cleared("contact and the caller's answer in words"),

@@ -39,6 +39,7 @@ mod call_list;
 mod call_outcome;
 mod call_reading;
 mod calls;
+mod captured_fields;
 mod consents;
 mod contacts;
 mod conversations;
@@ -106,7 +107,7 @@ pub use alerts::{AlertListing, NewAlert};
 pub use api_keys::{ApiKeyListing, CreatedApiKey};
 pub use app_issuers::{AppIssuer, AppIssuerKey, AppIssuerListing, NewAppIssuer};
 pub use appointments::{
-    AppointmentListing, BookError, Booked, BusyTime, NewAppointment, RescheduleError,
+    AppointmentListing, BookError, Booked, BusyTime, NewAppointment, RescheduleError, reminder,
 };
 pub use audit::AuditListing;
 pub use backup::{BACKUP_TABLES, BackupContent, BackupError, RestoreOptions, TableCount};
@@ -117,6 +118,7 @@ pub use call_list::{
 };
 pub use call_reading::{CallAct, CallCounts, CallEventReading, ToolCallReading, TurnReading};
 pub use calls::{CallDetail, CallEnd, CallListing, CallProgress, NewCall, OfferedCall};
+pub use captured_fields::CapturedField;
 pub use consents::{ConsentListing, NewConsent};
 pub use contacts::{ContactChange, ContactListing, CreatedContact, NewContact};
 pub use conversations::{ConversationListing, MessageListing, NewMessage};

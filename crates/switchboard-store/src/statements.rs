@@ -23,6 +23,7 @@ pub fn statements() -> Vec<Statement> {
         crate::call_outcome::STATEMENTS,
         crate::call_reading::STATEMENTS,
         crate::calls::STATEMENTS,
+        crate::captured_fields::STATEMENTS,
         crate::consents::STATEMENTS,
         crate::contacts::STATEMENTS,
         crate::conversations::STATEMENTS,

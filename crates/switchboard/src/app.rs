@@ -33,7 +33,7 @@ use crate::live::LiveHub;
 use crate::mail::Mailer;
 use crate::models::breaker::{Breaker, BreakerRules};
 use crate::models::local::check_programs;
-use crate::ops::alerts::{AlertWatch, WebhookAnswers};
+use crate::ops::alerts::{AlertMail, AlertWatch, WebhookAnswers};
 use crate::ops::health::{Component, ComponentState, Health};
 use crate::ops::seal::SealingKey;
 use crate::ops::{disk, logging, metrics, panics};
@@ -42,6 +42,7 @@ use crate::phrases::PhraseCache;
 use crate::reception::{Reach, Reception, local_programs};
 use crate::recorder::Recorder;
 use crate::switches::Switches;
+use crate::transcriber::Transcriber;
 
 /// How long the last events may take to be stored: those of the calls, and then those of the last requests.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
@@ -72,6 +73,7 @@ pub struct App {
     health: Health,
     shell: JobShell,
     webhooks: WebhookAnswers,
+    alert_mail: AlertMail,
 }
 
 /// Serves until Ctrl-C or SIGTERM, then drains.
@@ -173,11 +175,16 @@ impl App {
             outbound,
             sealing: Arc::clone(&sealing),
             mailer: Mailer::new(&reception.settings.mail)?,
+            transcriber: Transcriber::new(&reception.settings.transcription)?,
+            reception: reception.clone(),
         };
+        let alert_mail = AlertMail::start(&reception.settings, shell.mailer.as_ref())
+            .context("ops.alert_mail holds no e-mail address")?;
         let webhooks = WebhookAnswers::default();
         let api = ApiContext {
             reception: reception.clone(),
             sealing,
+            outbound: shell.outbound.clone(),
         };
         let routes = routes(
             &reception, &carrier, api, &ports, &health, &metrics, &webhooks,
@@ -196,6 +203,7 @@ impl App {
             health,
             shell,
             webhooks,
+            alert_mail,
         })
     }
 
@@ -210,7 +218,7 @@ impl App {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         tokio::spawn(self.metrics.keep_up(self.drain.clone()));
         let jobs = start_jobs(&self.reception, self.shell);
-        let watch = AlertWatch::new(self.reception.clone(), self.webhooks);
+        let watch = AlertWatch::new(self.reception.clone(), self.webhooks).telling(self.alert_mail);
         tokio::spawn(watch.run(self.drain.clone()));
         let database = &self.reception.settings.database;
         tokio::spawn(disk::watch(

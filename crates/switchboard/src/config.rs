@@ -36,6 +36,7 @@ pub mod prices;
 mod recordings;
 mod sessions;
 mod speech;
+mod transcription;
 mod twilio;
 mod types;
 mod webrtc;
@@ -65,6 +66,7 @@ pub use self::prices::{ModelPrices, Prices};
 pub use self::recordings::RecordingsSettings;
 pub use self::sessions::SessionsSettings;
 pub use self::speech::SpeechSettings;
+pub use self::transcription::TranscriptionSettings;
 pub use self::twilio::TwilioSettings;
 pub use self::types::{BaseUrl, Network, Secret};
 pub use self::webrtc::WebrtcSettings;
@@ -96,6 +98,8 @@ pub struct Settings {
     pub outgoing: OutgoingSettings,
     /// Offline speech and the carrier's own voice.
     pub speech: SpeechSettings,
+    /// Who writes down messages that callers leave.
+    pub transcription: TranscriptionSettings,
     /// Work that runs beside the calls.
     pub jobs: JobsSettings,
     /// The mail server.

@@ -37,5 +37,6 @@ pub mod switches;
 pub mod tls;
 pub mod tool_runner;
 pub mod tools;
+pub mod transcriber;
 pub mod upgrade;
 pub mod webhooks;

@@ -328,6 +328,8 @@ pub enum Noun {
     Transfers,
     /// Messages that callers left
     Voicemails,
+    /// What agents took down: name, address, job, urgency
+    Captured,
     /// Work beside the calls: mails, webhooks
     Jobs,
     /// Mails, and how far each came

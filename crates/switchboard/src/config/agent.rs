@@ -36,9 +36,10 @@ pub use self::turn_detection::{TurnDetection, TurnDetectionMode};
 pub use self::voice::REALTIME_VOICES;
 
 /// Every tool an agent may list.
-pub const TOOL_NAMES: [&str; 9] = [
+pub const TOOL_NAMES: [&str; 10] = [
     "find_contact",
     "create_contact",
+    "capture_details",
     "check_availability",
     "book_appointment",
     "transfer_to_human",

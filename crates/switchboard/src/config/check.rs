@@ -16,6 +16,7 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     bucket(settings)?;
     mail(settings)?;
     sessions(settings)?;
+    transcription(settings)?;
     not_zero(settings)
 }
 
@@ -60,6 +61,29 @@ fn mail(settings: &Settings) -> Result<(), SettingsError> {
             "mail.from",
             "mails need a sender".to_owned(),
             "set it to an address like voice@example.com",
+        );
+    }
+    Ok(())
+}
+
+/// What callers said must not cross a network in the clear, and one transcriber is enough.
+fn transcription(settings: &Settings) -> Result<(), SettingsError> {
+    let transcription = &settings.transcription;
+    let Some(base_url) = &transcription.base_url else {
+        return Ok(());
+    };
+    if transcription.program.is_some() {
+        return refuse(
+            "transcription.program",
+            "a server is set too".to_owned(),
+            "set transcription.base_url or transcription.program, not both",
+        );
+    }
+    if !base_url.is_loopback() && !base_url.is_encrypted() {
+        return refuse(
+            "transcription.base_url",
+            "what callers said would travel in the clear".to_owned(),
+            "use https://",
         );
     }
     Ok(())
@@ -211,6 +235,10 @@ fn not_zero(settings: &Settings) -> Result<(), SettingsError> {
         (
             "recordings.s3_request_ms_max",
             settings.recordings.s3_request_ms_max,
+        ),
+        (
+            "transcription.answer_ms_max",
+            settings.transcription.answer_ms_max,
         ),
         ("jobs.concurrent_max", settings.jobs.concurrent_max as u64),
         ("webrtc.sessions_max", settings.webrtc.sessions_max as u64),

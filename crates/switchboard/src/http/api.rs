@@ -17,6 +17,7 @@ mod page;
 mod peaks;
 mod recordings;
 mod switches;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -33,6 +34,7 @@ use super::auth::KeyIdentity;
 use super::problem::Problem;
 use super::router::keyed;
 use crate::ops::seal::SealingKey;
+use crate::outbound::Outbound;
 use crate::reception::Reception;
 
 /// Largest body of a request. Agents with their instructions are the largest things that are written here.
@@ -43,8 +45,10 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 pub struct ApiContext {
     /// The server's parts: settings, store, calls.
     pub reception: Reception,
-    /// Seals cursors.
+    /// Seals cursors, and secrets of webhooks.
     pub sealing: Arc<SealingKey>,
+    /// Checks addresses that tenants name.
+    pub outbound: Outbound,
 }
 
 impl ApiContext {
@@ -67,7 +71,8 @@ pub fn routes(context: ApiContext) -> Router {
         .merge(recordings::routes())
         .merge(peaks::routes())
         .merge(outgoing::routes())
-        .merge(switches::routes());
+        .merge(switches::routes())
+        .merge(webhooks::routes());
     let once = from_fn_with_state(context.clone(), idempotency::run_once);
     keyed(
         nouns

@@ -64,6 +64,7 @@ async fn create(
         not_before: body.not_before,
         not_after: body.not_after,
         context: body.context.map(Private::new),
+        appointment: None,
     };
     let settings = &reception.settings;
     let placed = outgoing::place(
