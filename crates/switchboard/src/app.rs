@@ -20,6 +20,7 @@ use crate::cli::ServeOptions;
 use crate::config::Settings;
 use crate::demo;
 use crate::erasure;
+use crate::handoff::RecentLines;
 use crate::http::api::{self, ApiContext};
 use crate::http::routes::voice_health;
 use crate::http::{Drain, DrainTrigger, HttpContext, KeyVerifier, RouteGroups, Server, router};
@@ -141,6 +142,7 @@ impl App {
             agents: Arc::default(),
             archive,
             reach: Reach::default(),
+            lines: RecentLines::default(),
             switches: Switches::new(store.clone()),
             settings: Arc::new(settings),
             store,

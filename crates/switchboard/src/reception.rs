@@ -24,7 +24,7 @@ use crate::calls_live::LiveCalls;
 use crate::config::{AgentDefinition, Settings};
 use crate::desk::{Assurance, Caller, Desk};
 use crate::drive::{Drive, DriveHandle, DriveSetup, Transferrer};
-use crate::handoff::TargetBook;
+use crate::handoff::{RecentLines, TargetBook};
 use crate::jobs::JobBell;
 use crate::journal::{CallJournal, Journal};
 use crate::leg::Leg;
@@ -70,6 +70,8 @@ pub struct Reception {
     pub recorder: Recorder,
     /// Whether the database answers.
     pub reach: Reach,
+    /// Humans who are rung from here, for when it does not.
+    pub lines: RecentLines,
     /// What was switched without a restart.
     pub switches: Switches,
 }
