@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqlitePool};
 
 use crate::db::Db;
 use crate::error::{OpenError, StoreError};
@@ -57,6 +57,12 @@ async fn connect_pools(
         SqlitePoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(settings.busy_timeout * 2)
+            // A disk that is full or sick makes SQLite end the transaction by itself. The driver does not notice, takes the
+            // connection for one that is inside a transaction, and could never begin another on it.
+            .before_acquire(|connection, _| {
+                let is_clean = !connection.is_in_transaction();
+                Box::pin(async move { Ok(is_clean) })
+            })
     };
     let (options, writer) = if mode.is_read_only() {
         (options, None)

@@ -29,6 +29,29 @@ async fn both_databases_have_the_same_tables_and_columns() {
     assert!(columns.len() > 200, "the tables were found");
 }
 
+/// d5: what operators read every day holds nobody. A column more is a decision, and is made here.
+#[tokio::test]
+async fn d5_handshake_rows_hold_call_times_fell_back_and_reason_only() {
+    let columns = Raw::connect(&support::postgres().await)
+        .await
+        .columns()
+        .await;
+    let of_handshakes: Vec<_> = columns
+        .iter()
+        .filter(|column| column[0] == "handshakes")
+        .map(|column| column[1].as_str())
+        .collect();
+    let expected = [
+        "tenant_id",
+        "call_id",
+        "started_at",
+        "elapsed_ms",
+        "fell_back",
+        "reason",
+    ];
+    assert_eq!(of_handshakes, expected);
+}
+
 #[tokio::test]
 async fn i1_every_tenant_table_has_forced_row_security_and_a_policy() {
     let test = support::postgres().await;

@@ -22,6 +22,7 @@ use crate::cli::ServeOptions;
 use crate::config::Settings;
 use crate::demo;
 use crate::erasure;
+use crate::handoff::RecentLines;
 use crate::http::api::{self, ApiContext};
 use crate::http::routes::voice_health;
 use crate::http::{
@@ -154,6 +155,7 @@ impl App {
             agents: Arc::default(),
             archive,
             reach: Reach::default(),
+            lines: RecentLines::default(),
             switches: Switches::new(store.clone()),
             door: CallerDoor::new(store.clone(), users),
             settings: Arc::new(settings),

@@ -25,8 +25,12 @@ use crate::calls_live::LiveCalls;
 use crate::config::{AgentDefinition, Settings};
 use crate::desk::{Assurance, Caller, Desk};
 use crate::drive::{Drive, DriveHandle, DriveSetup, Transferrer};
+<<<<<<< HEAD
 use crate::handoff::TargetBook;
 use crate::http::CallerDoor;
+=======
+use crate::handoff::{RecentLines, TargetBook};
+>>>>>>> w-proof
 use crate::jobs::JobBell;
 use crate::journal::{CallJournal, Journal};
 use crate::leg::Leg;
@@ -78,6 +82,8 @@ pub struct Reception {
     pub recorder: Recorder,
     /// Whether the database answers.
     pub reach: Reach,
+    /// Humans who are rung from here, for when it does not.
+    pub lines: RecentLines,
     /// What was switched without a restart.
     pub switches: Switches,
     /// Knows who wants to talk.
