@@ -8,6 +8,7 @@ import { PageFailed } from "./frame/PageFailed";
 /** Pages are loaded when somebody goes there. */
 const page = (load: () => Promise<{ default: ComponentType }>) => async () => ({ Component: (await load()).default });
 
+const voiceHealth = page(() => import("./pages/voice-health/VoiceHealth"));
 
 export const router = createBrowserRouter([
   {
@@ -26,11 +27,17 @@ export const router = createBrowserRouter([
             ErrorBoundary: PageFailed,
             children: [
               { index: true, Component: HomeRedirect },
+              { path: "talk", lazy: page(() => import("./pages/talk/Talk")) },
+              { path: "live", lazy: page(() => import("./pages/live/Live")) },
+              { path: "live/:call", lazy: page(() => import("./pages/live/LiveCall")) },
               { path: "calls", lazy: page(() => import("./pages/calls/Calls")) },
+              { path: "calls/:call", lazy: page(() => import("./pages/call/Call")) },
+              { path: "voice-health", lazy: voiceHealth },
               { path: "second-factor", lazy: page(() => import("./pages/second-factor/SecondFactor")) },
               { path: "*", Component: NotHere },
             ],
           },
+          { path: "/ops", Component: Frame, children: [{ path: "voice-health", lazy: voiceHealth }] },
         ],
       },
       { path: "*", Component: NotHere },

@@ -49,9 +49,11 @@ export interface List<Row> {
 
 export interface Agent {
   name: string;
+  version: number;
   display_name?: string;
-  version: number | string;
+  persona?: string;
   model: string;
+  voice?: string;
   languages: string[];
   greeting_summary?: string;
   tools: string[];
@@ -62,121 +64,173 @@ export type EndClass = "success" | "caller" | "us" | "upstream" | "unknown";
 export interface CallRow {
   id: string;
   agent: string;
-  agent_version?: number | string | null;
+  agent_version: number | null;
   channel: string;
+  direction?: "inbound" | "outbound";
+  /** Ours. */
+  number?: string | null;
+  /** The caller's; a hint and no proof. */
+  caller_number?: string | null;
+  contact_id?: string | null;
+  contact_name?: string | null;
+  language?: string | null;
   status: "offered" | "ringing" | "answered" | "ended";
   offered_at: string;
-  answered_at?: string | null;
-  ended_at?: string | null;
-  end_reason?: string | null;
-  end_class?: EndClass | null;
-  contact?: { id: string; name?: string | null; number?: string | null } | null;
-  number?: string | null;
-  language?: string | null;
+  answered_at: string | null;
+  ended_at: string | null;
+  end_reason: string | null;
+  end_class: EndClass | null;
   outcome?: string | null;
   duration_ms?: number | null;
-  heard_p95_ms?: number | null;
   cost_micros?: number | null;
-  currency?: string | null;
-  satisfaction?: number | null;
-  summary?: string | null;
+  currency?: string;
+  heard_p95_ms?: number | null;
   has_recording?: boolean;
   has_voicemail?: boolean;
 }
 
+export interface Total {
+  currency: string;
+  cost_micros: number;
+  entries: number;
+}
+
+export interface RecordingState {
+  id: string;
+  status: "recording" | "stored" | "broken" | "erased";
+  started_at: string;
+  /** From the offered call to the first sample. */
+  offset_ms: number;
+  length_ms: number | null;
+  dropped_ms: number | null;
+  retained_until: string | null;
+  erased_at: string | null;
+}
+
+export interface ConsentState {
+  purpose: string;
+  answer: string;
+  disclosed_at: string;
+  answered_at: string | null;
+  complete: boolean | null;
+}
+
+export interface Transfer {
+  ordinal: number;
+  reason: string;
+  target: string;
+  kind: string;
+  status: string;
+  started_at: string;
+  ended_at: string | null;
+}
+
 export interface CallDetail extends CallRow {
-  cost?: { cost_micros: number; currency: string; estimated?: boolean } | null;
-  counts?: { turns?: number; events?: number; tool_calls?: number } | null;
-  recording?: { state: string; length_ms?: number | null; kept_until?: string | null } | null;
-  [other: string]: unknown;
+  is_live?: boolean;
+  location?: string | null;
+  cost?: Total[];
+  counts?: { turns: number; events: number; tool_calls: number; usage: number };
+  recording?: RecordingState | null;
+  consent?: ConsentState[];
+  handoffs?: Transfer[];
+}
+
+/** Rows of one call, in order. */
+export interface Part<Row> {
+  items: Row[];
+  next_after?: number | null;
 }
 
 export interface Turn {
-  call_id?: string;
   seq: number;
   speaker: "caller" | "agent" | "human" | "system";
-  started_at?: string | null;
-  at_ms?: number | null;
-  started_ms?: number | null;
-  generated_text?: string | null;
-  sent_text?: string | null;
-  heard_text?: string | null;
-  text?: string | null;
-  language?: string | null;
+  generated_text: string | null;
+  sent_text: string | null;
+  heard_text: string | null;
+  unheard_text?: string | null;
+  language: string | null;
   interrupted: boolean;
-  response_ms?: number | null;
-  heard_ms?: number | null;
+  response_ms: number | null;
+  heard_ms: number | null;
+  /** From the offered call. */
+  offset_ms?: number;
+  ended_offset_ms?: number | null;
 }
 
 export interface CallEvent {
-  number: number;
-  at?: string;
-  at_ms?: number;
-  name?: string;
-  kind?: string;
-  detail?: Record<string, unknown> | null;
-  [field: string]: unknown;
+  seq: number;
+  at: string;
+  name: string;
+  data?: Record<string, unknown> | null;
 }
 
 export interface ToolCall {
-  id?: string;
-  name?: string;
-  tool?: string;
+  seq: number;
+  tool: string;
+  server: string;
   status: string;
-  arguments?: unknown;
-  result?: unknown;
-  requested_at?: string | null;
-  started_at?: string | null;
-  duration_ms?: number | null;
-  took_ms?: number | null;
-  confirmed?: boolean | null;
-  after_interruption?: boolean;
-  [field: string]: unknown;
+  arguments: unknown;
+  result: unknown;
+  started_at: string;
+  finished_at: string | null;
+  duration_ms: number | null;
 }
 
 export interface UsageRow {
+  id: string;
   component: string;
-  quantity?: number;
-  unit?: string;
-  price_micros?: number | null;
+  provider: string;
+  model: string;
+  unit: string;
+  quantity: number;
   cost_micros: number;
   currency: string;
-  turn?: number | null;
-  seq?: number | null;
-  model?: string | null;
-  estimated?: boolean;
-  [field: string]: unknown;
+  at: string;
+}
+
+export interface Usage {
+  items: UsageRow[];
+  totals: Total[];
 }
 
 export interface Consent {
+  id: string;
   purpose: string;
+  wording: string;
+  language: string;
   answer: string;
-  at?: string;
-  recorded_at?: string;
-  wording?: string | null;
-  [field: string]: unknown;
-}
-
-export interface Stage {
-  name: string;
-  ms: number;
+  answer_text: string | null;
+  heard_ms: number | null;
+  disclosed_at: string;
+  answered_at: string | null;
+  complete: boolean | null;
 }
 
 export interface Latency {
-  seq: number;
-  stages: Stage[];
-  total_ms?: number | null;
-  response_ms?: number | null;
-  heard_ms?: number | null;
-  caller_stopped_ms?: number | null;
+  /** Number of the agent's turn. */
+  turn: number;
+  /** When the caller's speech was over. */
+  offset_ms: number;
+  response_ms: number;
+  heard_ms: number | null;
+  stages: { stage: string; ms: number }[];
+  filler: boolean;
 }
 
+export interface Latencies {
+  items: Latency[];
+  heard_p50_ms: number | null;
+  heard_p95_ms: number | null;
+  response_p50_ms: number | null;
+  response_p95_ms: number | null;
+}
+
+/** Lowest and highest level of each span, one after the other, -128 to 127. */
 export interface Peaks {
-  length_ms?: number;
-  /** Pairs of lowest and highest, or one height each, between -1 and 1. */
-  caller?: number[];
-  agent?: number[];
-  lanes?: { speaker: string; peaks: number[] }[];
+  offset_ms: number;
+  pair_us: number;
+  caller: number[];
+  agent: number[];
 }
 
 export interface VoiceSession {
@@ -189,26 +243,23 @@ export interface VoiceSession {
 export interface LiveCall {
   id: string;
   agent: string;
+  agent_version: number;
   channel: string;
-  phase?: string;
-  phase_since?: string;
-  offered_at?: string;
-  answered_at?: string | null;
-  started_at?: string | null;
-  contact?: { id: string; name?: string | null; number?: string | null } | null;
-  language?: string | null;
-  cost_micros?: number | null;
-  currency?: string | null;
-  length_max_s?: number | null;
-  last_line?: { speaker: string; text: string } | null;
-  number?: number;
-  trouble?: string[];
+  caller_number: string | null;
+  offered_at: string;
+  phase: string;
+  phase_since: string;
+  length_ms_max: number;
+  cost_micros: number;
+  budget_micros: number;
+  dead_air: number;
+  tools_failed: number;
+  last_line: { speaker: string; text: string } | null;
 }
 
 export interface LiveSnapshot {
   items: LiveCall[];
   number: number;
-  permits?: { held: number; limit: number } | null;
 }
 
 export type HealthState = "good" | "too_few" | "warning" | "critical";
@@ -246,7 +297,7 @@ export interface VoiceHealth {
   response: Wait;
   heard: Wait;
   cost: { currency: string; cost_micros: number; per_call_micros: number | null }[];
-  alerts: { tenant: string | null; name?: string; rule?: string; severity?: string; raised_at?: string; cleared_at?: string | null; [field: string]: unknown }[];
+  alerts: { tenant: string | null; rule: string; subject: string; severity: string; figure: number; raised_at: string; cleared_at: string | null }[];
   series: { at: string; offered: number; fallbacks: number; handshake_p95_ms: number | null }[];
   step_s: number;
 }

@@ -1,9 +1,8 @@
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "react-router";
 import { get } from "../api/request";
-import type { LiveSnapshot } from "../api/types";
+import type { LiveCall, LiveSnapshot } from "../api/types";
 import { useLive } from "../api/live";
-import { useQueryClient } from "@tanstack/react-query";
 import { usePath } from "./tenant";
 
 export const LIVE_KEY = ["live-calls"] as const;
@@ -15,10 +14,26 @@ export function useLiveCalls() {
     queryFn: () => get<LiveSnapshot>("/api/v1/live/calls"),
     refetchInterval: 30_000,
   });
-  useLive(calls.data ? "calls" : null, calls.data?.number ?? null, () => {
-    void queries.invalidateQueries({ queryKey: LIVE_KEY });
+  useLive(calls.data ? "calls" : null, calls.data?.number ?? null, ({ number, event }) => {
+    queries.setQueryData<LiveSnapshot>(LIVE_KEY, (old) => (old === undefined ? old : { number, items: changed(old.items, event) }));
   });
   return calls;
+}
+
+/** The list after one thing that happened. */
+function changed(items: LiveCall[], event: Record<string, unknown>): LiveCall[] {
+  switch (event.name) {
+    case "snapshot":
+      return event.items as LiveCall[];
+    case "call": {
+      const call = event.call as LiveCall;
+      return items.some((item) => item.id === call.id) ? items.map((item) => (item.id === call.id ? call : item)) : [...items, call];
+    }
+    case "ended":
+      return items.filter((item) => item.id !== event.id);
+    default:
+      return items;
+  }
 }
 
 /** How many calls are live now, on every page. */

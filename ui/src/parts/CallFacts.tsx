@@ -1,10 +1,10 @@
-import type { CallRow } from "../api/types";
-import { lengthWords, shortId } from "../words/amounts";
+import type { CallDetail, CallRow } from "../api/types";
+import { lengthWords, moneyWords, shortId } from "../words/amounts";
 import { END_CLASSES, endSentence } from "../words/ends";
 
-/** The caller's name, else the number as shown, else that nothing is known. */
-export function whoWords(call: Pick<CallRow, "contact" | "number" | "id">): string {
-  return call.contact?.name ?? call.contact?.number ?? call.number ?? `call ${shortId(call.id)}`;
+/** The contact's name, else the number as shown, else which call it is. */
+export function whoWords(call: { id: string; contact_name?: string | null; caller_number?: string | null }): string {
+  return call.contact_name ?? call.caller_number ?? `call ${shortId(call.id)}`;
 }
 
 export function CallWho({ call }: { call: CallRow }) {
@@ -41,4 +41,13 @@ export function callLengthMs(call: CallRow, now = Date.now()): number | null {
 export function CallLength({ call }: { call: CallRow }) {
   const ms = callLengthMs(call);
   return ms === null ? <span className="quiet">–</span> : <>{lengthWords(ms)}</>;
+}
+
+/** What the ledger says; of a call in progress so far. */
+export function CallCost({ call }: { call: CallDetail }) {
+  const totals = call.cost ?? [];
+  if (totals.length > 0) {
+    return <>{totals.map((total) => moneyWords(total.cost_micros, total.currency)).join(" + ")}</>;
+  }
+  return <>{call.cost_micros == null ? "–" : moneyWords(call.cost_micros, call.currency ?? "USD")}</>;
 }

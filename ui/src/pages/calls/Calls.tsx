@@ -5,29 +5,34 @@ import { Link, useNavigate } from "react-router";
 import { get, withQuery } from "../../api/request";
 import type { Agent, CallRow, List } from "../../api/types";
 import { useKeys } from "../../frame/keys";
-import { usePath } from "../../frame/tenant";
+import { usePath, useTenant } from "../../frame/tenant";
 import { useTitle } from "../../frame/title";
 import { Empty } from "../../parts/Empty";
 import { Failure } from "../../parts/Failure";
 import { WaitingRows } from "../../parts/Waiting";
+import { dayStart } from "../../words/zone";
 import { COLUMNS } from "./columns";
 import { FILTERS, useCallsView, type CallsView, type FilterName } from "./filters";
 import { Panel } from "./Panel";
 import "./calls.css";
 
-const LABELS: Record<FilterName, string> = { agent: "Agent", channel: "Channel", outcome: "Outcome", class: "End", q: "Search", from: "From", to: "To" };
+const LABELS: Record<FilterName, string> = { agent: "Agent", channel: "Channel", outcome: "Outcome", class: "End", q: "Words", from: "From", to: "To" };
 
 /** What was said, done and paid: every call, newest first. */
 export default function Calls() {
   useTitle("Calls");
   const { view, change } = useCallsView();
   const path = usePath();
+  const { time_zone: zone } = useTenant();
   const calls = useQuery({
     queryKey: ["calls", view.filters, view.sort, view.cursor],
     queryFn: () =>
       get<List<CallRow>>(
         withQuery("/api/v1/calls", {
           ...view.filters,
+          from: view.filters.from ? dayStart(view.filters.from, zone, 0) : null,
+          // The day named last is still in it.
+          to: view.filters.to ? dayStart(view.filters.to, zone, 1) : null,
           sort: view.sort === "-offered_at" ? null : view.sort,
           cursor: view.cursor,
         }),
@@ -76,7 +81,7 @@ function Filters({ view, change }: { view: CallsView; change: Change }) {
   const choice = (name: FilterName, options: string[]) => (
     <NativeSelect
       aria-label={LABELS[name]}
-      data={[{ value: "", label: `${LABELS[name]}: all` }, ...options.map((option) => ({ value: option, label: `${LABELS[name]}: ${option}` }))]}
+      data={[{ value: "", label: `${LABELS[name]}: all` }, ...options.map((option) => ({ value: option, label: `${LABELS[name]}: ${option.replaceAll("_", " ")}` }))]}
       value={view.filters[name] ?? ""}
       onChange={(event) => change({ [name]: event.currentTarget.value })}
     />
@@ -85,6 +90,8 @@ function Filters({ view, change }: { view: CallsView; change: Change }) {
     <search className="calls-filters">
       <TextInput ref={search} type="search" aria-label="Search calls" placeholder="Names, numbers, summaries" value={text} onChange={(event) => setText(event.currentTarget.value)} />
       {choice("agent", (agents.data?.items ?? []).map((agent) => agent.name))}
+      {choice("outcome", ["booked", "handed_off", "voicemail", "message_left", "completed", "hung_up", "not_reached", "fallback", "failed"])}
+      {choice("channel", ["phone", "web_voice"])}
       {choice("class", ["success", "caller", "us", "upstream", "unknown"])}
       <label className="calls-date">
         <span>From</span>
@@ -96,7 +103,7 @@ function Filters({ view, change }: { view: CallsView; change: Change }) {
       </label>
       {Object.entries(view.filters).map(([name, value]) => (
         <button key={name} type="button" className="chip" onClick={() => change({ [name]: null })} aria-label={`Remove ${LABELS[name as FilterName]}: ${value}`}>
-          {LABELS[name as FilterName]}: {value} <span aria-hidden="true">✕</span>
+          {LABELS[name as FilterName]}: {value.replaceAll("_", " ")} <span aria-hidden="true">✕</span>
         </button>
       ))}
     </search>

@@ -4,11 +4,10 @@ import { Link } from "react-router";
 import { get } from "../../api/request";
 import type { CallDetail } from "../../api/types";
 import { usePath } from "../../frame/tenant";
-import { CallEnd, CallLength, CallWho } from "../../parts/CallFacts";
+import { CallCost, CallEnd, CallLength, CallWho } from "../../parts/CallFacts";
 import { Failure } from "../../parts/Failure";
 import { Time } from "../../parts/Time";
 import { WaitingRows } from "../../parts/Waiting";
-import { moneyWords } from "../../words/amounts";
 import { channelWords, plain } from "../../words/ends";
 
 /** One call beside the list. No words of the call: reading them is an act of its own, on the call's page. */
@@ -25,7 +24,6 @@ export function Panel({ id, close }: { id: string; close: () => void }) {
       {call.isError ? <Failure what="The call could not be read." error={call.error} retry={() => void call.refetch()} /> : null}
       {call.data ? (
         <>
-          {call.data.summary ? <p>{call.data.summary}</p> : null}
           <Facts call={call.data} />
           <div>
             <Button component={Link} to={path(`calls/${id}`)}>
@@ -39,7 +37,6 @@ export function Panel({ id, close }: { id: string; close: () => void }) {
 }
 
 function Facts({ call }: { call: CallDetail }) {
-  const cost = call.cost ?? (call.cost_micros == null ? null : { cost_micros: call.cost_micros, currency: call.currency ?? "USD" });
   return (
     <dl className="facts">
       <dt>When</dt>
@@ -61,7 +58,7 @@ function Facts({ call }: { call: CallDetail }) {
         <CallLength call={call} />
       </dd>
       <dt>Cost</dt>
-      <dd>{cost ? moneyWords(cost.cost_micros, cost.currency) : "–"}</dd>
+      <dd><CallCost call={call} /></dd>
     </dl>
   );
 }

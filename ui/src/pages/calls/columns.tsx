@@ -24,7 +24,7 @@ export const COLUMNS: Column[] = [
     id: "agent",
     label: "Agent",
     isWideOnly: true,
-    show: (call) => (call.agent_version ? `${call.agent} v${String(call.agent_version)}` : call.agent),
+    show: (call) => (call.agent_version ? `${call.agent} v${call.agent_version}` : call.agent),
   },
   { id: "outcome", label: "Outcome", show: (call) => (call.outcome ? plain(call.outcome) : <span className="quiet">–</span>) },
   { id: "end", label: "End", isWideOnly: true, show: (call) => <CallEnd call={call} /> },
@@ -32,7 +32,7 @@ export const COLUMNS: Column[] = [
   {
     id: "heard",
     label: "Heard P95",
-    sort: "heard_p95_ms",
+    sort: "heard_latency",
     isNumber: true,
     isWideOnly: true,
     show: (call) => (call.heard_p95_ms == null ? <span className="quiet">–</span> : latencyWords(call.heard_p95_ms)),

@@ -1,7 +1,7 @@
 import { Button, NativeSelect, PasswordInput, TextInput } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState, type FormEvent } from "react";
-import { useNavigate, useSearchParams } from "react-router";
+import { useNavigate } from "react-router";
 import { LOGIN_KEY } from "../../api/login";
 import { post } from "../../api/request";
 import type { Login } from "../../api/types";
@@ -16,7 +16,8 @@ const FIELDS = [
 
 /** The first login of a fresh server: one form, opened by the link that the server printed. */
 export default function FirstRun() {
-  const [query] = useSearchParams();
+  // Behind the `#`, which browsers do not send: it appears in no log.
+  const [token] = useState(() => new URLSearchParams(location.hash.slice(1)).get("token") ?? "");
   const queries = useQueryClient();
   const go = useNavigate();
   const [isBusy, setBusy] = useState(false);
@@ -33,7 +34,7 @@ export default function FirstRun() {
     setBusy(true);
     setError(null);
     try {
-      const login = await post<Login>("/api/v1/first-run", { token: query.get("token") ?? "", ...fields });
+      const login = await post<Login>("/api/v1/first-run", { token, ...fields });
       queries.setQueryData(LOGIN_KEY, login);
       await queries.invalidateQueries({ queryKey: LOGIN_KEY });
       void go("/", { replace: true });

@@ -7,13 +7,15 @@ import "./sign-in.css";
 interface SignInFormProps {
   /** Known from a login that ended; then it is not asked again. */
   email?: string;
+  /** Of a demo, whose passwords are no secret. */
+  password?: string;
   onSignedIn: (login: Login) => void;
 }
 
 /** E-mail and password, and the code of an authenticator where the login has one. */
-export function SignInForm({ email: known = "", onSignedIn }: SignInFormProps) {
+export function SignInForm({ email: known = "", password: filled = "", onSignedIn }: SignInFormProps) {
   const [email, setEmail] = useState(known);
-  const [password, setPassword] = useState("");
+  const [password, setPassword] = useState(filled);
   const [code, setCode] = useState("");
   const [wantsCode, setWantsCode] = useState(false);
   const [hasCapsLock, setCapsLock] = useState(false);
