@@ -22,6 +22,8 @@ export class Transcript {
   readonly lines: Line[] = [];
   private readonly began: number;
   private readonly now: () => number;
+  /** When items began: words of the caller become known only later. */
+  private starts = new Map<string, number>();
   /** Items whose audio this client plays itself, and how much of it was played. */
   private progress = new Map<string, { played_ms: number; received_ms: number; isComplete: boolean }>();
 
@@ -34,6 +36,10 @@ export class Transcript {
   handle(event: ServerEvent): boolean {
     const item = text(event, "item_id");
     switch (event.type) {
+      case "input_audio_buffer.speech_started":
+      case "input_audio_buffer.committed":
+        this.starts.set(item, this.starts.get(item) ?? this.elapsed());
+        return false;
       case "conversation.item.added":
         return this.onAdded(part(event, "item"));
       case "conversation.item.input_audio_transcription.delta": {
@@ -152,9 +158,14 @@ export class Transcript {
     if (known !== undefined) {
       return known;
     }
-    const line: Line = { id, speaker, text: "", isInterim: true, heardChars: 0, isCut: false, at_ms: Math.round(this.now() - this.began) };
-    this.lines.push(line);
+    const line: Line = { id, speaker, text: "", isInterim: true, heardChars: 0, isCut: false, at_ms: this.starts.get(id) ?? this.elapsed() };
+    const after = this.lines.findLastIndex((other) => other.at_ms <= line.at_ms);
+    this.lines.splice(after + 1, 0, line);
     return line;
+  }
+
+  private elapsed(): number {
+    return Math.round(this.now() - this.began);
   }
 
   /** How far the player is within the words, by the share of the audio. */

@@ -52,3 +52,16 @@ test("markup in words stays words", () => {
   transcript.handle({ type: "conversation.item.added", item: { type: "message", role: "user", id: "item_t", content: [{ type: "input_text", text: "<img src=x onerror=alert(1)>" }] } });
   assert.equal(transcript.lines[0]?.text, "<img src=x onerror=alert(1)>");
 });
+
+test("the caller's words stand where they were spoken, though they are understood later", () => {
+  let now = 0;
+  const transcript = new Transcript(() => now);
+  agentSays(transcript, "Welcome.");
+  now = 5_000;
+  transcript.handle({ type: "input_audio_buffer.speech_started", item_id: "item_u", audio_start_ms: 5_000 });
+  now = 8_000;
+  transcript.handle({ type: "response.output_audio_transcript.delta", item_id: "item_b", delta: "Two o'clock?" });
+  now = 9_000;
+  transcript.handle({ type: "conversation.item.input_audio_transcription.completed", item_id: "item_u", transcript: "Tuesday" });
+  assert.deepEqual(transcript.lines.map((line) => [line.at_ms, line.text]), [[0, "Welcome."], [5_000, "Tuesday"], [8_000, "Two o'clock?"]]);
+});
