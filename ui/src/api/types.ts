@@ -260,6 +260,7 @@ export interface LiveCall {
 export interface LiveSnapshot {
   items: LiveCall[];
   number: number;
+  calls_max?: number;
 }
 
 export type HealthState = "good" | "too_few" | "warning" | "critical";

@@ -67,6 +67,11 @@ export default function Live() {
     <>
       <div className="page-head">
         <h1>Live</h1>
+        {calls.data?.calls_max ? (
+          <p className="quiet">
+            {count} of {calls.data.calls_max} calls at once
+          </p>
+        ) : null}
       </div>
       {calls.isPending ? <WaitingRows rows={4} what="Live calls" /> : null}
       {calls.isError && calls.data === undefined ? <Failure what="The live calls could not be read." error={calls.error} retry={() => void calls.refetch()} /> : null}
