@@ -15,6 +15,8 @@ const theme = createTheme({
   defaultRadius: "sm",
   respectReducedMotion: true,
   components: {
+    // Said out loud, because our colours go by it.
+    Button: { defaultProps: { variant: "filled" } },
     // Its own lock writes a <style>, which the server's policy refuses; base.css locks the page instead.
     Modal: { defaultProps: { lockScroll: false, transitionProps: { duration: 100 } } },
     Tooltip: { defaultProps: { openDelay: 300, events: { hover: true, focus: true, touch: true } } },

@@ -42,10 +42,11 @@ export function KeysProvider({ children }: { children: ReactNode }) {
       if (document.querySelector('[role="dialog"][aria-modal="true"]')) {
         return;
       }
-      const pair = event.timeStamp - first.at < PAIR_MS ? `${first.key} ${event.key}` : "";
-      first = { key: event.key, at: event.timeStamp };
+      const pressed = event.shiftKey && event.key.startsWith("Arrow") ? `Shift+${event.key}` : event.key;
+      const pair = event.timeStamp - first.at < PAIR_MS ? `${first.key} ${pressed}` : "";
+      first = { key: pressed, at: event.timeStamp };
       const all = [...registry.current.sets].flatMap((set) => set.current);
-      const found = all.find((key) => key.keys === pair) ?? all.find((key) => key.keys === event.key);
+      const found = all.find((key) => key.keys === pair) ?? all.find((key) => key.keys === pressed);
       const isOnControl = event.target instanceof HTMLElement && event.target.closest("button, a, [role=tab]") !== null;
       if (found && !(isOnControl && /^(Enter| )$/.test(event.key))) {
         event.preventDefault();

@@ -14,7 +14,7 @@ export async function contactSheet() {
     const bytes = readFileSync(`${artifacts}/pictures/${name}`).toString("base64");
     return `<figure><img src="data:image/png;base64,${bytes}"><figcaption>${name.replace(".png", "")}</figcaption></figure>`;
   });
-  const style = "body{margin:16px;background:#ccc;font:14px sans-serif;columns:5;column-gap:12px}figure{margin:0 0 12px;break-inside:avoid}img{width:100%;display:block}";
+  const style = "body{margin:16px;background:#ccc;font:14px sans-serif;display:flex;flex-wrap:wrap;gap:12px}figure{margin:0}img{height:420px;display:block}";
   const browser = await launch();
   const page = await browser.newPage({ viewport: { width: WIDTH, height: 900 } });
   await page.setContent(`<style>${style}</style>${figures.join("")}`);
