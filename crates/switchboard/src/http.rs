@@ -11,6 +11,7 @@ mod auth;
 mod body;
 mod connection;
 mod connection_limit;
+mod dashboard;
 mod drain;
 mod guard;
 mod headers;
