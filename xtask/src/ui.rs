@@ -1,5 +1,7 @@
 //! `cargo xtask ui`: the dashboard out of `ui/`, as the server embeds it.
 
+pub(crate) mod browser_tests;
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::SystemTime;
