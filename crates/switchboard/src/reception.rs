@@ -25,12 +25,8 @@ use crate::calls_live::LiveCalls;
 use crate::config::{AgentDefinition, Settings};
 use crate::desk::{Assurance, Caller, Desk};
 use crate::drive::{Drive, DriveHandle, DriveSetup, Transferrer};
-<<<<<<< HEAD
-use crate::handoff::TargetBook;
-use crate::http::CallerDoor;
-=======
 use crate::handoff::{RecentLines, TargetBook};
->>>>>>> w-proof
+use crate::http::CallerDoor;
 use crate::jobs::JobBell;
 use crate::journal::{CallJournal, Journal};
 use crate::leg::Leg;
@@ -411,7 +407,7 @@ impl Reception {
 fn live_row(offer: &Offer, settings: &CallSettings) -> LiveCall {
     let channel = match offer.kind {
         LegKind::Carrier => Channel::Phone,
-        LegKind::Client => Channel::WebVoice,
+        LegKind::Client | LegKind::Track => Channel::WebVoice,
     };
     let direction = match offer.outgoing {
         Some(_) => Direction::Outbound,
