@@ -37,6 +37,7 @@ pub(super) use outbox::Outgoing;
 pub(super) use session::{AgentProfile, check_session, first_session};
 pub(super) use speech::CALL_FORMAT;
 
+use super::comeback::ResumeOffer;
 use crate::leg::LegEvent;
 use crate::model::Payload;
 use desk::Desk;
@@ -59,6 +60,8 @@ pub(super) struct ClientSetup {
     pub(super) seed: u64,
     /// `sess_…`, the name of the session.
     pub(super) session_id: String,
+    /// How it comes back when its connection is lost; None for clients that do not know how.
+    pub(super) resume: Option<ResumeOffer>,
 }
 
 /// One client's view of a call.
@@ -88,7 +91,8 @@ impl ClientProtocol {
         let mut desk = Desk::new(setup.seed, session);
         let session = Box::new(desk.session.clone());
         desk.say(ServerEvent::SessionCreated { session });
-        Self {
+        let offer = setup.resume.clone();
+        let mut protocol = Self {
             setup,
             desk,
             listening: Listening::new(manners, padding_ms),
@@ -100,7 +104,21 @@ impl ClientProtocol {
             events: VecDeque::new(),
             farewell: None,
             last_heard: (0, 0),
+        };
+        if let Some(offer) = offer {
+            let session_id = protocol.setup.session_id.clone();
+            let mut told = told_of(&offer);
+            told["session_id"] = json!(session_id);
+            protocol.say_own("switchboard.session", told);
         }
+        protocol
+    }
+
+    /// The client is back. What it missed follows; `is_complete` says whether that is all of it.
+    pub(super) fn tell_resumed(&mut self, offer: &ResumeOffer, is_complete: bool) {
+        let mut told = told_of(offer);
+        told["complete"] = json!(is_complete);
+        self.say_own("switchboard.resumed", told);
     }
 
     /// The model can hear: only now is anything of the client read, so that nothing is lost or told out of order.
@@ -293,4 +311,12 @@ impl ClientProtocol {
             .chain(self.replies.deadline())
             .min()
     }
+}
+
+fn told_of(offer: &ResumeOffer) -> Value {
+    json!({
+        "call_id": offer.call,
+        "resume_token": offer.token.expose(),
+        "grace_s": offer.grace_s,
+    })
 }

@@ -63,6 +63,7 @@ impl Stage {
             wants_own_events,
             seed: 1,
             session_id: "sess_0123456789012345678901".to_owned(),
+            resume: None,
         };
         let mut stage = Self {
             protocol: ClientProtocol::new(setup),
