@@ -27,6 +27,7 @@ mod text_column;
 mod agents;
 mod alerts;
 mod api_keys;
+mod app_issuers;
 mod appointments;
 mod audit;
 mod backup;
@@ -87,6 +88,7 @@ mod turns;
 mod twilio_accounts;
 mod usage;
 mod voice_health;
+mod voice_sessions;
 mod voicemails;
 mod waitlist;
 mod webhook_receipts;
@@ -98,6 +100,7 @@ mod words;
 pub use agents::{AgentListing, AgentVersion, PublishedAgent};
 pub use alerts::{AlertListing, NewAlert};
 pub use api_keys::{ApiKeyListing, CreatedApiKey};
+pub use app_issuers::{AppIssuer, AppIssuerKey, AppIssuerListing, NewAppIssuer};
 pub use appointments::{
     AppointmentListing, BookError, Booked, BusyTime, NewAppointment, RescheduleError,
 };
@@ -157,6 +160,7 @@ pub use voice_health::{
     CallCount, EventCount, HealthCounts, HealthWindow, MsCount, RecentCounts, RecentHealth,
     SeriesStep, StepMsCount,
 };
+pub use voice_sessions::{MintedVoiceSession, NewVoiceSession, VoiceSession, VoiceSessionIdentity};
 pub use voicemails::{NewVoicemail, VoicemailListing};
 pub use waitlist::{NewWaitlistEntry, WaitlistListing};
 pub use webhook_receipts::WebhookArrival;

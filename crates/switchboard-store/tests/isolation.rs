@@ -12,6 +12,8 @@ mod jobs;
 #[path = "isolation/outgoing.rs"]
 mod outgoing;
 mod support;
+#[path = "isolation/voice.rs"]
+mod voice;
 
 use std::collections::BTreeSet;
 
@@ -39,6 +41,7 @@ on_both! {
         call_writes_stay_inside(&mut watch, &a, &b, shared).await;
         jobs::jobs_stay_inside(&mut watch, &a, &b, shared).await;
         jobs::webhooks_stay_inside(&mut watch, &a, &b).await;
+        voice::sessions_stay_inside(&mut watch, &a, &b, shared).await;
         // Last: nothing that was said is left after it.
         withdrawals_and_erasures_stay_inside(&mut watch, &a, &b, shared).await;
         alerts::stay_inside(&mut watch, &a).await;

@@ -12,6 +12,7 @@ use switchboard_call::input::Control;
 use switchboard_store::Store;
 
 use crate::admission::Admission;
+use crate::app_users::AppUsers;
 use crate::archive::Archive;
 use crate::calls_live::LiveCalls;
 use crate::channels::twilio::{self, TwilioChannel};
@@ -23,7 +24,9 @@ use crate::demo;
 use crate::erasure;
 use crate::http::api::{self, ApiContext};
 use crate::http::routes::voice_health;
-use crate::http::{Drain, DrainTrigger, HttpContext, KeyVerifier, RouteGroups, Server, router};
+use crate::http::{
+    CallerDoor, Drain, DrainTrigger, HttpContext, KeyVerifier, RouteGroups, Server, router,
+};
 use crate::jobs::{JobBell, JobRunner, JobShell, RunnerLimits};
 use crate::journal::{Journal, Spool, SpoolError};
 use crate::mail::Mailer;
@@ -133,6 +136,9 @@ impl App {
         let admission = Admission::open(&store, lease, health.clone())
             .await
             .context("cannot share permits with the other nodes")?;
+        let outbound = Outbound::new(&settings.outbound)
+            .context("cannot prepare requests to addresses of tenants")?;
+        let users = AppUsers::new(store.lookup(), Arc::clone(&sealing), outbound.clone());
         let reception = Reception {
             journal,
             recorder,
@@ -145,6 +151,7 @@ impl App {
             archive,
             reach: Reach::default(),
             switches: Switches::new(store.clone()),
+            door: CallerDoor::new(store.clone(), users),
             settings: Arc::new(settings),
             store,
         };
@@ -161,8 +168,7 @@ impl App {
             carrier: Arc::clone(&carrier),
             store: reception.store.clone(),
             bell: reception.jobs.clone(),
-            outbound: Outbound::new(&reception.settings.outbound)
-                .context("cannot prepare requests to webhooks")?,
+            outbound,
             sealing: Arc::clone(&sealing),
             mailer: Mailer::new(&reception.settings.mail)?,
         };
@@ -209,6 +215,10 @@ impl App {
             database.spool_directory.clone().into(),
             database.disk_free_percent_min,
             self.health.clone(),
+            self.drain.clone(),
+        ));
+        tokio::spawn(websocket::keep_sessions_up(
+            self.reception.store.clone(),
             self.drain.clone(),
         ));
         tokio::spawn(erasure::keep_up(

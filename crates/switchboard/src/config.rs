@@ -34,6 +34,7 @@ mod outbound;
 mod outgoing;
 pub mod prices;
 mod recordings;
+mod sessions;
 mod speech;
 mod twilio;
 mod types;
@@ -62,6 +63,7 @@ pub use self::outbound::OutboundSettings;
 pub use self::outgoing::OutgoingSettings;
 pub use self::prices::{ModelPrices, Prices};
 pub use self::recordings::RecordingsSettings;
+pub use self::sessions::SessionsSettings;
 pub use self::speech::SpeechSettings;
 pub use self::twilio::TwilioSettings;
 pub use self::types::{BaseUrl, Network, Secret};
@@ -100,6 +102,8 @@ pub struct Settings {
     pub mail: MailSettings,
     /// Requests to addresses that tenants name.
     pub outbound: OutboundSettings,
+    /// Talks from browsers and apps, and the tokens that start them.
+    pub sessions: SessionsSettings,
     /// Bounds of sockets, buffers and waits.
     pub limits: LimitsSettings,
     /// Where agent files are.

@@ -5,6 +5,7 @@
 
 pub mod admission;
 pub mod app;
+pub mod app_users;
 pub mod archive;
 pub mod calls_live;
 pub mod channels;

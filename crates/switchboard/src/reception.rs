@@ -25,6 +25,7 @@ use crate::config::{AgentDefinition, Settings};
 use crate::desk::{Assurance, Caller, Desk};
 use crate::drive::{Drive, DriveHandle, DriveSetup, Transferrer};
 use crate::handoff::TargetBook;
+use crate::http::CallerDoor;
 use crate::jobs::JobBell;
 use crate::journal::{CallJournal, Journal};
 use crate::leg::Leg;
@@ -42,6 +43,9 @@ use keeping::Keeping;
 pub use outgoing::OutgoingTopic;
 pub use reach::{Reach, is_absence};
 pub use ready_agents::{PreparedModels, ReadyAgents};
+
+/// No user has more sessions than this, whatever the settings say: their slots are made and dropped with them.
+const USER_SESSIONS_MAX: u32 = 32;
 
 /// What every call needs. Cheap to clone.
 #[derive(Clone)]
@@ -72,6 +76,8 @@ pub struct Reception {
     pub reach: Reach,
     /// What was switched without a restart.
     pub switches: Switches,
+    /// Knows who wants to talk.
+    pub door: CallerDoor,
 }
 
 /// An agent that can answer: its definition, its business and what the definition's version is.
@@ -214,10 +220,31 @@ impl Reception {
     /// A permit for one more call of this agent, or None at a limit: of its tenant, its own, or its model's account. An
     /// agent with another model goes without the account, and so to the other model.
     pub async fn admit(&self, agent: &ReadyAgent, call: CallId) -> Option<Permit> {
-        let mut limits = vec![PermitLimit {
+        self.admit_user(agent, call, None).await
+    }
+
+    /// The same for a call that also counts among the sessions of an app's user, named by a hash.
+    pub async fn admit_user(
+        &self,
+        agent: &ReadyAgent,
+        call: CallId,
+        user: Option<String>,
+    ) -> Option<Permit> {
+        let mut limits: Vec<PermitLimit> = user
+            .map(|user| PermitLimit {
+                scope: PermitScope::User(user),
+                calls_max: self
+                    .settings
+                    .sessions
+                    .user_sessions_max
+                    .min(USER_SESSIONS_MAX),
+            })
+            .into_iter()
+            .collect();
+        limits.extend([PermitLimit {
             scope: PermitScope::Tenant,
             calls_max: self.settings.calls.concurrent_max,
-        }];
+        }]);
         if let Some(calls_max) = agent.definition.limits.concurrent_max {
             let scope = PermitScope::Agent(agent.definition.name.clone());
             limits.push(PermitLimit { scope, calls_max });

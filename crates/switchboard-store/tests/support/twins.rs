@@ -1,12 +1,14 @@
 //! Two tenants that store the same things under the same names, numbers and, where the writer makes them, ids.
 
 mod outgoing;
+mod voice;
 
 use serde_json::json;
 use switchboard_store::*;
 
 use super::{TestStore, at};
 pub use outgoing::*;
+pub use voice::*;
 
 /// The ids of one twin's rows that the store made.
 pub struct Twin {
@@ -164,6 +166,7 @@ impl Twin {
             .await
             .unwrap()
             .unwrap();
+        seed_voice(&store, shared, contact, canary).await;
         let api_key = store.create_api_key(canary).await.unwrap().id;
         let asked = repeatable(api_key);
         store

@@ -5,6 +5,8 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use switchboard_wire::openai::{RestError, RestErrorBody, WireError, code};
 
+use crate::http::CallerRefusal;
+
 /// Why there is no call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
@@ -27,7 +29,7 @@ impl Refusal {
     }
 
     /// 401.
-    pub(super) fn wrong_key() -> Self {
+    fn wrong_key() -> Self {
         let message = "A valid key is needed: send it as Authorization: Bearer.";
         Self::request(StatusCode::UNAUTHORIZED, code::INVALID_API_KEY, message)
     }
@@ -122,6 +124,20 @@ impl Refusal {
         tracing::info!(reason = self.code, "turned a WebRTC client away");
         metrics::counter!("switchboard_clients_refused_total", "reason" => self.code).increment(1);
         self
+    }
+}
+
+impl From<CallerRefusal> for Refusal {
+    fn from(refusal: CallerRefusal) -> Self {
+        let status = match refusal {
+            CallerRefusal::Unavailable => return Self::unavailable(),
+            CallerRefusal::Missing | CallerRefusal::WrongKey => return Self::wrong_key(),
+            CallerRefusal::AgentNotAllowed => StatusCode::FORBIDDEN,
+            CallerRefusal::InvalidToken
+            | CallerRefusal::ExpiredToken
+            | CallerRefusal::UsedToken => StatusCode::UNAUTHORIZED,
+        };
+        Self::request(status, refusal.code(), refusal.message())
     }
 }
 

@@ -1,18 +1,18 @@
-//! Calls that are answered and not connected yet cost memory and a model session, so each key and each address may have
+//! Calls that are answered and not connected yet cost memory and a model session, so each credential and each address may have
 //! only a few (threat W3).
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-
-use switchboard_store::ApiKeyId;
 
 use crate::http::AddressBlock;
 
 /// Who is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Whose {
-    Key(ApiKeyId),
+    /// A hash of the credential: it is not kept.
+    Credential(u64),
     Address(AddressBlock),
 }
 
@@ -28,9 +28,19 @@ pub(super) struct Unfinished {
 }
 
 impl UnfinishedCalls {
-    /// Room for one more, or None when the key or the address has as many as it may.
-    pub(super) fn begin(&self, key: ApiKeyId, address: IpAddr, most: usize) -> Option<Unfinished> {
-        let whose = [Whose::Key(key), Whose::Address(AddressBlock::from(address))];
+    /// Room for one more, or None when the credential or the address has as many as it may.
+    pub(super) fn begin(
+        &self,
+        credential: &str,
+        address: IpAddr,
+        most: usize,
+    ) -> Option<Unfinished> {
+        let mut hasher = DefaultHasher::new();
+        credential.hash(&mut hasher);
+        let whose = [
+            Whose::Credential(hasher.finish()),
+            Whose::Address(AddressBlock::from(address)),
+        ];
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let has_room = |whose: &Whose| counts.get(whose).is_none_or(|count| *count < most);
         if !whose.iter().all(has_room) {
@@ -68,7 +78,7 @@ mod tests {
     #[test]
     fn w3_unfinished_calls_are_capped_per_key_and_per_address_and_forgotten_when_they_end() {
         let calls = UnfinishedCalls::default();
-        let (key, other) = (ApiKeyId::new(), ApiKeyId::new());
+        let (key, other) = ("one", "another");
         let address = IpAddr::from([192, 0, 2, 1]);
         let first = calls.begin(key, address, 2).expect("room");
         let _second = calls
@@ -76,7 +86,7 @@ mod tests {
             .expect("room");
         assert!(calls.begin(key, IpAddr::from([192, 0, 2, 3]), 2).is_none());
         let _third = calls.begin(other, address, 2).expect("another key");
-        assert!(calls.begin(ApiKeyId::new(), address, 2).is_none());
+        assert!(calls.begin("a third", address, 2).is_none());
         drop(first);
         assert!(calls.begin(key, address, 2).is_some());
         drop((_second, _third));

@@ -36,8 +36,10 @@ pub(in crate::channels) use credentials::Credential;
 pub(in crate::channels) use farewell::{ClientKind, Farewell};
 pub(in crate::channels) use outbox::Outgoing;
 pub(in crate::channels) use session::AgentProfile;
+pub(super) use session::{check_session, first_session};
 pub(in crate::channels) use speech::CALL_FORMAT;
 
+use super::comeback::ResumeOffer;
 use crate::leg::LegEvent;
 use crate::model::Payload;
 use desk::Desk;
@@ -59,6 +61,10 @@ pub(in crate::channels) struct ClientSetup {
     pub(in crate::channels) wants_own_events: bool,
     /// Makes its ids unlike those of other connections.
     pub(in crate::channels) seed: u64,
+    /// `sess_…`, the name of the session.
+    pub(in crate::channels) session_id: String,
+    /// How it comes back when its connection is lost; None for clients that do not know how.
+    pub(in crate::channels) resume: Option<ResumeOffer>,
 }
 
 /// One client's view of a call.
@@ -87,13 +93,15 @@ impl ClientProtocol {
         Self::with_session(setup, session)
     }
 
-    fn with_session(setup: ClientSetup, session: Session) -> Self {
+    fn with_session(setup: ClientSetup, mut session: Session) -> Self {
+        session.id.clone_from(&setup.session_id);
         let (manners, padding_ms) = session::manners(&session);
         let taking = session::turn_taking(&session);
         let mut desk = Desk::new(setup.seed, session);
         let session = Box::new(desk.session.clone());
         desk.say(ServerEvent::SessionCreated { session });
-        Self {
+        let offer = setup.resume.clone();
+        let mut protocol = Self {
             setup,
             desk,
             listening: Listening::new(manners, padding_ms),
@@ -106,7 +114,21 @@ impl ClientProtocol {
             events: VecDeque::new(),
             farewell: None,
             last_heard: (0, 0),
+        };
+        if let Some(offer) = offer {
+            let session_id = protocol.setup.session_id.clone();
+            let mut told = told_of(&offer);
+            told["session_id"] = json!(session_id);
+            protocol.say_own("switchboard.session", told);
         }
+        protocol
+    }
+
+    /// The client is back. What it missed follows; `is_complete` says whether that is all of it.
+    pub(super) fn tell_resumed(&mut self, offer: &ResumeOffer, is_complete: bool) {
+        let mut told = told_of(offer);
+        told["complete"] = json!(is_complete);
+        self.say_own("switchboard.resumed", told);
     }
 
     /// The model can hear: only now is anything of the client read, so that nothing is lost or told out of order.
@@ -323,4 +345,12 @@ impl ClientProtocol {
             .chain(self.replies.deadline())
             .min()
     }
+}
+
+fn told_of(offer: &ResumeOffer) -> Value {
+    json!({
+        "call_id": offer.call,
+        "resume_token": offer.token.expose(),
+        "grace_s": offer.grace_s,
+    })
 }

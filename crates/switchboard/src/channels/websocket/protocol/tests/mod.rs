@@ -22,6 +22,7 @@ use switchboard_call::interruption::StopCause;
 use switchboard_call::output::ToLeg;
 use switchboard_call::turn::Speaker;
 use switchboard_call::{Moment, Span};
+use switchboard_store::CallId;
 use switchboard_wire::openai::{SessionUpdate, parse_server_event};
 
 use super::{
@@ -49,6 +50,7 @@ fn setup(kind: ClientKind, wants_own_events: bool) -> ClientSetup {
         threshold: 0.6,
         prefix_padding_ms: 300,
         silence_ms: 600,
+        pcm_rates_hz: vec![16_000],
         expires_at: 1_800_000_000,
     };
     ClientSetup {
@@ -57,6 +59,8 @@ fn setup(kind: ClientKind, wants_own_events: bool) -> ClientSetup {
         kind,
         wants_own_events,
         seed: 1,
+        session_id: "sess_0123456789012345678901".to_owned(),
+        resume: None,
     }
 }
 
@@ -72,13 +76,16 @@ impl Stage {
     /// A client with a media track.
     pub(super) fn with_track() -> Self {
         let setup = setup(ClientKind::Other, false);
-        Self::of(ClientProtocol::with_track(setup, CALL_FORMAT, None).expect("no session"))
+        Self::of(
+            ClientProtocol::with_track(setup, CALL_FORMAT, None, CallId::new())
+                .expect("no session"),
+        )
     }
 
     /// A client with a media track that sent this session with its offer.
     pub(super) fn with_session(session: SessionUpdate) -> Self {
         let setup = setup(ClientKind::Other, false);
-        let protocol = ClientProtocol::with_track(setup, CALL_FORMAT, Some(session));
+        let protocol = ClientProtocol::with_track(setup, CALL_FORMAT, Some(session), CallId::new());
         Self::of(protocol.expect("a good session"))
     }
 
