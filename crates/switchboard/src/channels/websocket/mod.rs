@@ -5,7 +5,6 @@
 //! (protocols/openai-realtime.md section 1.3). What a client may say is a table in `protocol/credentials.rs`.
 
 mod client_secrets;
-pub(super) use client_secrets::session_id;
 mod comeback;
 mod leg;
 pub(super) mod protocol;
@@ -45,6 +44,7 @@ use crate::switches::CallSwitches;
 use crate::upgrade;
 use client_secrets::MintingRate;
 pub use client_secrets::keep_up as keep_sessions_up;
+pub(super) use client_secrets::session_id;
 pub use comeback::ReturningClient;
 use comeback::{Comebacks, Held, ResumeAsk, ResumeOffer};
 pub use leg::{ClientLeg, ClientPatience};
