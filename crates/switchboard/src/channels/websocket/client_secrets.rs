@@ -23,8 +23,8 @@ use switchboard_wire::openai::{
     RestError, RestErrorBody, SessionState, WireError, code, parse_client_secret_request, wire_id,
 };
 
-use super::FrontEndpoint;
 use super::protocol::{Credential, check_session, first_session};
+use super::{FrontEndpoint, agent_profile};
 use crate::http::Problem;
 use crate::http::api::Input;
 pub(super) use minting::MintingRate;
@@ -90,7 +90,7 @@ async fn create_client_secret(
         seconds,
     };
     let (agent, minted) = front.mint(&identity, wish).await.map_err(in_vendor_words)?;
-    let profile = front.profile(&agent, 0);
+    let profile = agent_profile(&front.reception, &agent, 0);
     let mut effective = first_session(&profile);
     effective.expires_at = 0;
     let state = SessionState {

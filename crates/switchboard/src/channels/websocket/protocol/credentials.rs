@@ -113,7 +113,7 @@ const RULES: &[Rule] = &[
 ];
 
 impl Credential {
-    pub(in crate::channels::websocket) const fn of(credential: CallerCredential) -> Self {
+    pub(in crate::channels) const fn of(credential: CallerCredential) -> Self {
         match credential {
             CallerCredential::ApiKey(_) => Self::ApiKey,
             CallerCredential::Staff(_)
