@@ -66,7 +66,7 @@ pub(crate) const BROWSER: [Package; 2] = [
 ];
 
 /// What only the tests need.
-pub(crate) const TESTS: [Package; 4] = [
+pub(crate) const TESTS: [Package; 5] = [
     Package {
         debian: "postgresql-15",
         purpose: "the second database",
@@ -86,6 +86,11 @@ pub(crate) const TESTS: [Package; 4] = [
         debian: "python3-venv",
         purpose: "runs the foreign SDKs",
         is_present: || process::succeeds(Command::new("python3").args(["-c", "import ensurepip"])),
+    },
+    Package {
+        debian: "chromium",
+        purpose: "calls an agent as a page does",
+        is_present: || process::is_on_path("chromium"),
     },
 ];
 

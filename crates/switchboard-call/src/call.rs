@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use crate::absence::Absence;
 use crate::answering::Answering;
 use crate::budget::Budget;
 use crate::confirmation::Confirmation;
@@ -32,6 +33,7 @@ pub struct Call {
     pub(crate) settings: CallSettings,
     pub(crate) phase: Phase,
     pub(crate) leg_ready: bool,
+    pub(crate) absence: Absence,
     /// When the agent began to get ready: at the offer, or when a human gave the caller back.
     pub(crate) connecting_since: Moment,
     pub(crate) has_returned: bool,
@@ -66,6 +68,7 @@ impl Call {
         let mut call = Self {
             phase: Phase::Connecting,
             leg_ready: false,
+            absence: Absence::default(),
             connecting_since: Moment::START,
             has_returned: false,
             handshake_open: true,
@@ -149,6 +152,8 @@ impl Call {
             FromLeg::TurnCleared => self.steer_turn(ToModel::ClearTurn),
             FromLeg::TurnTaking(turn_taking) => self.turn_taking = turn_taking,
             FromLeg::AnsweredBy(answered_by) => self.on_answered_by(now, answered_by),
+            FromLeg::Absent => self.on_leg_absent(now),
+            FromLeg::Returned => self.on_leg_returned(now),
             FromLeg::Closed(closed) => self.on_leg_closed(now, closed),
         }
     }

@@ -16,9 +16,14 @@ impl Call {
         if self.phase == Phase::Ended {
             return;
         }
+        if self.advance_absence(now) {
+            return;
+        }
         self.advance_playback(now);
         self.advance_handoff(now);
         match self.phase {
+            Phase::Live if self.absence.is_open() => self.advance_held_call(now),
+            Phase::Ending if self.absence.is_open() => self.advance_interruption(now),
             Phase::Connecting => self.advance_handshake(now),
             Phase::Live => self.advance_conversation(now),
             Phase::Ending => {
@@ -49,6 +54,20 @@ impl Call {
         self.advance_dead_air(now);
         self.advance_silence(now);
         self.advance_answering(now);
+    }
+
+    /// Nobody listens: what does not need a listener goes on.
+    fn advance_held_call(&mut self, now: Moment) {
+        self.advance_interruption(now);
+        self.advance_awaited(now);
+        self.advance_owed_answer(now);
+        self.advance_media_gap(now);
+        self.advance_held_tools(now);
+        self.advance_tools(now);
+        self.advance_secure_entry(now);
+        self.advance_model(now);
+        self.advance_length(now);
+        self.advance_stall(now);
     }
 
     /// A machine is not talked to: only what was begun for a person comes to its end.
@@ -143,11 +162,8 @@ impl Call {
             return None;
         }
         let asked = self.floor.unanswered_since().unwrap_or(owing);
-        Some(
-            self.playback
-                .ended_at()
-                .map_or(asked, |heard| heard.max(asked)),
-        )
+        let heard = self.playback.ended_at().max(self.absence.returned());
+        Some(heard.map_or(asked, |heard| heard.max(asked)))
     }
 
     fn play_filler(&mut self, now: Moment) {
@@ -195,15 +211,20 @@ impl Call {
     }
 
     fn quiet_since(&self, now: Moment) -> Moment {
-        let heard = self.playback.ended_at();
+        let heard = self.playback.ended_at().max(self.absence.returned());
         heard.max(self.floor.caller_acted()).unwrap_or(now).min(now)
     }
 
     /// The earliest moment at which time alone changes something.
     pub(crate) fn wake(&self) -> Option<Moment> {
         let limits = &self.settings.limits;
+        let absence = self.absence.wake(limits.absence_max);
         match self.phase {
             Phase::Ended => None,
+            Phase::Live if absence.is_some() => earliest([absence, self.held_wake()]),
+            Phase::Ending if absence.is_some() => {
+                earliest([absence, self.interruption.wake(limits)])
+            }
             Phase::HandingOff => self
                 .handoff
                 .as_ref()
@@ -211,7 +232,8 @@ impl Call {
             Phase::Connecting => {
                 let handshake =
                     (!self.model.is_ready()).then_some(self.connecting_since + limits.handshake);
-                earliest([handshake, Some(self.connecting_since + limits::STREAM_OPEN)])
+                let stream = self.connecting_since + limits::STREAM_OPEN;
+                earliest([handshake, Some(stream), absence])
             }
             Phase::Ending => earliest([
                 self.goodbye.map(|goodbye| goodbye.until),
@@ -221,6 +243,22 @@ impl Call {
             ]),
             Phase::Live => self.conversation_wake(),
         }
+    }
+
+    /// What goes on while nobody listens.
+    fn held_wake(&self) -> Option<Moment> {
+        let limits = &self.settings.limits;
+        let length = (!limits.length_max.is_zero()).then(|| self.length_wake(limits.length_max));
+        earliest([
+            length,
+            self.interruption.wake(limits),
+            self.floor.wake(self.model.is_ready()),
+            self.tools.wake(),
+            self.consent_wake(),
+            self.secure.wake(),
+            self.model.wake(),
+            self.stall_at(),
+        ])
     }
 
     fn conversation_wake(&self) -> Option<Moment> {

@@ -23,6 +23,12 @@ pub struct CallEvent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventKind {
     LegReadied,
+    /// The caller's connection broke: the call is held for a while.
+    LegAbsent,
+    /// The caller is there again, after so long.
+    LegReturned {
+        after: Span,
+    },
     ModelReadied {
         choice: u32,
     },
@@ -138,6 +144,8 @@ impl EventKind {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::LegReadied => "leg_readied",
+            Self::LegAbsent => "leg_absent",
+            Self::LegReturned { .. } => "leg_returned",
             Self::ModelReadied { .. } => "model_readied",
             Self::HandshakeFinished { .. } => "handshake_finished",
             Self::PartyDetected { .. } => "party_detected",

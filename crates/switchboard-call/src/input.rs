@@ -53,6 +53,10 @@ pub enum FromLeg {
     TurnTaking(TurnTaking),
     /// The carrier says who picked up a call that we placed. May come at any time, twice, or never.
     AnsweredBy(AnsweredBy),
+    /// The connection broke, and its peer knows how to come back (front endpoint only).
+    Absent,
+    /// The peer that was absent is connected again.
+    Returned,
     /// The leg is gone.
     Closed(LegClosed),
 }

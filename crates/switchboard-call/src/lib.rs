@@ -19,6 +19,7 @@
 //! assert!(wake.is_some(), "the length limit is always ahead");
 //! ```
 
+mod absence;
 mod alignment;
 mod answering;
 mod backchannel;

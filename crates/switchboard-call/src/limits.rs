@@ -71,6 +71,8 @@ pub const CONSENT_ANSWER: Span = Span::from_secs(5);
 /// A caller whom we do not hear for card data is with us no longer than this; then a human takes over. Listening again
 /// unasked could hear the rest of it.
 pub const SECURE_ENTRY_MAX: Span = Span::from_secs(180);
+/// A client that lost its connection may come back for this long: a tunnel, a change of networks, a restarted router.
+pub const ABSENCE: Span = Span::from_secs(60);
 /// 5.00 of the call's currency.
 pub const BUDGET_MICROS: u64 = 5_000_000;
 /// The share of the budget at which a warning event goes out.
@@ -107,6 +109,8 @@ pub struct Limits {
     pub model_reopen_lived_min: Span,
     /// How long the carrier may take to take a transfer. The shell's own request must end within it.
     pub transfer_answer: Span,
+    /// How long a caller whose connection broke may come back. Zero: the call ends at once.
+    pub absence_max: Span,
 }
 
 impl Default for Limits {
@@ -132,6 +136,7 @@ impl Default for Limits {
             model_reopen: REOPEN,
             model_reopen_lived_min: REOPEN_LIVED_MIN,
             transfer_answer: TRANSFER_ANSWER,
+            absence_max: ABSENCE,
         }
     }
 }

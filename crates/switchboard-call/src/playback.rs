@@ -91,6 +91,8 @@ pub(crate) struct Playback {
     ended_at: Option<Moment>,
     /// The last sound was heard to its end, and nobody has taken note of it yet.
     ended_unseen: bool,
+    /// Since when nobody listens: no clock of ours counts as hearing.
+    held: Option<Moment>,
 }
 
 impl Playback {
@@ -107,7 +109,31 @@ impl Playback {
             keeps_played: false,
             ended_at: None,
             ended_unseen: false,
+            held: None,
         }
+    }
+
+    /// Nobody listens any more. What was played until now is heard, what comes later is not.
+    pub(crate) fn hold(&mut self, now: Moment) {
+        self.advance(now);
+        self.held.get_or_insert(now);
+    }
+
+    /// The listener is back: what was on its way is played from where it stood.
+    pub(crate) fn go_on(&mut self, now: Moment) {
+        let Some(held) = self.held.take() else {
+            return;
+        };
+        let pause = now.since(held);
+        for sent in &mut self.sent {
+            sent.sent_at = sent.sent_at + pause;
+            sent.starts = sent.starts + pause;
+        }
+    }
+
+    /// The moment up to which anything can have been heard.
+    fn heard_until(&self, now: Moment) -> Moment {
+        self.held.map_or(now, |held| held.min(now))
     }
 
     /// Whether one more piece may wait to be sent.
@@ -167,6 +193,7 @@ impl Playback {
 
     /// How much the carrier still has to play.
     pub(crate) fn backlog(&self, now: Moment) -> Span {
+        let now = self.heard_until(now);
         self.sent
             .back()
             .map_or(Span::ZERO, |last| (last.starts + last.length).since(now))
@@ -186,6 +213,9 @@ impl Playback {
 
     /// When the next piece ends, so that silence can be counted from what was heard.
     pub(crate) fn wake(&self) -> Option<Moment> {
+        if self.held.is_some() {
+            return None;
+        }
         self.sent
             .front()
             .map(|head| match self.wait_for_mark(head) {
@@ -308,6 +338,7 @@ impl Playback {
 
     /// Books everything as heard that the clock says was played.
     pub(crate) fn advance(&mut self, now: Moment) {
+        let now = self.heard_until(now);
         while let Some(head) = self.sent.front() {
             let ended = head.starts + head.length;
             let due = match self.wait_for_mark(head) {
@@ -336,6 +367,7 @@ impl Playback {
 
     /// How much of the item will have been heard a little later, if nothing is sent any more.
     fn heard_ahead(&self, now: Moment, ahead: Span, item: ItemId) -> Span {
+        let now = self.heard_until(now);
         let mut heard = self.booked(item);
         let latency = self.latency.unwrap_or_default();
         for sent in &self.sent {
@@ -396,6 +428,7 @@ impl Playback {
     /// The carrier's buffer is emptied now. What was not heard to its end goes back to the head of the queue,
     /// so that the reply can go on from the last mark if the interruption was none.
     pub(crate) fn clear(&mut self, now: Moment) {
+        let now = self.heard_until(now);
         self.advance(now);
         // The clear itself travels, and what plays meanwhile is heard.
         let ahead = self.latency.unwrap_or_default();

@@ -354,7 +354,7 @@ impl Call {
 
     /// Gives the carrier what it needs next and books it.
     pub(crate) fn feed(&mut self, now: Moment) {
-        if !self.leg_ready || self.interruption.pauses_playback() {
+        if !self.leg_ready || self.absence.is_open() || self.interruption.pauses_playback() {
             return;
         }
         while let Some(due) = self

@@ -206,3 +206,48 @@ async fn what_a_dead_node_held_is_freed_and_its_calls_end_once() {
         .unwrap();
     assert_eq!(granted, PermitAnswer::Granted);
 }
+
+/// The slots of users come and go with them: whoever left leaves no row, and gaps do not stop the next session.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_users_sessions_are_limited_on_all_nodes_and_leave_no_rows() {
+    let test = support::postgres().await;
+    let store = test.fresh_tenant().await;
+    let node = node(&test, LONG).await;
+    let limits = [PermitLimit {
+        scope: PermitScope::User("ab12".to_owned()),
+        calls_max: 3,
+    }];
+    let take = async |call| store.take_permits(node, call, &limits).await.unwrap();
+    let calls = [CallId::new(), CallId::new(), CallId::new()];
+    for call in calls {
+        assert_eq!(take(call).await, PermitAnswer::Granted);
+    }
+    let refused = PermitAnswer::Refused(limits[0].scope.clone());
+    assert_eq!(take(CallId::new()).await, refused);
+    let mut held = vec![calls[2]];
+    for first in [calls[0], calls[1]] {
+        store.return_permits(node, first).await.unwrap();
+        let next = CallId::new();
+        assert_eq!(take(next).await, PermitAnswer::Granted);
+        assert_eq!(take(CallId::new()).await, refused);
+        held.push(next);
+    }
+    for call in held {
+        store.return_permits(node, call).await.unwrap();
+    }
+    let mut raw = support::raw::Raw::connect(&test).await;
+    let rows = raw.table_rows("permit_slots", store.scope().tenant).await;
+    assert_eq!(rows, Vec::<String>::new());
+    let burst = all_at_once(30, |_| {
+        let (store, limits) = (store.clone(), limits.clone());
+        async move {
+            store
+                .take_permits(node, CallId::new(), &limits)
+                .await
+                .unwrap()
+        }
+    })
+    .await;
+    let granted = burst.iter().filter(|it| **it == PermitAnswer::Granted);
+    assert_eq!(granted.count(), 3);
+}

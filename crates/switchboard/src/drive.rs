@@ -45,6 +45,8 @@ const SILENCE_DBFS: i8 = -100;
 pub enum DriveInput {
     /// The carrier opened the stream of this call, and its token was good.
     Attach(Box<crate::channels::twilio::AttachedStream>),
+    /// The client of this call lost its connection and has another one.
+    Return(Box<crate::channels::websocket::ReturningClient>),
     /// A tool's answer, a transfer's outcome, somebody's control.
     Core(Input),
 }
@@ -53,6 +55,7 @@ impl std::fmt::Debug for DriveInput {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::Attach(_) => "Attach",
+            Self::Return(_) => "Return",
             Self::Core(_) => "Core",
         })
     }
@@ -395,6 +398,10 @@ impl Drive {
             }
             Woken::Beside(DriveInput::Attach(stream)) => {
                 stream.attach_to(&mut self.leg);
+                return;
+            }
+            Woken::Beside(DriveInput::Return(client)) => {
+                client.attach_to(&mut self.leg);
                 return;
             }
             Woken::Beside(DriveInput::Core(input)) => input,

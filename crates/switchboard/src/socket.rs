@@ -223,6 +223,11 @@ impl WebSocket {
         websocket::write_close(&mut self.outgoing, mask, code, reason);
     }
 
+    /// Bytes that wait for the peer.
+    pub fn waiting(&self) -> usize {
+        self.outgoing.len()
+    }
+
     fn mask(&mut self) -> Option<MaskKey> {
         self.masks.as_mut().map(Masks::next)
     }

@@ -265,6 +265,75 @@ fn d5_an_auth_token_is_sealed_before_it_is_stored() {
 }
 
 #[test]
+fn d5_t1_an_apps_secret_is_sealed_and_its_algorithm_goes_with_its_key() {
+    let installation = Installation::with_tenant();
+    let secret = "canary-secret-0123456789abcdef0123";
+    std::fs::write(installation.path().join("secret"), secret).expect("written");
+    std::fs::write(installation.path().join("short"), "canary").expect("written");
+    let set =
+        "tenant app-users set --tenant medspa --issuer https://id.example.org --audience voice";
+    let refusals = [
+        ("--agent medspa --secret-file short", "too short"),
+        (
+            "--agent medspa --secret-file secret --algorithm RS256",
+            "does not go with",
+        ),
+        (
+            "--agent medspa --jwks-url https://id.example.org/keys --algorithm HS256",
+            "does not go with",
+        ),
+        (
+            "--agent medspa --secret-file secret --algorithm none",
+            "not taken",
+        ),
+        (
+            "--agent medspa --jwks-url http://id.example.org/keys",
+            "https",
+        ),
+        (
+            "--agent medspa --jwks-url https://127.0.0.1/keys",
+            "not on the public internet",
+        ),
+        ("--agent nobody --secret-file secret", "no agent `nobody`"),
+    ];
+    for (arguments, complaint) in refusals {
+        installation
+            .ask(&format!("{set} {arguments}"))
+            .fails(2, &[complaint]);
+    }
+    let listed = installation
+        .ask("tenant app-users list --tenant medspa --json")
+        .succeeds();
+    assert_eq!(listed.stdout().trim(), "[]");
+    let remove = "tenant app-users remove --tenant medspa --issuer https://id.example.org";
+    installation.ask(remove).fails(1, &["not trusted"]);
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../agents/medspa.toml");
+    installation
+        .ask(&format!("agent import {file} --tenant medspa"))
+        .succeeds();
+    let answer = installation
+        .ask(&format!("{set} --agent medspa --secret-file secret"))
+        .succeeds();
+    assert!(!answer.stderr().contains("canary") && !answer.stdout().contains("canary"));
+    for entry in std::fs::read_dir(installation.path().join("data")).expect("listed") {
+        let bytes = std::fs::read(entry.expect("entry").path()).expect("read");
+        let is_there = bytes
+            .windows(secret.len())
+            .any(|window| window == secret.as_bytes());
+        assert!(!is_there, "the secret is stored");
+    }
+    let listed = installation
+        .ask("tenant app-users list --tenant medspa --json")
+        .succeeds();
+    let issuers: Value = serde_json::from_str(&listed.stdout()).expect("JSON");
+    assert_eq!(
+        (&issuers[0]["algorithm"], &issuers[0]["jwks_url"]),
+        (&Value::from("HS256"), &Value::Null)
+    );
+    installation.ask(remove).succeeds();
+}
+
+#[test]
 fn errors_are_json_when_data_is() {
     let answer = Installation::with_tenant().ask("list calls --tenant mdspa --json");
     let error: Value = serde_json::from_str(&answer.stderr()).expect("one JSON document");

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod absence;
 mod any_order;
 mod barge_in;
 mod budget;

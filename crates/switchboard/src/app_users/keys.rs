@@ -80,9 +80,18 @@ impl PublicKeys {
         key_id: Option<&str>,
         algorithm: &str,
     ) -> Result<VerifyingKey, KeyFault> {
+        self.find_at(Instant::now(), url, key_id, algorithm).await
+    }
+
+    async fn find_at(
+        &self,
+        now: Instant,
+        url: &str,
+        key_id: Option<&str>,
+        algorithm: &str,
+    ) -> Result<VerifyingKey, KeyFault> {
         let address = self.address(url);
         let mut known = address.0.lock().await;
-        let now = Instant::now();
         if known.is_older_than(FRESH_FOR, now) {
             self.refresh(url, &mut known, now).await;
         }
@@ -179,4 +188,149 @@ fn fits(key: &Jwk, algorithm: &str) -> bool {
 
 fn name_of(algorithm: &KeyAlgorithm) -> String {
     format!("{algorithm:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+    use axum::Router;
+    use axum::extract::State;
+    use axum::http::StatusCode;
+    use axum::routing::get;
+    use jsonwebtoken::{Algorithm, EncodingKey};
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::OutboundSettings;
+
+    /// An issuer that publishes what it is told to.
+    #[derive(Clone, Default)]
+    struct Issuer(Arc<Published>);
+
+    #[derive(Default)]
+    struct Published {
+        asked: AtomicUsize,
+        keys: Mutex<Option<Value>>,
+    }
+
+    impl Issuer {
+        async fn start(self) -> String {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+                .await
+                .expect("a port");
+            let address = listener.local_addr().expect("bound");
+            let answer = |State(issuer): State<Self>| async move {
+                issuer.0.asked.fetch_add(1, Ordering::Relaxed);
+                let keys = issuer.0.keys.lock().expect("not poisoned").clone();
+                keys.map(|keys| keys.to_string())
+                    .ok_or(StatusCode::BAD_GATEWAY)
+            };
+            let routes = Router::new().route("/keys", get(answer)).with_state(self);
+            tokio::spawn(async move { axum::serve(listener, routes).await });
+            format!("http://{address}/keys")
+        }
+
+        fn publish(&self, keys: Option<Vec<Value>>) {
+            *self.0.keys.lock().expect("not poisoned") = keys.map(|keys| json!({ "keys": keys }));
+        }
+
+        fn asked(&self) -> usize {
+            self.0.asked.load(Ordering::Relaxed)
+        }
+    }
+
+    fn public_key(id: &str) -> Value {
+        let random = SystemRandom::new();
+        let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random);
+        let key = EncodingKey::from_ec_der(made.expect("a key").as_ref());
+        let key = Jwk::from_encoding_key(&key, Algorithm::ES256).expect("published");
+        let mut key = serde_json::to_value(key).expect("JSON");
+        key["kid"] = json!(id);
+        key
+    }
+
+    fn loopback() -> Outbound {
+        let settings = OutboundSettings {
+            allow_networks: vec!["127.0.0.0/8".parse().expect("a network")],
+            ..OutboundSettings::default()
+        };
+        Outbound::new(&settings).expect("a client")
+    }
+
+    #[tokio::test]
+    async fn t2_keys_rotate_are_asked_for_once_a_minute_and_outlive_their_issuer() {
+        crate::tls::install_provider();
+        let issuer = Issuer::default();
+        let url = issuer.clone().start().await;
+        let keys = PublicKeys::new(loopback());
+        let begin = Instant::now();
+        let at = |seconds: u64| begin + Duration::from_secs(seconds);
+        let find = async |seconds, id: &str| {
+            let found = keys.find_at(at(seconds), &url, Some(id), "ES256").await;
+            found.map(drop)
+        };
+        assert_eq!(find(0, "a").await, Err(KeyFault::Unavailable));
+        issuer.publish(Some(vec![public_key("a")]));
+        assert_eq!(
+            find(30, "a").await,
+            Err(KeyFault::Unavailable),
+            "asked a moment ago"
+        );
+        assert_eq!(find(60, "a").await, Ok(()));
+        // A new key appears, and unknown ones ask no more than once a minute.
+        issuer.publish(Some(vec![public_key("a"), public_key("b")]));
+        assert_eq!(find(90, "b").await, Err(KeyFault::Unknown));
+        assert_eq!(find(120, "b").await, Ok(()));
+        for number in 0..50 {
+            let unknown = find(121, &format!("x{number}")).await;
+            assert_eq!(unknown, Err(KeyFault::Unknown));
+        }
+        assert_eq!(issuer.asked(), 3);
+        // The issuer is down: known keys serve for a day. A key that was taken back does not.
+        issuer.publish(None);
+        assert_eq!(find(20 * 3600, "b").await, Ok(()));
+        assert_eq!(find(24 * 3600 + 120, "b").await, Err(KeyFault::Unavailable));
+        issuer.publish(Some(vec![public_key("c")]));
+        assert_eq!(find(25 * 3600, "b").await, Err(KeyFault::Unknown));
+    }
+
+    #[tokio::test]
+    async fn t1_a_key_is_used_for_what_it_is_published_for() {
+        crate::tls::install_provider();
+        let issuer = Issuer::default();
+        let url = issuer.clone().start().await;
+        let mut encryption = public_key("e");
+        encryption["use"] = json!("enc");
+        let shared = json!({"kty": "oct", "kid": "s", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"});
+        let strange = json!({"kty": "moon", "kid": "m"});
+        let twins = [public_key("t"), public_key("t")];
+        let mut all = vec![encryption, shared, strange, public_key("good")];
+        all.extend(twins);
+        issuer.publish(Some(all));
+        let keys = PublicKeys::new(loopback());
+        for (id, algorithm) in [
+            ("e", "ES256"),
+            ("s", "ES256"),
+            ("m", "ES256"),
+            ("t", "ES256"),
+            ("good", "RS256"),
+            ("good", "ES384"),
+        ] {
+            let found = keys.find(&url, Some(id), algorithm).await.map(drop);
+            assert_eq!(found, Err(KeyFault::Unknown), "{id} {algorithm}");
+        }
+        assert!(keys.find(&url, Some("good"), "ES256").await.is_ok());
+        assert!(keys.find(&url, None, "ES256").await.is_err(), "several fit");
+        let refused =
+            PublicKeys::new(Outbound::new(&OutboundSettings::default()).expect("a client"));
+        let found = refused.find(&url, Some("good"), "ES256").await.map(drop);
+        assert_eq!(
+            found,
+            Err(KeyFault::Unavailable),
+            "a4: loopback is not asked"
+        );
+    }
 }

@@ -25,6 +25,11 @@ impl DriveHandle {
         self.bell.ring();
         is_taken
     }
+
+    /// Whether the call goes on.
+    pub fn is_open(&self) -> bool {
+        !self.sender.is_closed()
+    }
 }
 
 /// What the call that owns the lane reads from.

@@ -50,6 +50,7 @@ pub(super) fn event(call: CallId, event: &CallEvent, at: Timestamp) -> CallEvent
 fn fields(kind: &EventKind) -> Value {
     match kind {
         EventKind::LegReadied
+        | EventKind::LegAbsent
         | EventKind::MessageStarted
         | EventKind::GreetingStarted
         | EventKind::DisclosureHeard
@@ -74,6 +75,7 @@ fn fields(kind: &EventKind) -> Value {
         | EventKind::TransferFailed
         | EventKind::CallerReturned
         | EventKind::LegCut => json!({}),
+        EventKind::LegReturned { after } => json!({ "after_ms": ms(*after) }),
         EventKind::ConsentAnswered { answer } => json!({ "answer": answer.as_str() }),
         EventKind::PartyDetected { by } => json!({ "by": by.as_str() }),
         EventKind::ModelReadied { choice } | EventKind::ModelReopened { choice } => {

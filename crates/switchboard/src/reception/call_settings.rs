@@ -142,6 +142,7 @@ fn limits(settings: &Settings, agent: &ReadyAgent, kind: LegKind, speaks_first: 
         model_reopen: ms(settings.limits.model_reopen_ms_max),
         model_reopen_lived_min: ms(settings.limits.model_reopen_age_ms_min),
         transfer_answer: ms(settings.twilio.transfer_ms_max),
+        absence_max: Span::from_secs(settings.sessions.grace_s),
         ..Limits::default()
     }
 }

@@ -25,7 +25,7 @@ use axum::routing::post;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, LOCATION};
 use switchboard_call::input::{Control, Input};
-use switchboard_store::{CallId, Channel, TenantId};
+use switchboard_store::{CallId, Channel, NewCall, TenantId};
 use switchboard_wire::openai::{Target, parse_target};
 use tokio::sync::{mpsc, oneshot};
 
@@ -39,10 +39,13 @@ use request::{CallRequest, read_offer};
 use unfinished::UnfinishedCalls;
 
 use super::websocket::protocol::{ClientKind, ClientProtocol, ClientSetup, Credential};
-use super::websocket::{NobodyBehind, agent_profile, allows_origin, seed, session_id};
+use super::websocket::{
+    NobodyBehind, about_session, agent_profile, allows_origin, seed, session_id,
+};
 use crate::config::{HttpSettings, WebrtcSettings};
 use crate::drive::DriveInput;
-use crate::http::{Brought, CallerCredential, CallerIdentity, CallerRefusal, ClientAddress, Drain};
+use crate::http::identity::Brought;
+use crate::http::{CallerCredential, CallerIdentity, CallerRefusal, ClientAddress, Drain};
 use crate::leg::Leg;
 use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError};
 
@@ -130,8 +133,8 @@ async fn hang_up(
     request: Request,
 ) -> Response {
     let listed = &endpoint.reception.settings.http.cors_origins;
-    let ended = match brought_by(&request, listed) {
-        Ok(brought) => endpoint.hang_up(&id, brought).await,
+    let ended = match credential(&request, listed) {
+        Ok(brought) => endpoint.hang_up(&id, &brought).await,
         Err(refusal) => Err(refusal),
     };
     match ended {
@@ -140,53 +143,48 @@ async fn hang_up(
     }
 }
 
-/// What a request of a page that may ask brought to show who sends it.
-fn brought_by(request: &Request, listed: &[String]) -> Result<Brought, Refusal> {
-    if !allows_origin(request.headers(), listed) {
-        return Err(Refusal::foreign_page());
+/// What a request brought to show who sends it.
+fn credential(request: &Request, listed: &[String]) -> Result<Brought, Refusal> {
+    if allows_origin(request.headers(), listed) {
+        Ok(Brought::by(request.headers()))
+    } else {
+        Err(Refusal::foreign_page())
     }
-    Ok(Brought::by(request.headers()))
 }
 
 impl Endpoint {
     async fn begin(&self, request: Request) -> Result<(CallId, String), Refusal> {
         let settings = &self.reception.settings;
-        let brought = brought_by(&request, &settings.http.cors_origins)?;
-        let identity = self.identify(&brought).await?;
-        if let CallerCredential::Ephemeral { is_used: true, .. } = identity.credential {
-            return Err(Refusal::caller(CallerRefusal::UsedToken));
-        }
+        let brought = credential(&request, &settings.http.cors_origins)?;
         let address = request.extensions().get::<ClientAddress>().copied();
         let address = address.ok_or_else(Refusal::unavailable)?;
         let query = request.uri().query().unwrap_or_default().to_owned();
+        let identity = self.reception.door.recognise(&brought).await?;
+        if let CallerCredential::Ephemeral { is_used: true, .. } = identity.credential {
+            return Err(CallerRefusal::UsedToken.into());
+        }
         let asked = CallRequest::read(request).await?;
         let voice =
             Voice::of_offer(&asked.sdp).map_err(|error| Refusal::offer(error.to_string()))?;
-        let named = match (parse_target(&query), asked.model()) {
+        let name = match (parse_target(&query), asked.model()) {
             (_, Some(model)) => Some(model.to_owned()),
             (Ok(Target::Model(model)), None) => Some(model),
             _ => None,
         };
-        let name = identity.agent_name(named.as_deref());
-        let name = name.map_err(Refusal::caller)?;
+        let name = identity.agent_name(name.as_deref())?;
         let name = name.ok_or_else(Refusal::no_model)?;
         let agent = self.agent(identity.tenant_id, name).await?;
         let unfinished = self
             .unfinished
-            .begin(&identity, address.0, settings.webrtc.unfinished_max)
+            .begin(brought.expose(), address.0, settings.webrtc.unfinished_max)
             .ok_or_else(|| Refusal::too_many("Too many calls wait for their media already."))?;
         let seat = self.ports.join();
         let seat = seat.ok_or_else(|| Refusal::too_many("Too many calls are live already."))?;
-        let call = identity.call_id();
-        let user = identity.user_hash();
-        let permit = self.reception.admit_user(&agent, call, user).await;
-        let permit = permit.ok_or_else(|| {
-            Refusal::too_many("As many calls as this tenant may hold are live already.")
-        })?;
         let codec = voice.codec().map_err(|error| {
             tracing::error!(%error, "no codec");
             Refusal::unavailable()
         })?;
+        let call = identity.call_id();
         let offered_at = chrono::Utc::now();
         let setup = ClientSetup {
             agent: agent_profile(&self.reception, &agent, offered_at.timestamp()),
@@ -195,18 +193,24 @@ impl Endpoint {
             wants_own_events: query.split('&').any(|pair| pair == OWN_EVENTS),
             seed: seed(),
             session_id: session_id(call),
+            resume: None,
         };
         let session = asked.session.as_ref().map(ClientProtocol::read_session);
         let session = session
             .transpose()
             .map_err(|error| Refusal::session(&error))?;
-        let protocol = ClientProtocol::with_track(setup, codec.format(), session)
+        let protocol = ClientProtocol::with_track(setup, codec.format(), session, call)
             .map_err(|error| Refusal::session(&error))?;
-        let sender = seat.sender().downgrade();
+        let way = seat.sender().downgrade();
         let (peer, answer) = Peer::answer(seat, &asked.sdp, voice).map_err(Refusal::offer)?;
-        let door = &self.reception.door;
-        let begun = door.begin(&identity, call, name).await;
-        begun.map_err(Refusal::caller)?;
+        let permit = self
+            .reception
+            .admit_user(&agent, call, identity.user_hash());
+        let permit = permit.await.ok_or_else(|| {
+            Refusal::too_many("As many calls as this tenant or user may hold are live already.")
+        })?;
+        // The last act: a token is used up only for a call that begins.
+        self.reception.door.begin(&identity, call, name).await?;
         let connect_max = Duration::from_millis(settings.webrtc.connect_ms_max);
         let leg = WebRtcLeg::new(Parts {
             peer,
@@ -215,12 +219,14 @@ impl Endpoint {
             connect_by: Instant::now() + connect_max,
             unfinished,
         });
-        self.remember(call, identity, sender);
         let switches = &self.reception.switches;
         let switches = switches.for_call(agent.tenant, None).await;
-        let row = Reception::offered_row(&agent, call, Channel::WebVoice, offered_at);
+        let row = NewCall {
+            contact_id: identity.contact_id,
+            ..Reception::offered_row(&agent, call, Channel::WebVoice, offered_at)
+        };
         self.reception.store_offered(agent.tenant, row);
-        self.reception.start(Offer {
+        let handle = self.reception.start(Offer {
             agent,
             call,
             offered_at,
@@ -233,6 +239,10 @@ impl Endpoint {
             outgoing: None,
             switches,
         });
+        if let Some(context) = &identity.context {
+            handle.send(about_session(context.expose()));
+        }
+        self.remember(call, identity, way);
         Ok((call, answer))
     }
 
@@ -247,38 +257,30 @@ impl Endpoint {
         })
     }
 
-    async fn identify(&self, brought: &Brought) -> Result<CallerIdentity, Refusal> {
-        let door = &self.reception.door;
-        door.recognise(brought).await.map_err(Refusal::caller)
-    }
-
-    fn remember(&self, call: CallId, caller: CallerIdentity, way: mpsc::WeakSender<ToPeer>) {
+    fn remember(&self, call: CallId, whose: CallerIdentity, way: mpsc::WeakSender<ToPeer>) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         // Calls that ended are forgotten here: there are never more live ones than the ports have seats.
         calls.retain(|_, (_, way)| way.upgrade().is_some());
-        calls.insert(call, (caller, way));
+        calls.insert(call, (whose, way));
     }
 
-    /// A live call of this caller, or of the tenant whose program asks. Somebody else's answers as one that is not there
-    /// (threats H7, S9).
+    /// A live call that this caller may steer. Somebody else's answers as one that is not there (threat H7).
     fn find(
         &self,
         id: &str,
-        asking: &CallerIdentity,
+        identity: &CallerIdentity,
     ) -> Result<(CallId, mpsc::Sender<ToPeer>), Refusal> {
         let call = call_of(id).ok_or_else(Refusal::no_call)?;
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let (owner, way) = calls.get(&call).ok_or_else(Refusal::no_call)?;
-        let is_program = matches!(asking.credential, CallerCredential::ApiKey(_));
-        let may =
-            owner.is_same_caller(asking) || (is_program && owner.tenant_id == asking.tenant_id);
-        let way = way.upgrade().filter(|_| may);
+        let way = way.upgrade().filter(|_| may_steer(identity, owner));
         Ok((call, way.ok_or_else(Refusal::no_call)?))
     }
 
     async fn offer_again(&self, id: &str, request: Request) -> Result<String, Refusal> {
         let listed = &self.reception.settings.http.cors_origins;
-        let identity = self.identify(&brought_by(&request, listed)?).await?;
+        let brought = credential(&request, listed)?;
+        let identity = self.reception.door.recognise(&brought).await?;
         let (_, way) = self.find(id, &identity)?;
         let sdp = read_offer(request).await?;
         let (answer, answered) = oneshot::channel();
@@ -291,13 +293,25 @@ impl Endpoint {
         }
     }
 
-    async fn hang_up(&self, id: &str, brought: Brought) -> Result<(), Refusal> {
-        let identity = self.identify(&brought).await?;
+    async fn hang_up(&self, id: &str, brought: &Brought) -> Result<(), Refusal> {
+        let identity = self.reception.door.recognise(brought).await?;
         let (call, _) = self.find(id, &identity)?;
         let live = self.reception.live.find(call);
         let handle = live.ok_or_else(Refusal::no_call)?;
         handle.send(DriveInput::Core(Input::Control(Control::End)));
         Ok(())
+    }
+}
+
+/// The tenant's own programs and people steer all of its calls, everybody else their own.
+fn may_steer(identity: &CallerIdentity, owner: &CallerIdentity) -> bool {
+    match identity.credential {
+        CallerCredential::ApiKey(_) | CallerCredential::Staff(_) => {
+            identity.tenant_id == owner.tenant_id
+        }
+        CallerCredential::AppUser | CallerCredential::Ephemeral { .. } => {
+            identity.is_same_caller(owner)
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Errors of the endpoint in the provider's shape, which clients of the protocol know how to read.
 
-use crate::http::CallerRefusal;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use switchboard_wire::openai::{RestError, RestErrorBody, WireError, code};
+
+use crate::http::CallerRefusal;
 
 /// Why there is no call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,14 +28,10 @@ impl Refusal {
         }
     }
 
-    /// 401, or 403 for an agent that the credential does not reach.
-    pub(super) fn caller(refusal: CallerRefusal) -> Self {
-        let status = match refusal {
-            CallerRefusal::Unavailable => return Self::unavailable(),
-            CallerRefusal::AgentNotAllowed => StatusCode::FORBIDDEN,
-            _ => StatusCode::UNAUTHORIZED,
-        };
-        Self::request(status, refusal.code(), refusal.message())
+    /// 401.
+    fn wrong_key() -> Self {
+        let message = "A valid key is needed: send it as Authorization: Bearer.";
+        Self::request(StatusCode::UNAUTHORIZED, code::INVALID_API_KEY, message)
     }
 
     /// 403.
@@ -127,6 +124,20 @@ impl Refusal {
         tracing::info!(reason = self.code, "turned a WebRTC client away");
         metrics::counter!("switchboard_clients_refused_total", "reason" => self.code).increment(1);
         self
+    }
+}
+
+impl From<CallerRefusal> for Refusal {
+    fn from(refusal: CallerRefusal) -> Self {
+        let status = match refusal {
+            CallerRefusal::Unavailable => return Self::unavailable(),
+            CallerRefusal::Missing | CallerRefusal::WrongKey => return Self::wrong_key(),
+            CallerRefusal::AgentNotAllowed => StatusCode::FORBIDDEN,
+            CallerRefusal::InvalidToken
+            | CallerRefusal::ExpiredToken
+            | CallerRefusal::UsedToken => StatusCode::UNAUTHORIZED,
+        };
+        Self::request(status, refusal.code(), refusal.message())
     }
 }
 

@@ -1,19 +1,18 @@
-//! Calls that are answered and not connected yet cost memory and a model session, so each caller and each address may have
+//! Calls that are answered and not connected yet cost memory and a model session, so each credential and each address may have
 //! only a few (threat W3).
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use switchboard_store::TenantId;
-
-use crate::http::{AddressBlock, CallerIdentity};
+use crate::http::AddressBlock;
 
 /// Who is counted.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Whose {
-    /// As [`CallerIdentity::minter`] tells callers of a tenant apart.
-    Caller(TenantId, String),
+    /// A hash of the credential: it is not kept.
+    Credential(u64),
     Address(AddressBlock),
 }
 
@@ -29,15 +28,17 @@ pub(super) struct Unfinished {
 }
 
 impl UnfinishedCalls {
-    /// Room for one more, or None when the caller or the address has as many as it may.
+    /// Room for one more, or None when the credential or the address has as many as it may.
     pub(super) fn begin(
         &self,
-        caller: &CallerIdentity,
+        credential: &str,
         address: IpAddr,
         most: usize,
     ) -> Option<Unfinished> {
+        let mut hasher = DefaultHasher::new();
+        credential.hash(&mut hasher);
         let whose = [
-            Whose::Caller(caller.tenant_id, caller.minter()),
+            Whose::Credential(hasher.finish()),
             Whose::Address(AddressBlock::from(address)),
         ];
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,8 +46,8 @@ impl UnfinishedCalls {
         if !whose.iter().all(has_room) {
             return None;
         }
-        for one in &whose {
-            *counts.entry(one.clone()).or_default() += 1;
+        for one in whose {
+            *counts.entry(one).or_default() += 1;
         }
         drop(counts);
         Some(Unfinished {
@@ -59,11 +60,11 @@ impl UnfinishedCalls {
 impl Drop for Unfinished {
     fn drop(&mut self) {
         let mut counts = self.calls.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for one in &self.whose {
-            if let Some(count) = counts.get_mut(one) {
+        for one in self.whose {
+            if let Some(count) = counts.get_mut(&one) {
                 *count -= 1;
                 if *count == 0 {
-                    counts.remove(one);
+                    counts.remove(&one);
                 }
             }
         }
@@ -72,20 +73,12 @@ impl Drop for Unfinished {
 
 #[cfg(test)]
 mod tests {
-    use switchboard_store::ApiKeyId;
-
     use super::*;
-    use crate::http::CallerCredential;
 
     #[test]
-    fn w3_unfinished_calls_are_capped_per_caller_and_per_address_and_forgotten_when_they_end() {
+    fn w3_unfinished_calls_are_capped_per_key_and_per_address_and_forgotten_when_they_end() {
         let calls = UnfinishedCalls::default();
-        let tenant = TenantId::new();
-        let caller = || {
-            let key = CallerCredential::ApiKey(ApiKeyId::new());
-            CallerIdentity::of(tenant, key)
-        };
-        let (key, other) = (&caller(), &caller());
+        let (key, other) = ("one", "another");
         let address = IpAddr::from([192, 0, 2, 1]);
         let first = calls.begin(key, address, 2).expect("room");
         let _second = calls
@@ -93,7 +86,7 @@ mod tests {
             .expect("room");
         assert!(calls.begin(key, IpAddr::from([192, 0, 2, 3]), 2).is_none());
         let _third = calls.begin(other, address, 2).expect("another key");
-        assert!(calls.begin(&caller(), address, 2).is_none());
+        assert!(calls.begin("a third", address, 2).is_none());
         drop(first);
         assert!(calls.begin(key, address, 2).is_some());
         drop((_second, _third));

@@ -10,6 +10,7 @@ use switchboard_call::output::{Record, ToLeg};
 use switchboard_media::frame::AudioFormat;
 use switchboard_wire::websocket::{Message, ProtocolError, close_code};
 
+use super::comeback::{Kept, ReturningClient};
 use super::protocol::{CALL_FORMAT, ClientProtocol, ClientSetup, Farewell, Outgoing};
 use crate::config::LimitsSettings;
 use crate::leg::LegEvent;
@@ -20,6 +21,8 @@ use crate::socket::{SocketError, WebSocket};
 const CLOSE_IDLE: u16 = 4408;
 /// Close code of our own for a message beyond `limits.message_bytes_max`.
 const CLOSE_TOO_LARGE: u16 = 4413;
+/// Bytes of missed messages that wait in the socket at once, well below what its buffer may hold.
+const REPLAY_BYTES: usize = 64 * 1024;
 /// What a client may send before the model is ready; more waits in the kernel's buffers. A second of audio is 64 KiB.
 const EARLY_BYTES_MAX: usize = 256 * 1024;
 
@@ -53,7 +56,13 @@ pub struct ClientLeg {
     early: VecDeque<Message>,
     early_bytes: usize,
     is_announced: bool,
-    closed: Option<LegClosed>,
+    /// What the core has to know before anything else.
+    pending: VecDeque<FromLeg>,
+    /// For clients that know how to come back.
+    kept: Option<Kept>,
+    is_absent: bool,
+    /// What a client that is back still has to be sent, in front of everything newer.
+    missed: VecDeque<Outgoing>,
     patience: ClientPatience,
     ping_at: Instant,
     /// When an answer to the last ping must have come, while it is awaited.
@@ -66,12 +75,15 @@ impl ClientLeg {
     pub(super) fn new(socket: WebSocket, setup: ClientSetup, patience: ClientPatience) -> Self {
         let now = Instant::now();
         let mut leg = Self {
+            kept: setup.resume.is_some().then(Kept::default),
+            is_absent: false,
+            missed: VecDeque::new(),
+            pending: VecDeque::new(),
             socket: Some(socket),
             protocol: ClientProtocol::new(setup),
             early: VecDeque::new(),
             early_bytes: 0,
             is_announced: false,
-            closed: None,
             patience,
             ping_at: now + patience.ping_every,
             pong_by: None,
@@ -92,8 +104,8 @@ impl ClientLeg {
             return Poll::Ready(LegEvent::Event(FromLeg::Ready));
         }
         self.look_at_clock();
-        if let Some(closed) = self.closed.take() {
-            return Poll::Ready(LegEvent::Event(FromLeg::Closed(closed)));
+        if let Some(event) = self.pending.pop_front() {
+            return Poll::Ready(LegEvent::Event(event));
         }
         loop {
             if let Some(event) = self.protocol.take_event() {
@@ -110,19 +122,26 @@ impl ClientLeg {
                 return Poll::Pending;
             };
             let message = match socket.poll_next(context) {
+                // The socket has taken what it had: there is room for more.
+                Poll::Pending if socket.waiting() == 0 && !self.missed.is_empty() => {
+                    self.send_missed();
+                    continue;
+                }
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(message) => message,
             };
-            if let Err(closed) = self.on_message(message) {
-                return Poll::Ready(LegEvent::Event(FromLeg::Closed(closed)));
+            if let Err(event) = self.on_message(message) {
+                return Poll::Ready(LegEvent::Event(event));
             }
         }
     }
 
-    fn on_message(&mut self, message: Result<Message, SocketError>) -> Result<(), LegClosed> {
+    fn on_message(&mut self, message: Result<Message, SocketError>) -> Result<(), FromLeg> {
+        let closed = FromLeg::Closed;
         match message {
             Ok(Message::Close { code, .. }) => {
-                Err(self.close(code.unwrap_or(close_code::NORMAL), "", LegClosed::HungUp))
+                let code = code.unwrap_or(close_code::NORMAL);
+                Err(closed(self.close(code, "", LegClosed::HungUp)))
             }
             Ok(message) => {
                 self.pong_by = None;
@@ -132,21 +151,57 @@ impl ClientLeg {
                 self.take_in(message);
                 Ok(())
             }
-            Err(SocketError::Protocol(ProtocolError::TooLarge { .. })) => Err(self.close(
+            Err(SocketError::Protocol(ProtocolError::TooLarge { .. })) => Err(closed(self.close(
                 CLOSE_TOO_LARGE,
                 "message_too_large",
                 LegClosed::ProtocolError,
-            )),
-            Err(error @ SocketError::Protocol(_)) => Err(self.close(
+            ))),
+            Err(error @ SocketError::Protocol(_)) => Err(closed(self.close(
                 WebSocket::close_code_of(&error),
                 "",
                 LegClosed::ProtocolError,
-            )),
-            Err(SocketError::Broken(_) | SocketError::Stuck) => {
-                self.socket = None;
-                Err(LegClosed::Lost)
-            }
+            ))),
+            Err(SocketError::Broken(_) | SocketError::Stuck) => Err(self.lose()),
         }
+    }
+
+    /// The connection is gone. Who knows how to come back is waited for by the core.
+    fn lose(&mut self) -> FromLeg {
+        self.socket = None;
+        self.missed.clear();
+        let Some(kept) = &mut self.kept else {
+            return FromLeg::Closed(LegClosed::Lost);
+        };
+        kept.on_lost();
+        self.is_absent = true;
+        FromLeg::Absent
+    }
+
+    /// The client is back on another connection. An older one that still seems to be open is closed: one holder at a
+    /// time (threat S9).
+    pub(super) fn come_back(&mut self, client: ReturningClient) {
+        self.write();
+        if self.socket.is_some() {
+            self.close(close_code::NORMAL, "resumed_elsewhere", LegClosed::Lost);
+        }
+        if !std::mem::replace(&mut self.is_absent, false) {
+            self.pending.push_back(FromLeg::Absent);
+        }
+        self.pending.push_back(FromLeg::Returned);
+        let now = Instant::now();
+        self.ping_at = now + self.patience.ping_every;
+        self.idle_at = now + self.patience.idle_max;
+        self.pong_by = None;
+        self.socket = Some(client.socket);
+        let after = client.after.as_deref();
+        let (missed, is_complete) = match &mut self.kept {
+            Some(kept) => kept.missed(after),
+            None => (VecDeque::new(), false),
+        };
+        self.protocol.tell_resumed(&client.offer, is_complete);
+        self.write();
+        self.missed = missed;
+        self.send_missed();
     }
 
     fn take_in(&mut self, message: Message) {
@@ -186,20 +241,29 @@ impl ClientLeg {
     /// Hands what the protocol said to the socket's buffer.
     fn write(&mut self) {
         while let Some(outgoing) = self.protocol.take_outgoing() {
-            let Some(socket) = &mut self.socket else {
-                continue;
-            };
-            match outgoing {
-                Outgoing::Text(text) => socket.send_text(&text),
-                Outgoing::Audio {
-                    prefix,
-                    event_id,
-                    base64,
-                } => socket.send_parts(&prefix.parts(&event_id, &base64)),
+            if let Some(kept) = &mut self.kept {
+                kept.keep(outgoing.clone());
+            }
+            if !self.missed.is_empty() {
+                self.missed.push_back(outgoing);
+            } else if let Some(socket) = &mut self.socket {
+                send(socket, &outgoing);
             }
         }
         if let Some(farewell) = self.protocol.take_farewell() {
             self.say_farewell(&farewell);
+        }
+    }
+
+    /// Hands on what the client missed, as far as the socket's buffer is meant to hold.
+    fn send_missed(&mut self) {
+        let Some(socket) = &mut self.socket else {
+            return;
+        };
+        while socket.waiting() < REPLAY_BYTES
+            && let Some(outgoing) = self.missed.pop_front()
+        {
+            send(socket, &outgoing);
         }
     }
 
@@ -227,9 +291,13 @@ impl ClientLeg {
             self.write();
         }
         let is_gone = self.pong_by.is_some_and(|by| now >= by);
-        if self.socket.is_some() && (now >= self.idle_at || is_gone) {
-            let reason = if is_gone { "no_pong" } else { "idle" };
-            self.closed = Some(self.close(CLOSE_IDLE, reason, LegClosed::Lost));
+        if self.socket.is_some() && now >= self.idle_at {
+            let closed = self.close(CLOSE_IDLE, "idle", LegClosed::Lost);
+            self.pending.push_back(FromLeg::Closed(closed));
+        } else if self.socket.is_some() && is_gone {
+            self.close(CLOSE_IDLE, "no_pong", LegClosed::Lost);
+            let event = self.lose();
+            self.pending.push_back(event);
         }
         if now >= self.ping_at
             && let Some(socket) = &mut self.socket
@@ -278,18 +346,28 @@ impl ClientLeg {
 
     /// Pushes out what was said, as far as the client takes it now.
     pub async fn flush(&mut self) {
-        if let Some(socket) = &mut self.socket
-            && let Err(error) = socket.flush().await
-        {
-            tracing::warn!(%error, "dropped a client that does not read");
-            self.socket = None;
-            self.closed = Some(LegClosed::Lost);
+        while let Some(socket) = &mut self.socket {
+            if let Err(error) = socket.flush().await {
+                tracing::warn!(%error, "dropped a client that does not read");
+                let event = self.lose();
+                self.pending.push_back(event);
+                return;
+            }
+            if self.missed.is_empty() || socket.waiting() > 0 {
+                return;
+            }
+            self.send_missed();
         }
     }
 
     /// The next moment at which the clock matters even if nothing arrives.
     pub fn deadline(&self) -> Option<Instant> {
-        let socket = self.socket.as_ref()?;
+        if !self.pending.is_empty() {
+            return Some(Instant::now());
+        }
+        let Some(socket) = &self.socket else {
+            return self.protocol.deadline();
+        };
         let own = [
             Some(self.ping_at),
             Some(self.idle_at),
@@ -298,6 +376,17 @@ impl ClientLeg {
             socket.deadline(),
         ];
         own.into_iter().flatten().min()
+    }
+}
+
+fn send(socket: &mut WebSocket, outgoing: &Outgoing) {
+    match outgoing {
+        Outgoing::Text(text) => socket.send_text(text),
+        Outgoing::Audio {
+            prefix,
+            event_id,
+            base64,
+        } => socket.send_parts(&prefix.parts(event_id, base64)),
     }
 }
 
@@ -340,6 +429,7 @@ mod tests {
             wants_own_events: false,
             seed: 1,
             session_id: "sess_1".to_owned(),
+            resume: None,
         };
         let mut leg = ClientLeg::new(server, setup, ClientPatience::of(&limits));
         assert!(matches!(

@@ -39,6 +39,7 @@ pub(in crate::channels) use session::AgentProfile;
 pub(super) use session::{check_session, first_session};
 pub(in crate::channels) use speech::CALL_FORMAT;
 
+use super::comeback::ResumeOffer;
 use crate::leg::LegEvent;
 use crate::model::Payload;
 use desk::Desk;
@@ -62,6 +63,8 @@ pub(in crate::channels) struct ClientSetup {
     pub(in crate::channels) seed: u64,
     /// `sess_…`, the name of the session.
     pub(in crate::channels) session_id: String,
+    /// How it comes back when its connection is lost; None for clients that do not know how.
+    pub(in crate::channels) resume: Option<ResumeOffer>,
 }
 
 /// One client's view of a call.
@@ -97,7 +100,8 @@ impl ClientProtocol {
         let mut desk = Desk::new(setup.seed, session);
         let session = Box::new(desk.session.clone());
         desk.say(ServerEvent::SessionCreated { session });
-        Self {
+        let offer = setup.resume.clone();
+        let mut protocol = Self {
             setup,
             desk,
             listening: Listening::new(manners, padding_ms),
@@ -110,7 +114,21 @@ impl ClientProtocol {
             events: VecDeque::new(),
             farewell: None,
             last_heard: (0, 0),
+        };
+        if let Some(offer) = offer {
+            let session_id = protocol.setup.session_id.clone();
+            let mut told = told_of(&offer);
+            told["session_id"] = json!(session_id);
+            protocol.say_own("switchboard.session", told);
         }
+        protocol
+    }
+
+    /// The client is back. What it missed follows; `is_complete` says whether that is all of it.
+    pub(super) fn tell_resumed(&mut self, offer: &ResumeOffer, is_complete: bool) {
+        let mut told = told_of(offer);
+        told["complete"] = json!(is_complete);
+        self.say_own("switchboard.resumed", told);
     }
 
     /// The model can hear: only now is anything of the client read, so that nothing is lost or told out of order.
@@ -201,22 +219,6 @@ impl ClientProtocol {
                     json!({ "spent_micros": spent_micros }),
                 );
             }
-            EventKind::ToolStarted { name, .. } => {
-                self.say_own("switchboard.tool_started", json!({ "tool": name }));
-            }
-            EventKind::ToolFinished {
-                name, status, took, ..
-            } => self.say_own(
-                "switchboard.tool_finished",
-                json!({ "tool": name, "status": status.as_str(), "took_ms": took.millis() }),
-            ),
-            EventKind::ConfirmationAsked { name } => {
-                self.say_own("switchboard.confirmation_asked", json!({ "tool": name }));
-            }
-            EventKind::ConfirmationAnswered { name, agreed } => self.say_own(
-                "switchboard.confirmation_answered",
-                json!({ "tool": name, "agreed": agreed }),
-            ),
             EventKind::CallEnded(end) => self.on_ended(now, *end),
             _ => {}
         }
@@ -343,4 +345,12 @@ impl ClientProtocol {
             .chain(self.replies.deadline())
             .min()
     }
+}
+
+fn told_of(offer: &ResumeOffer) -> Value {
+    json!({
+        "call_id": offer.call,
+        "resume_token": offer.token.expose(),
+        "grace_s": offer.grace_s,
+    })
 }

@@ -9,7 +9,7 @@ use switchboard_wire::openai::{
 };
 
 /// One text frame. Audio is kept in slices, so that a pass-through copies it only into the socket's buffer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::channels) enum Outgoing {
     /// A whole message.
     Text(String),
@@ -19,6 +19,24 @@ pub(in crate::channels) enum Outgoing {
         event_id: String,
         base64: Bytes,
     },
+}
+
+impl Outgoing {
+    /// How much of it is content.
+    pub(in crate::channels::websocket) fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Audio { base64, .. } => base64.len(),
+        }
+    }
+
+    /// Whether it is the event of this id. Ids of ours are unlike everything else a message holds.
+    pub(in crate::channels::websocket) fn has_id(&self, id: &str) -> bool {
+        match self {
+            Self::Text(text) => text.contains(&format!("\"event_id\":\"{id}\"")),
+            Self::Audio { event_id, .. } => event_id == id,
+        }
+    }
 }
 
 /// Messages in the order they were said.

@@ -3,8 +3,10 @@
 //! No audio travels in events then, either way: the client is told when its loudspeaker begins, ends and is silenced
 //! (`output_audio_buffer.*`), and what of an interrupted reply it heard, because we know it and it does not (section 6.5).
 
+use serde_json::json;
 use switchboard_call::Span;
 use switchboard_media::frame::AudioFormat;
+use switchboard_store::CallId;
 use switchboard_wire::openai::{
     ClientEvent, ServerEvent, SessionState, SessionUpdate, WireError, code, parse_client_event,
 };
@@ -69,6 +71,7 @@ impl ClientProtocol {
         setup: ClientSetup,
         format: AudioFormat,
         asked: Option<SessionUpdate>,
+        call: CallId,
     ) -> Result<Self, WireError> {
         let mut first = session::first_session(&setup.agent);
         if let Some(update) = asked {
@@ -84,6 +87,8 @@ impl ClientProtocol {
             playing: None,
             is_sounding: false,
         });
+        let told = json!({ "session_id": protocol.setup.session_id, "call_id": call });
+        protocol.say_own("switchboard.session", told);
         Ok(protocol)
     }
 
