@@ -11,12 +11,15 @@ mod calls;
 mod idempotency;
 mod input;
 mod latencies;
+mod listen;
 mod live;
+mod openapi;
 mod outgoing;
 mod page;
 mod peaks;
 mod recordings;
 mod switches;
+mod usage;
 
 use std::sync::Arc;
 
@@ -64,17 +67,21 @@ pub fn routes(context: ApiContext) -> Router {
         .merge(agents::routes())
         .merge(call_acts::routes())
         .merge(live::routes())
+        .merge(listen::routes())
+        .merge(usage::routes())
         .merge(recordings::routes())
         .merge(peaks::routes())
         .merge(outgoing::routes())
         .merge(switches::routes());
     let once = from_fn_with_state(context.clone(), idempotency::run_once);
-    keyed(
+    let closed = keyed(
         nouns
             .layer(once)
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .with_state(context),
-    )
+    );
+    // What the API is, everybody may know.
+    closed.merge(openapi::routes())
 }
 
 impl From<StoreError> for Problem {

@@ -14,7 +14,7 @@ use axum::{Json, Router};
 use futures_util::stream::{self, SelectAll, Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use switchboard_store::{CallId, Purpose, TenantStore};
+use switchboard_store::{CallDetail, Purpose, TenantStore};
 use switchboard_wire::websocket::{Message as Frame, close_code};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use super::ApiContext;
 use super::call_parts::ROWS_MAX;
 use crate::http::{KeyIdentity, Problem};
-use crate::live::{Following, LiveCall, Message, Topic};
+use crate::live::{Following, LiveCall, Message, Topic, TurnRow, event_row};
 use crate::socket::{SocketLimits, WebSocket};
 use crate::upgrade;
 
@@ -198,17 +198,19 @@ impl Listener {
         }
         let away = |_| ("unavailable", "the database does not answer".to_owned());
         let rows = self.context.rows(&self.identity, Purpose::ReadTranscript);
-        if let Topic::Call(call) = topic
-            && rows.call(call).await.map_err(away)?.is_none()
-        {
-            return Err(unknown(&name));
-        }
+        let call = match topic {
+            Topic::Calls => None,
+            Topic::Call(call) => match rows.call(call).await.map_err(away)? {
+                None => return Err(unknown(&name)),
+                found => found,
+            },
+        };
         let hub = &self.context.reception.hub;
         let following = hub.follow(self.identity.tenant_id, topic, ask.after).await;
         let Some(following) = following else {
             return Err(("unavailable", "the server stops".to_owned()));
         };
-        if let Topic::Call(call) = topic {
+        if let Some(call) = &call {
             let told = before(&rows, call, ask.after, &following);
             for message in told.await.map_err(away)? {
                 socket.send_text(&message);
@@ -226,14 +228,17 @@ impl Listener {
 /// What the database knows of a call before the hub's first message: its turns, and the events after the number.
 async fn before(
     rows: &TenantStore,
-    call: CallId,
+    call: &CallDetail,
     after: Option<i64>,
     following: &Following,
 ) -> Result<Vec<String>, switchboard_store::StoreError> {
     let after = after.unwrap_or(0).max(0);
-    let topic = name_of(Topic::Call(call));
-    let turns = rows.read_turns(call, 0, ROWS_MAX).await?;
-    let events = rows.read_call_events(call, after, ROWS_MAX).await?;
+    let topic = name_of(Topic::Call(call.id));
+    let turns = rows.read_turns(call.id, 0, ROWS_MAX).await?.into_iter();
+    let turns: Vec<TurnRow> = turns
+        .map(|turn| TurnRow::of(call.offered_at, turn))
+        .collect();
+    let events = rows.read_call_events(call.id, after, ROWS_MAX).await?;
     let first_live = following.missed.first().map(|it| it.number);
     let snapshot = json!({ "name": "snapshot", "turns": turns });
     let mut told = vec![json!({ "topic": topic, "number": after, "event": snapshot }).to_string()];
@@ -241,7 +246,8 @@ async fn before(
         .iter()
         .filter(|event| first_live.is_none_or(|first| event.seq < first));
     for event in stored {
-        let message = json!({ "topic": topic, "number": event.seq, "event": event });
+        let row = event_row(event.seq, event.at, event.name.as_str(), &event.data);
+        let message = json!({ "topic": topic, "number": event.seq, "event": row });
         told.push(message.to_string());
     }
     Ok(told)
