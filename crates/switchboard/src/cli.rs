@@ -23,6 +23,7 @@ mod person;
 mod run;
 mod switch;
 mod tenant;
+mod usage;
 mod webhook;
 
 pub use self::arguments::{CallArguments, Channel, CommandLine, ServeOptions};

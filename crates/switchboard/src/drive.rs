@@ -14,16 +14,20 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use switchboard_call::event::EventKind;
 use switchboard_call::input::{
     AgentAudio, CallerAudio, FromLeg, FromModel, FromTool, Input, ModelFailure,
 };
 use switchboard_call::output::{Command, HeardAudio, Output, RecordingStep, ToLeg, ToModel};
-use switchboard_call::{Call, CallSettings, Moment};
+use switchboard_call::{Call, CallSettings, ConsentAnswer, Moment};
+use switchboard_media::frame::AudioFormat;
+use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
 use crate::admission::Permit;
 use crate::journal::CallJournal;
 use crate::leg::{Leg, LegEvent, PhraseAudio};
+use crate::live::listening::{Ear, Overheard};
 use crate::model::{Model, ModelAudio, ModelEvent, Payload};
 use crate::ops::call_metrics;
 use crate::recorder::{RecordedCall, Recorder, RecordingTap};
@@ -49,6 +53,8 @@ pub enum DriveInput {
     Return(Box<crate::channels::websocket::ReturningClient>),
     /// A tool's answer, a transfer's outcome, somebody's control.
     Core(Input),
+    /// Somebody of staff listens in, and is told what the leg speaks.
+    Listen(Box<(Ear, oneshot::Sender<AudioFormat>)>),
 }
 
 impl std::fmt::Debug for DriveInput {
@@ -57,6 +63,7 @@ impl std::fmt::Debug for DriveInput {
             Self::Attach(_) => "Attach",
             Self::Return(_) => "Return",
             Self::Core(_) => "Core",
+            Self::Listen(_) => "Listen",
         })
     }
 }
@@ -127,6 +134,7 @@ pub struct Drive {
     recorder: Recorder,
     recorded: RecordedCall,
     recording: Option<RecordingTap>,
+    listeners: Vec<Ear>,
     audio: AudioShelf,
     meter: AudioMeter,
     tap: VoiceTap,
@@ -167,6 +175,7 @@ impl Drive {
             recorder: setup.recorder,
             recorded: setup.recorded,
             recording: None,
+            listeners: Vec::new(),
             audio: AudioShelf::default(),
             beside,
             handle: handle.clone(),
@@ -220,6 +229,7 @@ impl Drive {
                 Output::Event(event) => {
                     call_metrics::on_event(&event);
                     self.tap.on_event(&event.kind);
+                    self.mind_listeners(&event.kind);
                     self.leg.observe_event(&event);
                     self.journal.event(&event);
                 }
@@ -302,15 +312,32 @@ impl Drive {
         match command {
             ToLeg::Play { audio, .. } => {
                 if let Some(payload) = self.audio.agent(*audio) {
+                    tell_listeners(&mut self.listeners, || Overheard::Agent(payload.clone()));
                     self.leg.play(command, payload);
                 }
             }
             ToLeg::PlayPhrase { phrase, .. } => {
                 if let Some(payload) = self.phrases.of(*phrase) {
+                    tell_listeners(&mut self.listeners, || Overheard::Agent(payload.clone()));
                     self.leg.play(command, payload);
                 }
             }
-            _ => self.leg.send(command),
+            _ => {
+                if *command == ToLeg::Clear {
+                    tell_listeners(&mut self.listeners, || Overheard::Cut);
+                }
+                self.leg.send(command);
+            }
+        }
+    }
+
+    /// Nobody listens to a caller who does not agree any more.
+    fn mind_listeners(&mut self, event: &EventKind) {
+        let is_no = |answer| matches!(answer, ConsentAnswer::Refused | ConsentAnswer::Withdrawn);
+        if let EventKind::ConsentAnswered { answer } = event
+            && is_no(*answer)
+        {
+            self.listeners.clear();
         }
     }
 
@@ -404,6 +431,13 @@ impl Drive {
                 client.attach_to(&mut self.leg);
                 return;
             }
+            Woken::Beside(DriveInput::Listen(listener)) => {
+                let (ear, answer) = *listener;
+                if answer.send(self.leg.format()).is_ok() {
+                    self.listeners.push(ear);
+                }
+                return;
+            }
             Woken::Beside(DriveInput::Core(input)) => input,
             Woken::Time => Input::Wake,
         };
@@ -430,6 +464,11 @@ impl Drive {
         if let Some(recording) = &mut self.recording {
             recording.caller(now, payload.clone(), length);
         }
+        let is_blind = self.tap.is_blind();
+        tell_listeners(&mut self.listeners, || match is_blind {
+            true => Overheard::Blind(payload.clone()),
+            false => Overheard::Caller(payload.clone()),
+        });
         let audio = self.audio.keep_caller(payload);
         let frame = CallerAudio {
             audio,
@@ -474,6 +513,13 @@ impl Drop for Drive {
         if !self.ended {
             self.journal.lost();
         }
+    }
+}
+
+/// Hands a copy to whoever listens. Who does not take it hears nothing more.
+fn tell_listeners(listeners: &mut Vec<Ear>, overheard: impl Fn() -> Overheard) {
+    if !listeners.is_empty() {
+        listeners.retain(|ear| ear.hear(overheard()));
     }
 }
 

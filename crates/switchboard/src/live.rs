@@ -8,15 +8,18 @@
 //! It knows the calls of its own process. Calls of other nodes are in the lists of the API.
 
 mod hub;
+pub mod listening;
 mod row;
+mod turn;
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use switchboard_store::{CallId, TenantId, Timestamp};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 pub use row::{LiveCall, LiveLine, LivePhase};
+pub use turn::TurnRow;
 
 /// The way to the hub. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -38,6 +41,18 @@ pub struct Message {
     pub number: i64,
     /// The JSON.
     pub text: Arc<str>,
+}
+
+/// A technical event as followers get it: number, time and name, and beside them what it tells.
+pub fn event_row(seq: i64, at: Timestamp, name: &str, data: &Value) -> Value {
+    let mut row = data.clone();
+    if !row.is_object() {
+        row = json!({});
+    }
+    row["number"] = json!(seq);
+    row["at"] = json!(at);
+    row["name"] = json!(name);
+    row
 }
 
 /// A topic from one number on: what was missed, and what comes.
@@ -73,7 +88,7 @@ enum Told {
         tenant: TenantId,
         call: CallId,
         at: Timestamp,
-        turn: Value,
+        turn: Box<TurnRow>,
         line: Option<LiveLine>,
     },
     Cost {
@@ -166,12 +181,12 @@ impl LiveFeed {
     }
 
     /// A turn as far as it is known, with the words that may be kept; `line` is what of it a list shows.
-    pub fn said(&self, at: Timestamp, turn: Value, line: Option<LiveLine>) {
+    pub fn said(&self, at: Timestamp, turn: TurnRow, line: Option<LiveLine>) {
         self.hub.tell(Told::Said {
             tenant: self.tenant,
             call: self.call,
             at,
-            turn,
+            turn: Box::new(turn),
             line,
         });
     }

@@ -211,6 +211,12 @@ impl WebSocket {
         websocket::write_text(&mut self.outgoing, mask, text);
     }
 
+    /// Writes a binary message. Sent by the next flush or read.
+    pub fn send_binary(&mut self, bytes: &[u8]) {
+        let mask = self.mask();
+        websocket::write_binary(&mut self.outgoing, mask, bytes);
+    }
+
     /// Writes a ping. Sent by the next flush or read.
     pub fn send_ping(&mut self) {
         let mask = self.mask();

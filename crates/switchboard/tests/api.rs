@@ -401,6 +401,9 @@ fn paths_of_the_source() -> BTreeSet<String> {
     paths
 }
 
+/// What everybody may know.
+const OPEN: &str = "openapi.json";
+
 #[tokio::test]
 async fn h7_no_route_of_the_api_answers_without_a_key() {
     let twilio = carrier().await;
@@ -411,7 +414,7 @@ async fn h7_no_route_of_the_api_answers_without_a_key() {
         "{paths:?}"
     );
     let client = Client::new();
-    for path in paths {
+    for path in paths.into_iter().filter(|path| path != OPEN) {
         let path = path.replace(['{', '}'], "");
         for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE] {
             for key in [None, Some("sk_sb_0123456789abcdef0123456789abcdef")] {

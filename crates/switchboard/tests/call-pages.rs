@@ -1,5 +1,7 @@
 //! The routes behind the pages Calls and Call: what was stored is what they answer, to its tenant alone.
 
+#[path = "support/shape.rs"]
+mod shape;
 mod support;
 
 use serde_json::{Value, json};
@@ -294,4 +296,64 @@ async fn agents_are_listed_with_what_a_person_chooses_by() {
         "not for a list"
     );
     server.stop().await;
+}
+
+/// What the document promises is what is answered, to the last field.
+#[tokio::test]
+async fn answers_are_as_the_document_says() {
+    let twilio = carrier().await;
+    let server = TestServer::start(&twilio, None, |_| ()).await;
+    let call = stored_call(&server).await;
+    let page = Page::of(&server, "medspa").await;
+    let open = reqwest::get(format!("{}/api/v1/openapi.json", server.base)).await;
+    let document: Value = open.expect("an answer").json().await.expect("JSON");
+    let summary = page.get("calls").await.1["items"][0].clone();
+    let mut faults = shape::faults(&document, "CallSummary", &summary);
+    for (path, name) in [
+        ("calls".to_owned(), "CallList"),
+        (format!("calls/{call}"), "CallPage"),
+        (format!("calls/{call}/turns"), "TurnPart"),
+        (format!("calls/{call}/events"), "EventPart"),
+        (format!("calls/{call}/tool-calls"), "ToolCallPart"),
+        (format!("calls/{call}/usage"), "CallUsage"),
+        (format!("calls/{call}/consents"), "Consents"),
+        (format!("calls/{call}/latencies"), "CallLatencies"),
+        (format!("calls/{}", CallId::new()), "Problem"),
+        ("calls?sort=odd".to_owned(), "Problem"),
+        ("agents".to_owned(), "Agents"),
+        ("live/calls".to_owned(), "LiveCalls"),
+        ("switches".to_owned(), "Switches"),
+        (
+            "usage?by=agent&from=2027-01-01T00:00:00Z&to=2027-02-01T00:00:00Z".to_owned(),
+            "UsageReport",
+        ),
+    ] {
+        let (_, answer) = page.get(&path).await;
+        assert!(answer.is_object(), "{path}");
+        faults.extend(shape::faults(&document, name, &answer));
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let (_, sums) = page
+        .get("usage?by=agent&from=2027-01-01T00:00:00Z&to=2027-02-01T00:00:00Z")
+        .await;
+    assert_eq!(
+        (&sums["items"][0]["name"], &sums["totals"][0]["cost_micros"]),
+        (&json!("medspa"), &json!(4_100))
+    );
+    server.stop().await;
+}
+
+/// The check of shapes finds what it is to find.
+#[test]
+fn an_answer_that_is_not_as_the_document_says_is_noticed() {
+    let document = switchboard::openapi::document();
+    let noticed = |value: &Value| !shape::faults(&document, "LatencyStage", value).is_empty();
+    assert!(!noticed(&json!({ "stage": "model", "ms": 1 })));
+    assert!(
+        noticed(&json!({ "stage": "model", "ms": 1, "cost": 1 })),
+        "an unknown field"
+    );
+    assert!(noticed(&json!({ "stage": "model", "ms": "1" })));
+    assert!(noticed(&json!({ "stage": "moodel", "ms": 1 })));
+    assert!(noticed(&json!({ "stage": "model" })));
 }

@@ -5,7 +5,7 @@ mod support;
 use serde_json::{Value, json};
 use support::{BOUND, MEDSPA, TestServer, carrier, model};
 use switchboard::config::LimitsSettings;
-use switchboard::socket::{SocketLimits, WebSocket, dial};
+use switchboard::socket::{DialError, SocketLimits, WebSocket, dial};
 use switchboard_sim::caller::CallerScript;
 use switchboard_sim::realtime::{RealtimeScript, Reply};
 use switchboard_store::{ListFilter, Word};
@@ -120,7 +120,7 @@ async fn a_page_sees_a_call_come_and_staff_end_it() {
     let (status, answer) = page.post(&format!("calls/{id}/end"), &ending).await;
     assert_eq!((status, &answer["state"]), (202, &json!("accepted")));
     let ended = one.until(named("call_ended")).await;
-    assert_eq!(ended["event"]["data"]["reason"], "ended_by_control");
+    assert_eq!(ended["event"]["reason"], "ended_by_control");
     one.until(|message| message["over"] == true).await;
     list.until(named("ended")).await;
     call.wait_for_end(BOUND)
@@ -200,5 +200,70 @@ async fn a_follower_is_told_what_cannot_be_followed() {
     let limits = SocketLimits::model(&LimitsSettings::default());
     let refused = dial(&url, &[("authorization", &bearer)], limits).await;
     assert!(refused.is_err(), "a wrong key follows nothing");
+    server.stop().await;
+}
+
+/// Threat I5 and consent: whoever listens in hears both sides of a caller who agreed, and is in the audit trail.
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_listen_to_a_caller_who_agreed_and_to_no_other() {
+    let twilio = carrier().await;
+    let model = model(talking()).await;
+    let server = TestServer::start(&twilio, Some(&model), |_| {}).await;
+    let page = Page::of(&server, "medspa").await;
+    let mut list = page.follow().await;
+    list.say(&json!({ "subscribe": "calls" })).await;
+    let call = server.call(&twilio, MEDSPA, CallerScript::new().wait(60_000).hang_up());
+    let live = |message: &Value| message["event"]["call"]["phase"] == "listening";
+    let came = list.until(live).await;
+    let id = came["event"]["call"]["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let listen = async |key: &str| {
+        let url = format!("{}/api/v1/calls/{id}/listen", page.base).replace("http", "ws");
+        let bearer = format!("Bearer {key}");
+        let limits = SocketLimits::model(&LimitsSettings::default());
+        dial(&url, &[("authorization", bearer.as_str())], limits).await
+    };
+    let stranger = Page::of(&server, "trades").await;
+    let refused = listen(&stranger.key).await;
+    assert!(
+        matches!(refused, Err(DialError::Refused(404))),
+        "{refused:?}"
+    );
+    let mut one = page.follow().await;
+    one.say(&json!({ "subscribe": format!("call:{id}") })).await;
+    one.until(|message| message["event"]["answer"] == "implied")
+        .await;
+    assert!(server.reception.journal.flushed(BOUND).await, "written");
+    let mut ear = listen(&page.key).await.expect("a socket");
+    let Message::Text(format) = ear.next().await.expect("a message") else {
+        panic!("the format comes first");
+    };
+    let format: Value = serde_json::from_str(format.as_str()).expect("JSON");
+    assert_eq!(
+        (&format["rate_hz"], &format["left"]),
+        (&json!(24_000), &json!("caller"))
+    );
+    let mut bytes = 0;
+    while bytes < 24_000 {
+        match ear.next().await.expect("a message") {
+            Message::Binary(sound) => bytes += sound.len(),
+            _ => panic!("sound follows"),
+        }
+    }
+    assert_eq!(
+        page.post(&format!("calls/{id}/end"), &json!({})).await.0,
+        202
+    );
+    while !matches!(ear.next().await, Ok(Message::Close { .. }) | Err(_)) {}
+    let rows = server.rows("medspa").await;
+    let entries = rows.list_audit_entries(&ListFilter::default()).await;
+    let listened = entries
+        .expect("entries")
+        .into_iter()
+        .filter(|it| it.action == "listen");
+    assert_eq!(listened.count(), 1);
+    drop(call);
     server.stop().await;
 }

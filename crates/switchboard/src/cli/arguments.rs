@@ -79,6 +79,14 @@ pub enum Command {
         after_long_help = "Examples:\n  switchboard list calls --tenant medspa --limit 10\n  switchboard list turns --tenant medspa --json"
     )]
     List(ListArguments),
+    /// Sum up what a tenant spent
+    #[command(
+        after_long_help = "Examples:\n  switchboard usage --tenant medspa\n  switchboard usage --tenant medspa --by agent --from 2026-11-01T00:00:00Z --json"
+    )]
+    Usage(UsageArguments),
+    /// Print the OpenAPI document of everything that programs may ask
+    #[command(after_long_help = "Example:\n  switchboard openapi > openapi.json")]
+    Openapi,
     /// Look for what would hurt callers, and say how to mend it
     #[command(
         after_long_help = "Examples:\n  switchboard doctor\n  switchboard doctor --set-urls --fallback-url https://static.example/human.xml\n  switchboard doctor --live-call +12025550142\n\nExit code 1 when a check failed; warnings alone give 0."
@@ -137,6 +145,23 @@ pub enum Command {
     /// Keep who must not be reached, by any channel
     #[command(subcommand, name = "opt-out")]
     OptOut(OptOutCommand),
+}
+
+/// What is summed up.
+#[derive(Clone, Debug, Args)]
+pub struct UsageArguments {
+    /// Whose ledger
+    #[arg(long, value_name = "NAME")]
+    pub tenant: String,
+    /// day, agent, component or model
+    #[arg(long, default_value = "day", value_name = "WHAT")]
+    pub by: switchboard_store::UsageBy,
+    /// Where the range begins; without it thirty days before its end
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<chrono::DateTime<chrono::Utc>>,
+    /// Where the range ends, itself excluded; without it now
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<chrono::DateTime<chrono::Utc>>,
 }
 
 /// Where a backup goes.

@@ -7,7 +7,8 @@ use super::arguments::{Command, CommandLine, ServeOptions};
 use super::failure::{Exit, Failure};
 use super::output::Output;
 use super::{
-    agent, backup, doctor, job, list, mail, migrate, outgoing, person, switch, tenant, webhook,
+    agent, backup, doctor, job, list, mail, migrate, outgoing, person, switch, tenant, usage,
+    webhook,
 };
 use crate::config::{Settings, SettingsSource};
 
@@ -18,7 +19,8 @@ Switchboard answers the telephone, the browser and the WebSocket with an AI agen
 Run       serve      answer calls until Ctrl-C          migrate    bring the database to this version
 Try       call       place a simulated call
 Look      list       what is stored about a tenant      doctor     look for what would hurt callers
-          job        try a job again, or take it back
+          job        try a job again, or take it back   usage      what a tenant spent
+          openapi    the API as an OpenAPI document
 Call out  dial       let an agent call somebody         consent    who agreed to be called
           opt-out    who must not be reached
 Set up    tenant     tenants, numbers, Twilio accounts  agent      show and import agents
@@ -55,6 +57,10 @@ pub(super) fn run(command_line: CommandLine, output: &Output) -> Result<()> {
         Command::List(arguments) => {
             on_one_core()?.block_on(list::list(&settings, &arguments, output))
         }
+        Command::Usage(arguments) => {
+            on_one_core()?.block_on(usage::usage(&settings, &arguments, output))
+        }
+        Command::Openapi => output.line(crate::openapi::text()),
         Command::Doctor(arguments) => {
             on_one_core()?.block_on(doctor::doctor(&settings, &arguments, output))
         }

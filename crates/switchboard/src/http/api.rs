@@ -11,13 +11,16 @@ mod calls;
 mod idempotency;
 mod input;
 mod latencies;
+mod listen;
 mod live;
+mod openapi;
 mod outgoing;
 mod page;
 mod peaks;
 mod recordings;
 mod switches;
 mod webhooks;
+mod usage;
 
 use std::sync::Arc;
 
@@ -68,18 +71,22 @@ pub fn routes(context: ApiContext) -> Router {
         .merge(agents::routes())
         .merge(call_acts::routes())
         .merge(live::routes())
+        .merge(listen::routes())
+        .merge(usage::routes())
         .merge(recordings::routes())
         .merge(peaks::routes())
         .merge(outgoing::routes())
         .merge(switches::routes())
         .merge(webhooks::routes());
     let once = from_fn_with_state(context.clone(), idempotency::run_once);
-    keyed(
+    let closed = keyed(
         nouns
             .layer(once)
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .with_state(context),
-    )
+    );
+    // What the API is, everybody may know.
+    closed.merge(openapi::routes())
 }
 
 impl From<StoreError> for Problem {

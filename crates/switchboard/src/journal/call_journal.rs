@@ -1,6 +1,5 @@
 //! One call's way into the journal.
 
-use serde_json::json;
 use switchboard_call::Moment;
 use switchboard_call::end::End;
 use switchboard_call::event::{CallEvent, EventKind};
@@ -13,7 +12,7 @@ use switchboard_store::{
 };
 
 use super::{Journal, encode};
-use crate::live::{LiveFeed, LiveLine};
+use crate::live::{LiveFeed, LiveLine, TurnRow};
 use crate::model::ModelUsage;
 
 /// What the ledger and the list of sessions call a model.
@@ -170,7 +169,8 @@ impl CallJournal {
         match record {
             Record::Turn(turn) => {
                 let write = self.turn(&turn);
-                self.live.said(write.started_at, json!(write), line(&turn));
+                let row = TurnRow::of_write(self.offered_at, &write);
+                self.live.said(write.started_at, row, line(&turn));
                 self.write(JournalWrite::Turn(write));
             }
             Record::Tool(tool) => self.write(JournalWrite::ToolCall(self.tool(&tool))),

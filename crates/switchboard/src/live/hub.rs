@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use switchboard_store::{CallId, TenantId, Timestamp};
 use tokio::sync::{broadcast, mpsc};
 
-use super::{Following, LiveCall, Message, Snapshot, Told, Topic};
+use super::{Following, LiveCall, Message, Snapshot, Told, Topic, event_row};
 
 /// Messages a listener may be behind. Some ten seconds of a busy server; a page that is slower is of no use to anybody.
 const BEHIND_MAX: usize = 256;
@@ -67,7 +67,7 @@ impl Hub {
                 turn,
                 line,
             } => self.tenant(tenant).change(call, |live| {
-                let event = json!({ "name": "turn", "at": at, "data": turn });
+                let event = json!({ "name": "turn", "at": at, "turn": turn });
                 live.publish(live.row.seq, &event);
                 let is_new = line.is_some() && live.row.last_line != line;
                 live.row.last_line = line.or_else(|| live.row.last_line.take());
@@ -79,8 +79,8 @@ impl Hub {
                 cost_micros,
             } => self.tenant(tenant).change(call, |live| {
                 live.row.cost_micros += cost_micros;
-                let spent = json!({ "cost_micros": live.row.cost_micros });
-                live.publish(live.row.seq, &json!({ "name": "cost", "data": spent }));
+                let event = json!({ "name": "cost", "cost_micros": live.row.cost_micros });
+                live.publish(live.row.seq, &event);
                 cost_micros != 0
             }),
             Told::Ended(tenant, call) => self.tenant(tenant).end(call),
@@ -124,8 +124,7 @@ impl Tenant {
     fn event(&mut self, call: CallId, seq: i64, at: Timestamp, name: &str, data: &Value) {
         self.change(call, |live| {
             let is_new = live.row.take(seq, at, name, data);
-            let event = json!({ "seq": seq, "at": at, "name": name, "data": data });
-            live.publish(seq, &event);
+            live.publish(seq, &event_row(seq, at, name, data));
             is_new
         });
     }

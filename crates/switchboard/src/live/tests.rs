@@ -26,6 +26,24 @@ fn row(id: CallId) -> LiveCall {
     }
 }
 
+fn turn() -> TurnRow {
+    let turn = switchboard_store::TurnReading {
+        seq: 1,
+        speaker: switchboard_store::Speaker::Agent,
+        generated_text: Some("hello there".into()),
+        sent_text: None,
+        heard_text: Some("hello".into()),
+        language: None,
+        confidence: None,
+        interrupted: true,
+        response_ms: None,
+        heard_ms: None,
+        started_at: Timestamp::UNIX_EPOCH,
+        ended_at: None,
+    };
+    TurnRow::of(Timestamp::UNIX_EPOCH, turn)
+}
+
 fn read(message: &Message) -> Value {
     serde_json::from_str(&message.text).expect("JSON")
 }
@@ -132,18 +150,17 @@ async fn a_call_is_followed_event_by_event_to_its_end() {
         speaker: "agent",
         text: "hello".to_owned(),
     };
-    scene.feed.said(
-        Timestamp::UNIX_EPOCH,
-        json!({ "seq": 1 }),
-        Some(line.clone()),
-    );
+    scene
+        .feed
+        .said(Timestamp::UNIX_EPOCH, turn(), Some(line.clone()));
     scene.tell(3, "call_ended");
     scene.feed.ended();
-    let turn = read(&following.coming.recv().await.expect("told"));
+    let told = read(&following.coming.recv().await.expect("told"));
     assert_eq!(
-        (&turn["event"]["name"], &turn["number"]),
+        (&told["event"]["name"], &told["number"]),
         (&json!("turn"), &json!(2))
     );
+    assert_eq!(told["event"]["turn"]["unheard_text"], "there");
     let end = read(&following.coming.recv().await.expect("told"));
     assert_eq!(end["event"]["name"], "call_ended");
     assert_eq!(following.coming.recv().await.err(), Some(RecvError::Closed));

@@ -7,14 +7,15 @@ use axum::{Json, Router};
 use http::Uri;
 use serde::Serialize;
 use switchboard_store::{
-    CallDetail, CallEventReading, ConsentListing, Purpose, Speaker, TenantStore, Timestamp,
-    ToolCallReading, TurnReading, UsageListing, UsageTotal,
+    CallDetail, CallEventReading, ConsentListing, Purpose, TenantStore, Timestamp, ToolCallReading,
+    UsageListing, UsageTotal,
 };
 
 use super::latencies::{self, CallLatencies};
 use super::page::{parameters, wrong};
 use super::{ApiContext, parse_id};
 use crate::http::{KeyIdentity, Problem};
+use crate::live::TurnRow;
 
 pub(super) fn routes() -> Router<ApiContext> {
     Router::new()
@@ -75,51 +76,19 @@ async fn call(rows: &TenantStore, id: &str) -> Result<CallDetail, Problem> {
     found.ok_or_else(Problem::not_found)
 }
 
-/// A turn on the call's clock, with what of it nobody heard.
-#[derive(Serialize)]
-struct Turn {
-    #[serde(flatten)]
-    turn: TurnReading,
-    /// From the offered call.
-    offset_ms: i64,
-    ended_offset_ms: Option<i64>,
-    /// The end of an agent's words that was cut off; null when all was heard or it cannot be told.
-    unheard_text: Option<String>,
-}
-
-impl Turn {
-    fn of(call: &CallDetail, turn: TurnReading) -> Self {
-        let since = |at: Timestamp| (at - call.offered_at).num_milliseconds();
-        Self {
-            offset_ms: since(turn.started_at),
-            ended_offset_ms: turn.ended_at.map(since),
-            unheard_text: unheard(&turn),
-            turn,
-        }
-    }
-}
-
-fn unheard(turn: &TurnReading) -> Option<String> {
-    if turn.speaker != Speaker::Agent {
-        return None;
-    }
-    let generated = turn.generated_text.as_ref()?.expose().trim();
-    let heard = turn.heard_text.as_ref().map_or("", |it| it.expose().trim());
-    let rest = generated.strip_prefix(heard)?.trim_start();
-    (!rest.is_empty()).then(|| rest.to_owned())
-}
-
 async fn turns(
     State(context): State<ApiContext>,
     identity: KeyIdentity,
     Path(id): Path<String>,
     uri: Uri,
-) -> Result<Json<Part<Turn>>, Problem> {
+) -> Result<Json<Part<TurnRow>>, Problem> {
     let ask = Ask::read(&uri)?;
     let rows = context.rows(&identity, Purpose::ReadTranscript);
     let call = call(&rows, &id).await?;
     let turns = rows.read_turns(call.id, ask.after, ask.rows + 1).await?;
-    let turns = turns.into_iter().map(|turn| Turn::of(&call, turn));
+    let turns = turns
+        .into_iter()
+        .map(|turn| TurnRow::of(call.offered_at, turn));
     Ok(ask.answer(turns.collect(), |turn| turn.turn.seq))
 }
 

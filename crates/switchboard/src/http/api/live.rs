@@ -14,7 +14,7 @@ use axum::{Json, Router};
 use futures_util::stream::{self, SelectAll, Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use switchboard_store::{CallId, Purpose, TenantStore};
+use switchboard_store::{CallDetail, Purpose, TenantStore};
 use switchboard_wire::websocket::{Message as Frame, close_code};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use super::ApiContext;
 use super::call_parts::ROWS_MAX;
 use crate::http::{KeyIdentity, Problem};
-use crate::live::{Following, LiveCall, Message, Topic};
+use crate::live::{Following, LiveCall, Message, Topic, TurnRow, event_row};
 use crate::socket::{SocketLimits, WebSocket};
 use crate::upgrade;
 
@@ -36,8 +36,9 @@ pub(super) fn routes() -> Router<ApiContext> {
 const TOPICS_MAX: usize = 16;
 /// What a client says is a line of JSON.
 const ASK_BYTES_MAX: usize = 1024;
-/// A browser that has fallen so far behind shows nothing of use; it comes back with the last number it saw.
-const UNREAD_BYTES_MAX: usize = 256 * 1024;
+/// Room for the history of a long call, which is sent at once. A browser that has fallen further behind comes back with
+/// the last number it saw.
+const UNREAD_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// A peer that takes nothing for so long is gone.
 const WRITE_TIME_MAX: Duration = Duration::from_secs(10);
 /// How often a quiet connection is tried.
@@ -85,6 +86,7 @@ async fn follow(
             context,
             identity,
             topics: Vec::new(),
+            subscriptions: 0,
             coming: SelectAll::new(),
         };
         listener.run(socket).await;
@@ -110,13 +112,16 @@ enum Coming {
     Over(Topic),
 }
 
-type Comings = Pin<Box<dyn Stream<Item = (Topic, Coming)> + Send>>;
+/// What one subscription brings. A topic that is given up and asked for again is another one.
+type Comings = Pin<Box<dyn Stream<Item = (u64, Coming)> + Send>>;
 
 /// One open socket and what it follows.
 struct Listener {
     context: ApiContext,
     identity: KeyIdentity,
-    topics: Vec<Topic>,
+    /// What is followed, each with the number of its subscription.
+    topics: Vec<(Topic, u64)>,
+    subscriptions: u64,
     coming: SelectAll<Comings>,
 }
 
@@ -135,13 +140,13 @@ impl Listener {
                         Err(_) => return,
                     }
                 }
-                Some((topic, coming)) = self.coming.next(), if !self.coming.is_empty() => match coming {
+                Some((number, coming)) = self.coming.next(), if !self.coming.is_empty() => match coming {
                     // One that was given up meanwhile brings what it had under way.
-                    _ if !self.topics.contains(&topic) => {}
+                    _ if !self.topics.iter().any(|it| it.1 == number) => {}
                     Coming::Message(text) => socket.send_text(&text),
                     Coming::Behind => break CLOSE_BEHIND,
                     Coming::Over(topic) => {
-                        self.topics.retain(|known| *known != topic);
+                        self.topics.retain(|it| it.1 != number);
                         send(&mut socket, &json!({ "topic": name_of(topic), "over": true }));
                     }
                 },
@@ -183,13 +188,13 @@ impl Listener {
         };
         if let Some(name) = ask.unsubscribe {
             let topic = topic_of(&name).ok_or_else(|| unknown(&name))?;
-            self.topics.retain(|known| *known != topic);
+            self.topics.retain(|it| it.0 != topic);
         }
         let Some(name) = ask.subscribe else {
             return Ok(());
         };
         let topic = topic_of(&name).ok_or_else(|| unknown(&name))?;
-        if self.topics.contains(&topic) {
+        if self.topics.iter().any(|it| it.0 == topic) {
             return Ok(());
         }
         if self.topics.len() == TOPICS_MAX {
@@ -198,17 +203,19 @@ impl Listener {
         }
         let away = |_| ("unavailable", "the database does not answer".to_owned());
         let rows = self.context.rows(&self.identity, Purpose::ReadTranscript);
-        if let Topic::Call(call) = topic
-            && rows.call(call).await.map_err(away)?.is_none()
-        {
-            return Err(unknown(&name));
-        }
+        let call = match topic {
+            Topic::Calls => None,
+            Topic::Call(call) => match rows.call(call).await.map_err(away)? {
+                None => return Err(unknown(&name)),
+                found => found,
+            },
+        };
         let hub = &self.context.reception.hub;
         let following = hub.follow(self.identity.tenant_id, topic, ask.after).await;
         let Some(following) = following else {
             return Err(("unavailable", "the server stops".to_owned()));
         };
-        if let Topic::Call(call) = topic {
+        if let Some(call) = &call {
             let told = before(&rows, call, ask.after, &following);
             for message in told.await.map_err(away)? {
                 socket.send_text(&message);
@@ -217,8 +224,10 @@ impl Listener {
         for message in &following.missed {
             socket.send_text(&message.text);
         }
-        self.topics.push(topic);
-        self.coming.push(comings(topic, following));
+        self.subscriptions += 1;
+        self.topics.push((topic, self.subscriptions));
+        let coming = comings(topic, self.subscriptions, following);
+        self.coming.push(coming);
         Ok(())
     }
 }
@@ -226,14 +235,17 @@ impl Listener {
 /// What the database knows of a call before the hub's first message: its turns, and the events after the number.
 async fn before(
     rows: &TenantStore,
-    call: CallId,
+    call: &CallDetail,
     after: Option<i64>,
     following: &Following,
 ) -> Result<Vec<String>, switchboard_store::StoreError> {
     let after = after.unwrap_or(0).max(0);
-    let topic = name_of(Topic::Call(call));
-    let turns = rows.read_turns(call, 0, ROWS_MAX).await?;
-    let events = rows.read_call_events(call, after, ROWS_MAX).await?;
+    let topic = name_of(Topic::Call(call.id));
+    let turns = rows.read_turns(call.id, 0, ROWS_MAX).await?.into_iter();
+    let turns: Vec<TurnRow> = turns
+        .map(|turn| TurnRow::of(call.offered_at, turn))
+        .collect();
+    let events = rows.read_call_events(call.id, after, ROWS_MAX).await?;
     let first_live = following.missed.first().map(|it| it.number);
     let snapshot = json!({ "name": "snapshot", "turns": turns });
     let mut told = vec![json!({ "topic": topic, "number": after, "event": snapshot }).to_string()];
@@ -241,21 +253,22 @@ async fn before(
         .iter()
         .filter(|event| first_live.is_none_or(|first| event.seq < first));
     for event in stored {
-        let message = json!({ "topic": topic, "number": event.seq, "event": event });
+        let row = event_row(event.seq, event.at, event.name.as_str(), &event.data);
+        let message = json!({ "topic": topic, "number": event.seq, "event": row });
         told.push(message.to_string());
     }
     Ok(told)
 }
 
 /// What a topic brings from now on, as a stream that ends when it is over or the listener fell behind.
-fn comings(topic: Topic, following: Following) -> Comings {
+fn comings(topic: Topic, number: u64, following: Following) -> Comings {
     let receiver = Some(following.coming);
     Box::pin(stream::unfold(receiver, move |receiver| async move {
         let mut receiver = receiver?;
         match receiver.recv().await {
-            Ok(Message { text, .. }) => Some(((topic, Coming::Message(text)), Some(receiver))),
-            Err(RecvError::Lagged(_)) => Some(((topic, Coming::Behind), None)),
-            Err(RecvError::Closed) => Some(((topic, Coming::Over(topic)), None)),
+            Ok(Message { text, .. }) => Some(((number, Coming::Message(text)), Some(receiver))),
+            Err(RecvError::Lagged(_)) => Some(((number, Coming::Behind), None)),
+            Err(RecvError::Closed) => Some(((number, Coming::Over(topic)), None)),
         }
     }))
 }

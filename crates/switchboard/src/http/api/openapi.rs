@@ -1,0 +1,20 @@
+//! `GET /api/v1/openapi.json`: the document of the API, for everybody.
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+
+use crate::openapi;
+
+pub(super) fn routes() -> Router {
+    Router::new().route("/api/v1/openapi.json", get(show))
+}
+
+async fn show() -> Response {
+    let headers = [
+        (CONTENT_TYPE, "application/json"),
+        (CACHE_CONTROL, "public, max-age=300"),
+    ];
+    (headers, openapi::text()).into_response()
+}
