@@ -33,13 +33,14 @@ pub(super) const FETCH: Patience = Patience {
     // One request has 60 s.
     time_max: Duration::from_secs(90),
 };
-/// The mail waits for the words, so they are not waited for longer than some ten minutes.
+/// The mail waits for the words, so they are not waited for longer than a quarter of an hour.
 pub(super) const TRANSCRIBE: Patience = Patience {
     waits: &[
         Duration::from_secs(5),
         Duration::from_secs(30),
         Duration::from_secs(120),
-        Duration::from_secs(600),
+        Duration::from_secs(300),
+        Duration::from_secs(300),
     ],
     time_max: Duration::from_secs(300),
 };
