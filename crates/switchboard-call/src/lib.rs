@@ -21,6 +21,7 @@
 
 mod alignment;
 mod answering;
+mod automatic;
 mod backchannel;
 mod budget;
 mod call;

@@ -52,6 +52,8 @@ pub struct Sentences {
     pub goodbye: Words,
     /// A human declined, and the caller is with the agent again.
     pub returned: Words,
+    /// Asks whoever may be a machine for a key.
+    pub person_check: Words,
 }
 
 impl Default for CallSettings {
@@ -72,6 +74,7 @@ impl Default for CallSettings {
                 length_warning: "We have about half a minute left on this call.".into(),
                 goodbye: "Thank you for calling. Goodbye.".into(),
                 returned: "I am sorry, nobody is free right now. How else can I help?".into(),
+                person_check: "If you are a person, please press any key now.".into(),
             }],
             models: 1,
             has_words: true,

@@ -3,6 +3,7 @@
 mod support;
 
 mod any_order;
+mod automatic_parties;
 mod barge_in;
 mod budget;
 mod call_length;
