@@ -54,6 +54,8 @@ sql! {
         from calls where tenant_id = $1 and (agent_name = $2 or $2 is null) and (status = $3 or $3 is null)
             and (offered_at < $4 or (offered_at = $4 and id < $5) or $4 is null)
         order by offered_at desc, id desc limit $6";
+    CALLER_LOAD = "select count(*) as recent, count(case when end_reason is null then 1 end) as live from calls
+        where tenant_id = $1 and caller_number = $2 and direction = 'inbound' and offered_at >= $3";
     UNFINISHED = "select id from calls where tenant_id = $1 and end_reason is null and offered_at < $2
         order by offered_at, id";
 }
@@ -143,6 +145,15 @@ pub struct CallListing {
     pub ended_at: Option<Timestamp>,
     pub end_reason: Option<Word>,
     pub end_class: Option<EndClass>,
+}
+
+/// What one caller's number has asked of a tenant lately.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromRow)]
+pub struct CallerLoad {
+    /// Calls since the moment that was asked for, this one included.
+    pub recent: i64,
+    /// Those of them that have no end yet.
+    pub live: i64,
 }
 
 /// Narrows a page of calls.
@@ -245,6 +256,17 @@ impl TenantStore {
         fetch!(
             &mut tx, all CallListing, PAGE, self.tenant(), &filter.agent, filter.status, at, id, i64::from(ask.rows)
         )
+    }
+
+    /// How many calls came from this number since then (threat M5). A call that is stored before it asks is counted, so
+    /// that calls that come together never find each other missing.
+    pub async fn caller_load(
+        &self,
+        caller: &PhoneNumber,
+        since: Timestamp,
+    ) -> Result<CallerLoad, StoreError> {
+        let mut tx = self.read().await?;
+        fetch!(&mut tx, one CallerLoad, CALLER_LOAD, self.tenant(), caller, since)
     }
 
     /// Calls offered before this moment that have no end, oldest first: what a lost process leaves behind.

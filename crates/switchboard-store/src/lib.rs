@@ -69,6 +69,7 @@ mod postgres;
 mod practitioners;
 mod private;
 mod recordings;
+mod retention;
 mod roles;
 mod scope;
 mod services;
@@ -105,7 +106,9 @@ pub use audit::AuditListing;
 pub use backup::{BACKUP_TABLES, BackupContent, BackupError, RestoreOptions, TableCount};
 pub use call_events::{CallEventListing, CallEventWrite};
 pub use call_inputs::CallInputBatch;
-pub use calls::{CallDetail, CallEnd, CallFilter, CallListing, CallProgress, NewCall, OfferedCall};
+pub use calls::{
+    CallDetail, CallEnd, CallFilter, CallListing, CallProgress, CallerLoad, NewCall, OfferedCall,
+};
 pub use consents::{ConsentListing, NewConsent};
 pub use contacts::{ContactChange, ContactListing, CreatedContact, NewContact};
 pub use conversations::{ConversationListing, MessageListing, NewMessage};
@@ -133,13 +136,16 @@ pub use numbers::{NewNumber, NumberListing};
 pub use open::{Store, StoreKind};
 pub use opening_hours::OpeningHours;
 pub use opt_outs::{OptOutListing, Reachable};
-pub use outgoing_calls::{NewOutgoingCall, OutgoingAttempt, OutgoingCall, OutgoingSettlement};
+pub use outgoing_calls::{
+    NewOutgoingCall, OutgoingAttempt, OutgoingCall, OutgoingLoad, OutgoingSettlement,
+};
 pub use page::{PageAsk, PagePosition};
 pub use permits::{Lease, PermitAnswer, PermitLimit, PermitScope};
 pub use phone::{PhoneNumber, PhoneNumberError};
 pub use practitioners::{NewPractitioner, Practitioner};
 pub use private::Private;
 pub use recordings::{RecordingListing, RecordingWrite};
+pub use retention::{OverdueVoicemail, RetentionKind};
 pub use scope::{Actor, Purpose, TenantScope, TenantStore};
 pub use services::{NewService, Service};
 pub use settings::StoreSettings;

@@ -56,6 +56,7 @@ const MIGRATIONS: &[Migration] = embedded![
     2026112120 "mails",
     2026112121 "webhooks",
     2026112131 "permits",
+    2026112141 "caps_retention_and_pick_up",
 ];
 
 /// Every migration this version knows, oldest first.

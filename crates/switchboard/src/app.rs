@@ -36,6 +36,7 @@ use crate::outbound::Outbound;
 use crate::phrases::PhraseCache;
 use crate::reception::{Reach, Reception, local_programs};
 use crate::recorder::Recorder;
+use crate::retention::{self, Retention};
 use crate::switches::Switches;
 
 /// How long the last events may take to be stored: those of the calls, and then those of the last requests.
@@ -78,6 +79,7 @@ pub async fn serve(mut settings: Settings, options: ServeOptions) -> Result<()> 
     if options.demo {
         demo::check_programs(&settings)?;
         demo::mint_twilio_token(&mut settings)?;
+        demo::lift_caller_caps(&mut settings);
     }
     let app = App::start(settings, options.demo).await?;
     let reception = &app.reception;
@@ -162,6 +164,10 @@ impl App {
                 .context("cannot prepare requests to webhooks")?,
             sealing: Arc::clone(&sealing),
             mailer: Mailer::new(&reception.settings.mail)?,
+            retention: Retention {
+                settings: reception.settings.retention.clone(),
+                archive: reception.archive.clone(),
+            },
         };
         let webhooks = WebhookAnswers::default();
         let api = ApiContext {
@@ -208,6 +214,11 @@ impl App {
         tokio::spawn(erasure::keep_up(
             self.reception.store.clone(),
             self.reception.archive.clone(),
+            self.drain.clone(),
+        ));
+        tokio::spawn(retention::keep_up(
+            self.reception.store.clone(),
+            self.reception.jobs.clone(),
             self.drain.clone(),
         ));
         let serving = tokio::spawn(self.server.serve(self.routes, self.drain));

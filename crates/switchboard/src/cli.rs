@@ -19,6 +19,7 @@ mod migrate;
 mod outgoing;
 mod output;
 mod person;
+mod retention;
 mod run;
 mod switch;
 mod tenant;

@@ -5,5 +5,5 @@
 mod book;
 mod ticket;
 
-pub use book::{Line, Party, TargetBook};
+pub use book::{HumanOfNumber, Line, Party, TargetBook};
 pub use ticket::{Ticket, TicketError};

@@ -76,7 +76,11 @@ fn m5_a_loop_of_announcements_is_asked_for_a_key_and_ended_2_minutes_after_its_f
 #[test]
 fn m5_an_agent_of_somebody_else_that_says_what_it_is_is_ended_however_lively_it_talks() {
     let mut scenario = Scenario::new(CallSettings::default());
-    scenario.says(2_000, 2_500, "Hello, I'm an AI assistant calling for a client.");
+    scenario.says(
+        2_000,
+        2_500,
+        "Hello, I'm an AI assistant calling for a client.",
+    );
     says_in_turn(&mut scenario, &TALK, 10_000, 400_000);
     scenario.run(400_000);
     let suspected = scenario.when("automatic_suspected");
@@ -96,21 +100,40 @@ fn m5_our_own_words_that_come_back_are_no_caller() {
         ..CallSettings::default()
     };
     let mut scenario = Scenario::new(settings);
-    scenario.says(8_000, 3_000, "Thank you for calling the spa, how can we help you today?");
+    scenario.says(
+        8_000,
+        3_000,
+        "Thank you for calling the spa, how can we help you today?",
+    );
     says_in_turn(&mut scenario, &TALK[..2], 15_000, 30_000);
     scenario.run(30_000);
-    assert_eq!(scenario.when("automatic_suspected").len(), 1, "{}", scenario.log());
+    assert_eq!(
+        scenario.when("automatic_suspected").len(),
+        1,
+        "{}",
+        scenario.log()
+    );
 }
 
 #[test]
 fn m5_whoever_presses_a_key_is_a_person_for_the_rest_of_the_call() {
     let mut scenario = Scenario::new(CallSettings::default());
-    says_in_turn(&mut scenario, &["can I talk to the boss please"], 3_000, 400_000);
+    says_in_turn(
+        &mut scenario,
+        &["can I talk to the boss please"],
+        3_000,
+        400_000,
+    );
     scenario.digit(128_000, '5');
     scenario.run(400_000);
     assert_eq!(asked(&scenario).len(), 1, "{}", scenario.log());
     assert_eq!(scenario.when("automatic_suspected").len(), 1);
-    assert_eq!(scenario.end(), None, "nobody was hung up on\n{}", scenario.log());
+    assert_eq!(
+        scenario.end(),
+        None,
+        "nobody was hung up on\n{}",
+        scenario.log()
+    );
 }
 
 #[test]
@@ -120,7 +143,12 @@ fn m5_a_person_who_said_something_three_times_and_goes_on_is_not_asked() {
     says_in_turn(&mut scenario, &[again, again, again], 3_000, 20_000);
     says_in_turn(&mut scenario, &TALK, 24_000, 180_000);
     scenario.run(180_000);
-    assert_eq!(scenario.when("automatic_suspected").len(), 1, "{}", scenario.log());
+    assert_eq!(
+        scenario.when("automatic_suspected").len(),
+        1,
+        "{}",
+        scenario.log()
+    );
     assert!(asked(&scenario).is_empty());
     assert!(scenario.when("call_ended").is_empty());
 }
@@ -131,7 +159,11 @@ fn m5_people_who_talk_are_never_suspected() {
     says_in_turn(&mut scenario, &TALK, 3_000, 165_000);
     scenario.says(170_000, 1_200, "wait are you an AI or is this a recording");
     scenario.run(200_000);
-    assert!(scenario.when("automatic_suspected").is_empty(), "{}", scenario.log());
+    assert!(
+        scenario.when("automatic_suspected").is_empty(),
+        "{}",
+        scenario.log()
+    );
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub enum JobKind {
     MailTranscript,
     /// Takes a call that we place as far as it can be taken now.
     CallPlace,
+    /// Deletes what a tenant has kept long enough.
+    RetentionSweep,
 }
 
 const fn minutes(minutes: u64) -> Duration {
@@ -78,6 +80,12 @@ const MAIL: Patience = Patience {
     time_max: minutes(5),
 };
 
+/// A run takes what one run may; the next one goes on. What is left after the last waits for the next day.
+const SWEEP: Patience = Patience {
+    waits: &[Duration::from_secs(10); 20],
+    time_max: minutes(5),
+};
+
 /// How patient to be with a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
@@ -98,6 +106,7 @@ impl JobKind {
         Self::WebhookDeliver,
         Self::MailTranscript,
         Self::CallPlace,
+        Self::RetentionSweep,
     ];
 
     /// Its name in the table, in lists and in measures. A contract: rows of it outlive the process.
@@ -110,6 +119,7 @@ impl JobKind {
             Self::WebhookDeliver => "webhook.deliver",
             Self::MailTranscript => "mail.transcript",
             Self::CallPlace => "call.place",
+            Self::RetentionSweep => "retention.sweep",
         }
     }
 
@@ -123,6 +133,7 @@ impl JobKind {
             Self::WebhookDeliver => WEBHOOK,
             Self::MailTranscript => MAIL,
             Self::CallPlace => super::outgoing_call::PATIENCE,
+            Self::RetentionSweep => SWEEP,
         }
     }
 

@@ -14,6 +14,7 @@ use crate::channels::twilio::TwilioChannel;
 use crate::mail::Mailer;
 use crate::ops::seal::SealingKey;
 use crate::outbound::Outbound;
+use crate::retention::Retention;
 
 /// What jobs need of the server. Cheap to clone.
 #[derive(Clone)]
@@ -30,6 +31,8 @@ pub struct JobShell {
     pub mailer: Option<Mailer>,
     /// Telephone calls, for those that we place.
     pub carrier: Arc<TwilioChannel>,
+    /// How long things are kept.
+    pub retention: Retention,
 }
 
 impl JobShell {
@@ -107,6 +110,7 @@ impl Work for JobShell {
             Some(JobKind::WebhookDeliver) => facts::deliver(self, job).await,
             Some(JobKind::MailTranscript) => facts::mail_transcript(self, job).await,
             Some(JobKind::CallPlace) => outgoing_call::run(self, job).await,
+            Some(JobKind::RetentionSweep) => self.retention.run(&self.rows(job), job).await,
             None => Err(JobError::Never(Word::new("unknown_kind"))),
         }
     }
