@@ -145,7 +145,8 @@ fn a_number_may_lead_to_a_party_by_name_and_a_name_that_is_gone_to_the_usual_one
             number: None,
             target: Some(&target),
         };
-        let book = TargetBook::of(&settings, None, of_number, None);
+        let mut book = TargetBook::of(&settings, None, of_number, None);
+        book.zone = Tz::America__Chicago;
         names(&book.parties(None, monday(12, 30)))
     };
     assert_eq!(parties("night"), ["night"]);
