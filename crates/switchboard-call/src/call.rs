@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use crate::absence::Absence;
 use crate::answering::Answering;
+use crate::automatic::AutomaticParty;
 use crate::budget::Budget;
 use crate::confirmation::Confirmation;
 use crate::consent::Consent;
@@ -41,6 +42,7 @@ pub struct Call {
     pub(crate) length_warned: bool,
     pub(crate) turn_taking: TurnTaking,
     pub(crate) answering: Answering,
+    pub(crate) automatic: AutomaticParty,
     pub(crate) model: ModelSession,
     pub(crate) floor: Floor,
     pub(crate) replies: Replies,
@@ -75,6 +77,7 @@ impl Call {
             length_warned: false,
             turn_taking: settings.turn_taking,
             answering: Answering::new(settings.outgoing.clone()),
+            automatic: AutomaticParty::default(),
             model: ModelSession::default(),
             floor: Floor::default(),
             replies: Replies::default(),
@@ -242,6 +245,7 @@ impl Call {
         }
         self.event(now, EventKind::DigitPressed);
         self.on_key(now);
+        self.automatic.on_key();
         self.on_caller_acted(now);
         if digit != '0' && self.phase == Phase::Live && self.takes_own_key(now, digit) {
             return;

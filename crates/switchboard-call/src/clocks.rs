@@ -50,6 +50,7 @@ impl Call {
         self.feed(now);
         self.advance_model(now);
         self.advance_length(now);
+        self.advance_automatic(now);
         self.advance_stall(now);
         self.advance_dead_air(now);
         self.advance_silence(now);
@@ -276,6 +277,8 @@ impl Call {
         }
         earliest([
             length,
+            self.automatic
+                .wake(limits.automatic_max, self.floor.is_caller_speaking()),
             self.answering.wake(),
             self.feeding_wake(),
             self.playback.wake(),

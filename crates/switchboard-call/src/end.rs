@@ -20,6 +20,8 @@ pub enum EndReason {
     HandedOff(HandoffReason),
     /// A handoff was due, but this leg has no human behind it.
     NobodyToHandOffTo(HandoffReason),
+    /// The other side is a machine too: neither would ever have ended it.
+    AutomaticParty,
     /// Staff or an API client ended it.
     EndedByControl,
     /// The process stopped and its drain limit came.
@@ -69,6 +71,7 @@ impl EndReason {
             Self::UnknownAnswered => "unknown_answered",
             Self::CallerHungUp => "caller_hung_up",
             Self::HandedOff(reason) | Self::NobodyToHandOffTo(reason) => reason.as_str(),
+            Self::AutomaticParty => "automatic_party",
             Self::EndedByControl => "ended_by_control",
             Self::Drained => "drained",
             Self::LegLost => "leg_lost",
@@ -82,6 +85,7 @@ impl EndReason {
         match self {
             Self::AgentEnded | Self::EndedByControl | Self::MessageLeft => EndClass::Success,
             Self::CallerHungUp
+            | Self::AutomaticParty
             | Self::MachineAnswered
             | Self::FaxAnswered
             | Self::UnknownAnswered => EndClass::Caller,

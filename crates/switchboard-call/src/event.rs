@@ -112,6 +112,10 @@ pub enum EventKind {
     DeadAirCounted,
     SilenceNudged,
     LengthWarned,
+    /// The other side may be a machine too.
+    AutomaticSuspected,
+    /// It was asked for a key.
+    PersonAsked,
     BudgetWarned {
         spent_micros: u64,
     },
@@ -177,6 +181,8 @@ impl EventKind {
             Self::DeadAirCounted => "dead_air_counted",
             Self::SilenceNudged => "silence_nudged",
             Self::LengthWarned => "length_warned",
+            Self::AutomaticSuspected => "automatic_suspected",
+            Self::PersonAsked => "person_asked",
             Self::BudgetWarned { .. } => "budget_warned",
             Self::ModelFailed { .. } => "model_failed",
             Self::ModelReopened { .. } => "model_reopened",

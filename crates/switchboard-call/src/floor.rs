@@ -269,6 +269,7 @@ impl Call {
         if !said.is_final {
             return;
         }
+        self.weigh_automatic(now, said.words.expose());
         // Some recognisers know the words before the turn is an item: they wait for it.
         if self.turns.committed_at(said.item).is_none() {
             self.floor.early_words = Some((said.clone(), is_backchannel));

@@ -22,6 +22,7 @@
 mod absence;
 mod alignment;
 mod answering;
+mod automatic;
 mod backchannel;
 mod budget;
 mod call;

@@ -73,6 +73,13 @@ pub const CONSENT_ANSWER: Span = Span::from_secs(5);
 pub const SECURE_ENTRY_MAX: Span = Span::from_secs(180);
 /// A client that lost its connection may come back for this long: a tunnel, a change of networks, a restarted router.
 pub const ABSENCE: Span = Span::from_secs(60);
+/// Two automatic parties are ended this long after the first sign of one. A real talk of that kind is over by then, and
+/// a voice model costs about a dollar in that time (threat M5).
+pub const AUTOMATIC_MAX: Span = Span::from_secs(120);
+/// Whoever is suspected is asked for a key this long before the end: time to hear the question and find the keys.
+pub const PERSON_CHECK: Span = Span::from_secs(20);
+/// The question waits this long for a breath of whoever speaks, and is then asked anyway.
+pub const PERSON_CHECK_WAIT: Span = Span::from_secs(5);
 /// 5.00 of the call's currency.
 pub const BUDGET_MICROS: u64 = 5_000_000;
 /// The share of the budget at which a warning event goes out.
@@ -89,6 +96,8 @@ pub struct Limits {
     pub silence_handoff: Span,
     pub length_max: Span,
     pub length_warning: Span,
+    /// From the first sign of an automatic party to the end; zero switches the detection off.
+    pub automatic_max: Span,
     pub dead_air: Span,
     pub filler_after: Span,
     pub model_stall: Span,
@@ -121,6 +130,7 @@ impl Default for Limits {
             silence_handoff: SILENCE_HANDOFF,
             length_max: LENGTH_MAX,
             length_warning: LENGTH_WARNING,
+            automatic_max: AUTOMATIC_MAX,
             dead_air: DEAD_AIR,
             filler_after: FILLER_AFTER,
             model_stall: MODEL_STALL,

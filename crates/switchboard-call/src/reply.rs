@@ -391,6 +391,7 @@ impl Call {
 
     pub(crate) fn emit_agent_turn(&mut self, now: Moment, record: TurnRecord) {
         let (response, heard) = self.turns.untold_latency(&record);
+        self.automatic.on_ours(record.heard.expose());
         self.event(
             now,
             EventKind::TurnEnded {

@@ -49,6 +49,8 @@ sql! {
             end_reason, end_class
         from calls where tenant_id = $1 and (id = $2 or $2 is null) and (contact_id = $3 or $3 is null)
         order by offered_at desc, id desc limit $4";
+    CALLER_LOAD = "select count(*) as recent, count(case when end_reason is null then 1 end) as live from calls
+        where tenant_id = $1 and caller_number = $2 and direction = 'inbound' and offered_at >= $3";
     UNFINISHED = "select id from calls where tenant_id = $1 and end_reason is null and offered_at < $2
         order by offered_at, id";
 }
@@ -140,6 +142,15 @@ pub struct CallListing {
     pub end_class: Option<EndClass>,
 }
 
+/// What one caller's number has asked of a tenant lately.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromRow)]
+pub struct CallerLoad {
+    /// Calls since the moment that was asked for, this one included.
+    pub recent: i64,
+    /// Those of them that have no end yet.
+    pub live: i64,
+}
+
 impl TenantStore {
     /// Stores an offered call, once per carrier id: a repetition gives the call that is there.
     pub async fn offer_call(&self, call: &NewCall) -> Result<OfferedCall, StoreError> {
@@ -219,6 +230,17 @@ impl TenantStore {
         fetch!(
             &mut tx, all CallListing, LIST, self.tenant(), filter.call, filter.contact, filter.rows_max()
         )
+    }
+
+    /// How many calls came from this number since then (threat M5). A call that is stored before it asks is counted, so
+    /// that calls that come together never find each other missing.
+    pub async fn caller_load(
+        &self,
+        caller: &PhoneNumber,
+        since: Timestamp,
+    ) -> Result<CallerLoad, StoreError> {
+        let mut tx = self.read().await?;
+        fetch!(&mut tx, one CallerLoad, CALLER_LOAD, self.tenant(), caller, since)
     }
 
     /// Calls offered before this moment that have no end, oldest first: what a lost process leaves behind.

@@ -74,6 +74,7 @@ mod postgres;
 mod practitioners;
 mod private;
 mod recordings;
+mod retention;
 mod roles;
 mod scope;
 mod services;
@@ -117,7 +118,7 @@ pub use call_list::{
     CallAsk, CallPlace, CallQuestion, CallSearch, CallSummary, PlaceValue, UsDollars,
 };
 pub use call_reading::{CallAct, CallCounts, CallEventReading, ToolCallReading, TurnReading};
-pub use calls::{CallDetail, CallEnd, CallListing, CallProgress, NewCall, OfferedCall};
+pub use calls::{CallDetail, CallEnd, CallListing, CallProgress, CallerLoad, NewCall, OfferedCall};
 pub use captured_fields::CapturedField;
 pub use consents::{ConsentListing, NewConsent};
 pub use contacts::{ContactChange, ContactListing, CreatedContact, NewContact};
@@ -146,13 +147,16 @@ pub use numbers::{NewNumber, NumberListing};
 pub use open::{Store, StoreKind};
 pub use opening_hours::OpeningHours;
 pub use opt_outs::{OptOutListing, Reachable};
-pub use outgoing_calls::{NewOutgoingCall, OutgoingAttempt, OutgoingCall, OutgoingSettlement};
+pub use outgoing_calls::{
+    NewOutgoingCall, OutgoingAttempt, OutgoingCall, OutgoingLoad, OutgoingSettlement,
+};
 pub use page::{PageAsk, PagePosition};
 pub use permits::{Lease, PermitAnswer, PermitLimit, PermitScope};
 pub use phone::{PhoneNumber, PhoneNumberError};
 pub use practitioners::{NewPractitioner, Practitioner};
 pub use private::Private;
 pub use recordings::{RecordingListing, RecordingWrite};
+pub use retention::{OverdueVoicemail, RetentionKind};
 pub use scope::{Actor, Purpose, TenantScope, TenantStore};
 pub use services::{NewService, Service};
 pub use settings::StoreSettings;

@@ -11,13 +11,14 @@ use crate::phone::PhoneNumber;
 use crate::private::Private;
 use crate::time::{Timestamp, Zone};
 use crate::voice_sessions::VoiceSessionIdentity;
+use crate::word::Word;
 use crate::words::{CallStatus, StaffRole};
 
 sql! {
     // The earliest claim answers a number, so that a later tenant cannot take its calls.
     NUMBER_OWNER = "select tenant_id from numbers where number = $1 order by created_at, id limit 1";
     NUMBER_ROUTE = "select n.tenant_id, t.name as tenant_name, t.time_zone, n.id as number_id, n.number, n.agent_name,
-            n.human_number, n.location, a.id as twilio_account_id, a.account_sid, a.sealed_auth_token
+            n.human_number, n.human_target, n.location, a.id as twilio_account_id, a.account_sid, a.sealed_auth_token
         from numbers n
         join tenants t on t.id = n.tenant_id
         left join twilio_accounts a on a.tenant_id = $1 and a.id = coalesce(n.twilio_account_id,
@@ -57,6 +58,8 @@ pub struct NumberRoute {
     pub agent_name: String,
     /// Who takes over when the agent cannot.
     pub human_number: Option<PhoneNumber>,
+    /// The same by the name of a party.
+    pub human_target: Option<Word>,
     pub location: Option<String>,
     /// The number's own account, else the tenant's newest. `None`: the installation's account serves it.
     pub twilio_account_id: Option<TwilioAccountId>,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 use crate::audit::{self, Deed};
+use crate::db::Only;
 use crate::error::StoreError;
 use crate::ids::{CallId, JobId, MailId};
 use crate::jobs::JobKey;
@@ -30,6 +31,8 @@ sql! {
         where tenant_id = $1 and id = $2 and state in ('waiting', 'sending', 'uncertain')";
     RESEND = "update mails set state = 'waiting', updated_at = $3
         where tenant_id = $1 and id = $2 and state in ('uncertain', 'failed')";
+    SENT_SINCE = "select count(*) from mails
+        where tenant_id = $1 and updated_at >= $2 and state in ('sending', 'sent', 'uncertain')";
     LIST = "select id, kind, key, call_id, job_id, state, attempts, last_error, created_at, updated_at from mails
         where tenant_id = $1 and (call_id = $2 or $2 is null) order by created_at desc, id desc limit $3";
 }
@@ -116,6 +119,13 @@ impl TenantStore {
         }
         tx.commit().await?;
         Ok(changed == 1)
+    }
+
+    /// How many mails left, or may have left, since this moment (threat M5).
+    pub async fn mails_sent_since(&self, since: Timestamp) -> Result<i64, StoreError> {
+        let mut tx = self.read().await?;
+        let (sent,) = fetch!(&mut tx, one Only<i64>, SENT_SINCE, self.tenant(), since)?;
+        Ok(sent)
     }
 
     pub async fn mail(&self, mail: MailId) -> Result<Option<MailListing>, StoreError> {

@@ -10,16 +10,18 @@ use crate::ids::{NumberId, TwilioAccountId};
 use crate::phone::PhoneNumber;
 use crate::scope::TenantStore;
 use crate::time::{Timestamp, now};
+use crate::word::Word;
 
 sql! {
-    PUT = "insert into numbers (tenant_id, id, number, agent_name, human_number, twilio_account_id, location, created_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)
+    PUT = "insert into numbers (tenant_id, id, number, agent_name, human_number, twilio_account_id, location, created_at,
+            human_target)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         on conflict (tenant_id, number) do update set agent_name = excluded.agent_name,
             human_number = excluded.human_number, twilio_account_id = excluded.twilio_account_id,
-            location = excluded.location";
+            location = excluded.location, human_target = excluded.human_target";
     ID = "select id from numbers where tenant_id = $1 and number = $2";
     RELEASE = "delete from numbers where tenant_id = $1 and number = $2";
-    LIST = "select id, number, agent_name as agent, human_number, twilio_account_id, location, created_at from numbers
+    LIST = "select id, number, agent_name as agent, human_number, human_target, twilio_account_id, location, created_at from numbers
         where tenant_id = $1 order by created_at desc, id desc";
 }
 
@@ -29,6 +31,8 @@ pub struct NewNumber {
     pub agent_name: String,
     /// Who takes over when the agent cannot.
     pub human_number: Option<PhoneNumber>,
+    /// The same by the name of a party of the agent or the installation. It comes first.
+    pub human_target: Option<Word>,
     /// `None`: the tenant's newest account, else the installation's.
     pub twilio_account: Option<TwilioAccountId>,
     pub location: Option<String>,
@@ -40,6 +44,7 @@ pub struct NumberListing {
     pub number: PhoneNumber,
     pub agent: String,
     pub human_number: Option<PhoneNumber>,
+    pub human_target: Option<Word>,
     pub twilio_account_id: Option<TwilioAccountId>,
     pub location: Option<String>,
     pub created_at: Timestamp,
@@ -60,7 +65,8 @@ impl TenantStore {
             &number.human_number,
             number.twilio_account,
             &number.location,
-            now()
+            now(),
+            &number.human_target
         )?;
         let (id,) = fetch!(&mut tx, one Only<NumberId>, ID, self.tenant(), &number.number)?;
         audit::record(

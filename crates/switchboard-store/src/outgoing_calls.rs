@@ -1,6 +1,7 @@
 //! Calls that we place: the wish, its tries, and who picked up. A wish moves forward only, and each try is written before
 //! the carrier is asked, so that nobody is rung twice because a process died between the two.
 
+use chrono::Duration;
 use serde::Serialize;
 use sqlx::FromRow;
 
@@ -29,8 +30,8 @@ macro_rules! detail {
 
 sql! {
     INSERT = "insert into outgoing_calls (tenant_id, id, contact_id, agent_name, purpose, to_number, from_number, context,
-            not_before, not_after, appointment_id, appointment_at, state, attempts, created_at, updated_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'waiting', 0, $13, $13) on conflict (tenant_id, id) do nothing";
+            not_before, not_after, appointment_id, appointment_at, state, attempts, created_at, updated_at, requested_by)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'waiting', 0, $13, $13, $14) on conflict (tenant_id, id) do nothing";
     DETAIL = detail!("and id = $2");
     LIST = detail!("and (contact_id = $2 or $2 is null) order by created_at desc, id desc limit $3");
     BEGIN = "update outgoing_calls set state = 'dialling', attempts = attempts + 1, updated_at = $4
@@ -52,6 +53,10 @@ sql! {
         from outgoing_attempts a join calls c on c.tenant_id = $1 and c.id = a.call_id
         where a.tenant_id = $1 and a.outgoing_call_id = $2 order by a.ordinal";
     WISH_OF = "select outgoing_call_id from outgoing_attempts where tenant_id = $1 and call_id = $2";
+    LOAD = "select count(case when created_at >= $2 then 1 end) as tenant_hour,
+            count(case when created_at >= $2 and requested_by = $3 then 1 end) as key_hour,
+            count(case when to_number = $4 then 1 end) as person_day
+        from outgoing_calls where tenant_id = $1 and created_at >= $5";
     CONSENT = "select answer from consents where tenant_id = $1 and contact_id = $2 and purpose in ($3, $4)
         order by coalesce(answered_at, disclosed_at) desc, id desc limit 1";
 }
@@ -112,6 +117,17 @@ pub struct OutgoingAttempt {
     pub end_reason: Option<Word>,
 }
 
+/// How many wishes there were lately (threat M5).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromRow)]
+pub struct OutgoingLoad {
+    /// Of the tenant, within an hour.
+    pub tenant_hour: i64,
+    /// Of the API key that asks, within an hour; 0 for anybody else.
+    pub key_hour: i64,
+    /// To the same number, within a day.
+    pub person_day: i64,
+}
+
 /// What becomes of a wish after a try, or without one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutgoingSettlement {
@@ -146,7 +162,8 @@ impl TenantStore {
             call.not_after,
             call.appointment_id,
             call.appointment_at,
-            now()
+            now(),
+            self.scope.actor.api_key()
         )? == 1;
         tx.commit().await?;
         Ok(is_new)
@@ -165,6 +182,18 @@ impl TenantStore {
             Some((id,)) => fetch!(&mut tx, optional OutgoingCall, DETAIL, self.tenant(), id),
             None => Ok(None),
         }
+    }
+
+    /// Wishes of the hour and the day before `now`.
+    pub async fn outgoing_load(
+        &self,
+        to: &PhoneNumber,
+        now: Timestamp,
+    ) -> Result<OutgoingLoad, StoreError> {
+        let (hour, day) = (now - Duration::hours(1), now - Duration::days(1));
+        let key = self.scope.actor.api_key();
+        let mut tx = self.read().await?;
+        fetch!(&mut tx, one OutgoingLoad, LOAD, self.tenant(), hour, key, to, day)
     }
 
     /// Wishes, newest first.

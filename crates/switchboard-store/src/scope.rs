@@ -65,6 +65,13 @@ impl Actor {
         }
     }
 
+    pub(crate) const fn api_key(self) -> Option<ApiKeyId> {
+        match self {
+            Self::ApiKey(id) => Some(id),
+            _ => None,
+        }
+    }
+
     pub(crate) const fn id(self) -> Option<Uuid> {
         match self {
             Self::System | Self::Operator => None,

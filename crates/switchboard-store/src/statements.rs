@@ -47,6 +47,7 @@ pub fn statements() -> Vec<Statement> {
         crate::outgoing_calls::STATEMENTS,
         crate::practitioners::STATEMENTS,
         crate::recordings::STATEMENTS,
+        crate::retention::STATEMENTS,
         crate::services::STATEMENTS,
         crate::staff::STATEMENTS,
         crate::stream_tokens::STATEMENTS,

@@ -15,6 +15,8 @@ mod jobs;
 mod left;
 #[path = "isolation/outgoing.rs"]
 mod outgoing;
+#[path = "isolation/retention.rs"]
+mod retention;
 mod support;
 #[path = "isolation/voice.rs"]
 mod voice;
@@ -51,6 +53,7 @@ on_both! {
         alerts::stay_inside(&mut watch, &a).await;
         isolated_erasures::stay_inside(&mut watch, &a, &b, shared).await;
         outgoing::outgoing_calls_stay_inside(&mut watch, &a, &b, shared).await;
+        retention::stay_inside(&mut watch, &a, &b).await;
         assert_eq!(watch.covered, functions_of_the_source(), "covered here / found in the source");
     }
 

@@ -42,6 +42,7 @@ use crate::outbound::Outbound;
 use crate::phrases::PhraseCache;
 use crate::reception::{Reach, Reception, local_programs};
 use crate::recorder::Recorder;
+use crate::retention::{self, Retention};
 use crate::switches::Switches;
 use crate::transcriber::Transcriber;
 
@@ -87,6 +88,7 @@ pub async fn serve(mut settings: Settings, options: ServeOptions) -> Result<()> 
     if options.demo {
         demo::check_programs(&settings)?;
         demo::mint_twilio_token(&mut settings)?;
+        demo::lift_caller_caps(&mut settings);
     }
     let app = App::start(settings, options.demo).await?;
     let reception = &app.reception;
@@ -179,6 +181,10 @@ impl App {
             mailer: Mailer::new(&reception.settings.mail)?,
             transcriber: Transcriber::new(&reception.settings.transcription)?,
             reception: reception.clone(),
+            retention: Retention {
+                settings: reception.settings.retention.clone(),
+                archive: reception.archive.clone(),
+            },
         };
         let alert_mail = AlertMail::start(&reception.settings, shell.mailer.as_ref())
             .context("ops.alert_mail holds no e-mail address")?;
@@ -239,6 +245,11 @@ impl App {
             self.drain.clone(),
         ));
         tokio::spawn(self.ports.run(self.drain.clone()));
+        tokio::spawn(retention::keep_up(
+            self.reception.store.clone(),
+            self.reception.jobs.clone(),
+            self.drain.clone(),
+        ));
         let serving = tokio::spawn(self.server.serve(self.routes, self.drain));
         stop.await;
         self.health.start_draining();

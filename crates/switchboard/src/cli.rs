@@ -20,6 +20,7 @@ mod migrate;
 mod outgoing;
 mod output;
 mod person;
+mod retention;
 mod run;
 mod switch;
 mod tenant;

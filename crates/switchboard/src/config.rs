@@ -34,6 +34,7 @@ mod outbound;
 mod outgoing;
 pub mod prices;
 mod recordings;
+mod retention;
 mod sessions;
 mod speech;
 mod transcription;
@@ -64,6 +65,7 @@ pub use self::outbound::OutboundSettings;
 pub use self::outgoing::OutgoingSettings;
 pub use self::prices::{ModelPrices, Prices};
 pub use self::recordings::RecordingsSettings;
+pub use self::retention::RetentionSettings;
 pub use self::sessions::SessionsSettings;
 pub use self::speech::SpeechSettings;
 pub use self::transcription::TranscriptionSettings;
@@ -92,6 +94,8 @@ pub struct Settings {
     pub handoff: HandoffSettings,
     /// Where audio is kept.
     pub recordings: RecordingsSettings,
+    /// How long each kind of data is kept.
+    pub retention: RetentionSettings,
     /// Which numbers may be dialled.
     pub dialling: DiallingSettings,
     /// When people may be called.

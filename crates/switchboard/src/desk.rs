@@ -16,6 +16,7 @@ pub(crate) mod fixture;
 pub mod hours;
 mod local_time;
 mod matching;
+mod opt_out;
 pub mod outgoing;
 mod phone_numbers;
 pub mod reminders;

@@ -6,6 +6,6 @@ mod book;
 mod recent_lines;
 mod ticket;
 
-pub use book::{Line, Party, TargetBook};
+pub use book::{HumanOfNumber, Line, Party, TargetBook};
 pub use recent_lines::RecentLines;
 pub use ticket::{Ticket, TicketError};

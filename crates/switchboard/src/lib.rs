@@ -33,6 +33,7 @@ pub mod reception;
 pub mod recorder;
 #[cfg(feature = "rehearse")]
 pub mod rehearsal;
+pub mod retention;
 pub mod socket;
 pub mod switches;
 pub mod tls;

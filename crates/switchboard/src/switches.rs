@@ -33,9 +33,9 @@ pub enum PickUp {
     /// The agent.
     #[default]
     Agent,
-    /// The human; the agent when nobody takes the call, which is not there yet.
+    /// The human; the agent when nobody takes the call.
     HumanFirst,
-    /// A keypad menu without a stream, which is not there yet: the human.
+    /// A keypad menu without a stream; its keys lead to the agent, to people or to voicemail.
     Menu,
     /// The human only.
     Bridge,

@@ -13,6 +13,7 @@ mod context;
 mod create_contact;
 mod end_call;
 mod find_contact;
+mod opt_out;
 mod secure_entry;
 #[cfg(test)]
 mod tests;
@@ -79,6 +80,7 @@ pub const fn registry() -> &'static [Tool] {
         withdraw_consent::TOOL,
         secure_entry::START,
         secure_entry::END,
+        opt_out::TOOL,
     ];
     TOOLS
 }

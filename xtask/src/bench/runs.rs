@@ -223,6 +223,10 @@ fn settings(command: &mut Command, folder: &Path, port: u16, model_port: u16) {
             "SWITCHBOARD_CALLS__CONCURRENT_MAX",
             CONCURRENT_MAX.to_owned(),
         ),
+        // Callers of the benchmark share numbers, and say the same in every turn.
+        ("SWITCHBOARD_CALLS__CALLER_CONCURRENT_MAX", "0".to_owned()),
+        ("SWITCHBOARD_CALLS__CALLER_HOUR_MAX", "0".to_owned()),
+        ("SWITCHBOARD_CALLS__AUTOMATIC_S_MAX", "0".to_owned()),
         ("SWITCHBOARD_OPENAI__API_KEY", "sk-benchmark".to_owned()),
         ("SWITCHBOARD_OPENAI__BASE_URL", format!("{model}/v1")),
         ("SWITCHBOARD_TWILIO__ACCOUNT_SID", ACCOUNT.to_owned()),

@@ -6,8 +6,9 @@ use switchboard_call::{CallSettings, Span};
 
 use crate::support::Scenario;
 
-/// A caller who says something every eight seconds.
-fn chatting(settings: CallSettings, until_ms: u64) -> Scenario {
+/// A caller who says something every eight seconds, always the same: whether that is a machine is another promise.
+fn chatting(mut settings: CallSettings, until_ms: u64) -> Scenario {
+    settings.limits.automatic_max = Span::ZERO;
     let mut scenario = Scenario::new(settings);
     for at_ms in (3_000..until_ms).step_by(8_000) {
         scenario.says(at_ms, 1_500, "and what about the next one then");

@@ -4,6 +4,7 @@ mod support;
 
 mod absence;
 mod any_order;
+mod automatic_parties;
 mod barge_in;
 mod budget;
 mod call_length;

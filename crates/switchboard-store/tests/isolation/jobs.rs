@@ -59,6 +59,9 @@ pub(super) async fn mails_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, sha
     assert!(!store.take_mail(b.mail).await.unwrap());
     assert!(store.take_mail(a.mail).await.unwrap());
     watch.ran("take_mail", String::new()).await;
+    let sent = store.mails_sent_since(at(-1_000_000_000)).await.unwrap();
+    assert_eq!(sent, 1, "the one just taken");
+    watch.ran("mails_sent_since", String::new()).await;
     let uncertain = MailState::Uncertain;
     assert!(!store.settle_mail(b.mail, uncertain, None).await.unwrap());
     assert!(store.settle_mail(a.mail, uncertain, None).await.unwrap());

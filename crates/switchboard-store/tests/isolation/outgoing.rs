@@ -50,6 +50,17 @@ pub(super) async fn outgoing_calls_stay_inside(
     };
     assert!(store.settle_outgoing_call(&settlement).await.unwrap());
     watch.ran("settle_outgoing_call", String::new()).await;
+    let load = store.outgoing_load(&phone(PHONE), chrono::Utc::now()).await;
+    let load = load.unwrap();
+    // The wish under the shared id, and no wish of the other tenant's.
+    assert_eq!(
+        (load.tenant_hour, load.key_hour, load.person_day),
+        (1, 0, 1)
+    );
+    watch.ran("outgoing_load", String::new()).await;
+    let load = store.caller_load(&phone(PHONE), at(0)).await.unwrap();
+    assert_eq!(load.recent, calls_from_phone(store).await, "only their own");
+    watch.ran("caller_load", String::new()).await;
     let purposes = [&Word::new("recording"), &Word::new("other")];
     let consent = store.newest_consent(b.contact, purposes).await.unwrap();
     assert_eq!(consent, None);
@@ -75,4 +86,15 @@ async fn opt_outs_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {
     assert_eq!(stopped.await.unwrap(), None, "A stops nobody for B");
     assert!(store.withdraw_opt_out(&address).await.unwrap());
     watch.ran("withdraw_opt_out", String::new()).await;
+}
+
+/// Counted another way: by reading every call.
+async fn calls_from_phone(store: &TenantStore) -> i64 {
+    let mut count = 0;
+    for listed in store.list_calls(&ListFilter::default()).await.unwrap() {
+        let call = store.call(listed.id).await.unwrap().unwrap();
+        let is_theirs = call.caller_number == Some(phone(PHONE));
+        count += i64::from(is_theirs && call.direction == Direction::Inbound);
+    }
+    count
 }

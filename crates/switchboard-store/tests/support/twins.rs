@@ -399,6 +399,7 @@ pub fn number(canary: &str) -> NewNumber {
     NewNumber {
         number: phone(NUMBER),
         agent_name: "medspa".to_owned(),
+        human_target: None,
         human_number: Some(phone("+12025550199")),
         twilio_account: None,
         location: Some(canary.to_owned()),

@@ -2,6 +2,7 @@
 
 mod app_users;
 mod outgoing;
+mod retention;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use app_users::AppUsersCommand;
 pub use outgoing::{AddressArguments, ConsentCommand, DialArguments, OptOutCommand};
+pub use retention::RetentionCommand;
 
 /// Answers the telephone, the browser and the WebSocket with an AI agent that books and hands over to people.
 #[derive(Debug, Parser)]
@@ -124,6 +126,12 @@ pub enum Command {
         after_long_help = "Examples:\n  switchboard restore /backups/2026-11-21 --dry-run\n  switchboard restore /backups/2026-11-21 --force"
     )]
     Restore(RestoreArguments),
+    /// Show how long each kind of data is kept, change it, delete what is over
+    #[command(
+        subcommand,
+        after_long_help = "Examples:\n  switchboard retention list --tenant medspa\n  switchboard retention run --dry-run --json\n  switchboard retention set transcripts 90 --tenant medspa"
+    )]
+    Retention(RetentionCommand),
     /// Write everything about one person into a folder
     #[command(
         after_long_help = "Examples:\n  switchboard export --tenant medspa --phone +12025550142 --to ama"
@@ -446,9 +454,9 @@ pub enum NumberCommand {
         /// The agent that answers
         #[arg(long, value_name = "NAME")]
         agent: String,
-        /// The person's number for handoffs; the agent's own when left out
-        #[arg(long, value_name = "NUMBER")]
-        human: Option<switchboard_store::PhoneNumber>,
+        /// Who takes over: a number, or a party of the agent by name; the agent's own when left out
+        #[arg(long, value_name = "NUMBER|NAME")]
+        human: Option<String>,
     },
 }
 

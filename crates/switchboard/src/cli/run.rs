@@ -7,8 +7,8 @@ use super::arguments::{Command, CommandLine, ServeOptions};
 use super::failure::{Exit, Failure};
 use super::output::Output;
 use super::{
-    agent, backup, doctor, job, list, mail, migrate, outgoing, person, switch, tenant, usage,
-    webhook,
+    agent, backup, doctor, job, list, mail, migrate, outgoing, person, retention, switch, tenant,
+    usage, webhook,
 };
 use crate::config::{Settings, SettingsSource};
 
@@ -27,6 +27,7 @@ Set up    tenant     tenants, numbers, Twilio accounts  agent      show and impo
           key        create API keys                    switch     on, off and who picks up, at once
           mail       where transcripts go                 webhook    addresses that are told of events
 Keep      backup     a copy of everything               restore    bring it back
+          retention  how long each kind is kept
 People    export     everything about one person        erase      remove it
 
 Examples
@@ -80,6 +81,9 @@ pub(super) fn run(command_line: CommandLine, output: &Output) -> Result<()> {
         }
         Command::Restore(arguments) => {
             on_one_core()?.block_on(backup::restore(&settings, &arguments, output))
+        }
+        Command::Retention(command) => {
+            on_one_core()?.block_on(retention::retention(&settings, &command, output))
         }
         Command::Export(arguments) => {
             on_one_core()?.block_on(person::export(&settings, &arguments, output))

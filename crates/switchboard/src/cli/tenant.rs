@@ -5,14 +5,18 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use switchboard_store::{
-    Actor, NewNumber, NewTenant, Private, Purpose, Store, StoreError, Tenant, TenantScope,
+    Actor, NewNumber, NewTenant, PhoneNumberError, Private, Purpose, Store, StoreError, Tenant,
+    TenantScope, TenantStore, Word,
 };
 
 use super::app_users::app_users;
 use super::arguments::{KeyCommand, NumberCommand, TenantCommand, TwilioCommand};
 use super::failure::{Exit, Failure};
 use super::output::Output;
-use crate::config::{PhoneNumber, Place, Secret, Settings, check_dialled, nearest};
+use crate::config::{
+    AgentDefinition, PhoneNumber, Place, Secret, Settings, check_dialled, nearest,
+};
+use crate::handoff::TargetBook;
 use crate::ops::seal::{SealingKey, twilio_context};
 
 /// Longest auth token file that is read; a token has 32 characters.
@@ -72,6 +76,7 @@ pub(super) async fn tenant(
                 "number",
                 "agent",
                 "human_number",
+                "human_target",
                 "twilio_account_id",
                 "created_at",
             ];
@@ -87,15 +92,25 @@ pub(super) async fn tenant(
             agent,
             human,
         }) => {
-            if let Some(human) = human {
-                check_human(settings, number, human)?;
-            }
             let store = Store::open(&store_settings).await?;
             let scope = scope_of(&store, tenant, Actor::Operator, Purpose::Configure).await?;
+            let (human_number, human_target) = match human {
+                None => (None, None),
+                Some(text) if text.starts_with('+') => {
+                    let human: PhoneNumber = text.parse().map_err(not_a_number)?;
+                    check_human(settings, number, &human)?;
+                    (Some(human), None)
+                }
+                Some(name) => {
+                    let rows = store.tenant(scope);
+                    (None, Some(party_of(settings, &rows, agent, name).await?))
+                }
+            };
             let new = NewNumber {
                 number: number.clone(),
                 agent_name: agent.clone(),
-                human_number: human.clone(),
+                human_number,
+                human_target,
                 twilio_account: None,
                 location: None,
             };
@@ -181,6 +196,40 @@ fn name_taken(error: StoreError, name: &str) -> anyhow::Error {
         }
         other => other.into(),
     }
+}
+
+fn not_a_number(error: PhoneNumberError) -> Failure {
+    Failure::new(Exit::WrongUse, error.to_string()).with_help(
+        "a number begins with + and its country code; anything else is the name of a party",
+    )
+}
+
+/// A party of the agent's file or of the settings, by name.
+async fn party_of(
+    settings: &Settings,
+    rows: &TenantStore,
+    agent: &str,
+    name: &str,
+) -> Result<Word> {
+    let stored = rows.agent(agent).await?;
+    let definition: Option<AgentDefinition> = match stored {
+        Some(stored) => Some(serde_json::from_value(stored.definition)?),
+        None => None,
+    };
+    let names = match &definition {
+        Some(definition) => TargetBook::names(&settings.handoff, definition),
+        None => settings.handoff.targets.keys().cloned().collect(),
+    };
+    if names.iter().any(|known| known == name) {
+        return Ok(Word::parse(name)?);
+    }
+    let near = nearest(name, names.iter().map(String::as_str));
+    let help = near.map_or_else(
+        || "use a number, +12025550199, or a party of the agent's `[handoff.targets]`".to_owned(),
+        |near| format!("did you mean `{near}`?"),
+    );
+    let failure = Failure::new(Exit::WrongUse, format!("`{agent}` has no party `{name}`"));
+    Err(failure.with_help(help).into())
 }
 
 /// The human of a number is dialled from it, so what may be dialled is decided here too (threat M2).

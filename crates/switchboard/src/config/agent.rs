@@ -17,6 +17,7 @@ mod check;
 mod consent;
 mod demo;
 mod language;
+mod menu;
 mod outgoing;
 mod phrases;
 mod reference;
@@ -27,6 +28,7 @@ mod zone;
 pub use self::consent::{ConsentMode, ConsentPolicy, Kept};
 pub use self::demo::{DemoData, OpenHours, OpeningHours, PractitionerData, ServiceData, Weekday};
 pub use self::language::{Language, Texts};
+pub use self::menu::{AgentMenu, MenuChoice};
 pub use self::outgoing::{
     ATTEMPTS_MAX, AgentOutgoing, CallPurpose, OnAnswer, farewell, good_moment,
 };
@@ -36,7 +38,7 @@ pub use self::turn_detection::{TurnDetection, TurnDetectionMode};
 pub use self::voice::REALTIME_VOICES;
 
 /// Every tool an agent may list.
-pub const TOOL_NAMES: [&str; 10] = [
+pub const TOOL_NAMES: [&str; 11] = [
     "find_contact",
     "create_contact",
     "capture_details",
@@ -47,6 +49,7 @@ pub const TOOL_NAMES: [&str; 10] = [
     "withdraw_consent",
     "secure_entry_start",
     "secure_entry_end",
+    "opt_out",
 ];
 
 /// An AI persona: instructions, voice, languages, tools, limits and model choice.
@@ -97,6 +100,9 @@ pub struct AgentDefinition {
     /// Who takes over.
     #[serde(default)]
     pub handoff: AgentHandoff,
+    /// The keypad menu before it, where `pick_up` is switched to `menu`.
+    #[serde(default)]
+    pub menu: AgentMenu,
     /// Whom it may call, and what it does with machines.
     #[serde(default)]
     pub outgoing: AgentOutgoing,
@@ -175,6 +181,12 @@ pub struct AgentLimits {
     pub tool_ms_max: Option<u64>,
     /// Tool calls in one call.
     pub tool_calls_max: Option<u32>,
+    /// Calls at once from one caller's number.
+    pub caller_concurrent_max: Option<u32>,
+    /// Calls in an hour from one caller's number.
+    pub caller_hour_max: Option<u32>,
+    /// Seconds that two machines may talk to each other.
+    pub automatic_s_max: Option<u64>,
 }
 
 /// What clients of `/v1/realtime` may do beyond the protocol.

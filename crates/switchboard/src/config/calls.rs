@@ -33,6 +33,14 @@ pub struct CallsSettings {
     pub tool_ms_max: u64,
     /// 30 tool calls in one call; further ones are refused (threat A1).
     pub tool_calls_max: u32,
+    /// 10 calls at once from one caller's number; the next goes to a human at once. 0 is no limit. A telephone exchange
+    /// shows one number for many people (threat M5).
+    pub caller_concurrent_max: u32,
+    /// 240 calls in an hour from one caller's number; the next hears an apology, and nobody is rung. 0 is no limit.
+    pub caller_hour_max: u32,
+    /// 120 s from the first sign that the caller is a machine too to the end of the call; 20 s before, they are asked to
+    /// press a key, which makes them a person. 0 never asks. Telephone calls only (threat M5).
+    pub automatic_s_max: u64,
     /// 250 ms from a reported interruption to the decision whether the reply stops or goes on.
     pub interruption_ms_max: u64,
     /// 700 ms for the same decision where a transcript is awaited.
@@ -54,6 +62,9 @@ impl Default for CallsSettings {
             budget_warning_percent: 80,
             tool_ms_max: 8_000,
             tool_calls_max: 30,
+            caller_concurrent_max: 10,
+            caller_hour_max: 240,
+            automatic_s_max: 120,
             interruption_ms_max: 250,
             interruption_words_ms_max: 700,
         }
@@ -74,6 +85,11 @@ impl CallsSettings {
             budget_micros: agent.budget_micros.unwrap_or(self.budget_micros),
             tool_ms_max: agent.tool_ms_max.unwrap_or(self.tool_ms_max),
             tool_calls_max: agent.tool_calls_max.unwrap_or(self.tool_calls_max),
+            caller_concurrent_max: agent
+                .caller_concurrent_max
+                .unwrap_or(self.caller_concurrent_max),
+            caller_hour_max: agent.caller_hour_max.unwrap_or(self.caller_hour_max),
+            automatic_s_max: agent.automatic_s_max.unwrap_or(self.automatic_s_max),
             ..self.clone()
         }
     }

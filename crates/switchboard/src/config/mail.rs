@@ -31,6 +31,8 @@ pub struct MailSettings {
     pub connect_ms_max: u64,
     /// 30000 ms for each answer of the server; past it the try has failed.
     pub answer_ms_max: u64,
+    /// 500 mails that leave in an hour for one tenant; more wait for the next hour (threat M5).
+    pub tenant_hour_max: u32,
 }
 
 /// How the way to the mail server is encrypted.
@@ -58,6 +60,7 @@ impl Default for MailSettings {
             from: None,
             connect_ms_max: 10_000,
             answer_ms_max: 30_000,
+            tenant_hour_max: 500,
         }
     }
 }

@@ -14,6 +14,12 @@ pub struct OutgoingSettings {
     pub window_h: u32,
     /// 30 s that the telephone rings before it counts as not answered.
     pub ring_s_max: u32,
+    /// 1000 calls that a tenant may ask for in an hour (threat M5).
+    pub tenant_hour_max: u32,
+    /// 500 calls that one API key may ask for in an hour.
+    pub key_hour_max: u32,
+    /// 10 calls to one person that may be asked for in a day, tries not counted.
+    pub person_day_max: u32,
 }
 
 impl Default for OutgoingSettings {
@@ -23,6 +29,9 @@ impl Default for OutgoingSettings {
             hour_until: 20,
             window_h: 24,
             ring_s_max: 30,
+            tenant_hour_max: 1_000,
+            key_hour_max: 500,
+            person_day_max: 10,
         }
     }
 }

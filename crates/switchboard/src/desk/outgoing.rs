@@ -41,7 +41,7 @@ const REACHED: [&str; 10] = [
     "budget",
 ];
 /// Ends after which another try would meet the same.
-const HOPELESS: [&str; 2] = ["fax_answered", "carrier_refused"];
+const HOPELESS: [&str; 3] = ["fax_answered", "carrier_refused", "automatic_party"];
 
 /// What somebody wants.
 #[derive(Debug, Clone)]
@@ -99,6 +99,14 @@ pub enum OutgoingRefusal {
     OutsideHours,
     #[error("the appointment was cancelled or moved")]
     AppointmentGone,
+    #[error(
+        "this person was to be called often enough today; `outgoing.person_day_max` is the number"
+    )]
+    PersonTooOften,
+    #[error(
+        "more calls were asked for in this hour than `outgoing.key_hour_max` or `outgoing.tenant_hour_max` allow"
+    )]
+    TooManyCalls,
     #[error("the context has more than {CONTEXT_CHARS_MAX} characters")]
     ContextTooLong,
     /// The database cannot be asked.
@@ -122,6 +130,8 @@ impl OutgoingRefusal {
             Self::WindowEmpty => "window_empty",
             Self::OutsideHours => "outside_hours",
             Self::AppointmentGone => "appointment_gone",
+            Self::PersonTooOften => "person_too_often",
+            Self::TooManyCalls => "too_many_calls",
             Self::ContextTooLong => "context_too_long",
             Self::Store(_) => return None,
         })
@@ -201,6 +211,7 @@ pub async fn place(
         });
     }
     let new = admit(rows, settings, agent, wish, now).await?;
+    within_caps(rows, settings, &new.to_number, now).await?;
     rows.request_outgoing_call(&new).await?;
     // If this process dies here, the same wish again asks for the look; see the top of this function.
     rows.enqueue_job(&look(new.id, new.not_before)).await?;
@@ -210,6 +221,26 @@ pub async fn place(
         not_before: new.not_before,
         not_after: new.not_after,
     })
+}
+
+/// Nobody is asked for more often than a person bears, and no key or tenant asks without end (threat M5).
+async fn within_caps(
+    rows: &TenantStore,
+    settings: &Settings,
+    to: &PhoneNumber,
+    now: Timestamp,
+) -> Result<(), OutgoingRefusal> {
+    let load = rows.outgoing_load(to, now).await?;
+    let caps = &settings.outgoing;
+    if load.person_day >= i64::from(caps.person_day_max) {
+        return Err(OutgoingRefusal::PersonTooOften);
+    }
+    let is_full = load.key_hour >= i64::from(caps.key_hour_max)
+        || load.tenant_hour >= i64::from(caps.tenant_hour_max);
+    if is_full {
+        return Err(OutgoingRefusal::TooManyCalls);
+    }
+    Ok(())
 }
 
 /// A wish that is on its way.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Datelike, Utc, Weekday as ChronoWeekday};
 use chrono_tz::Tz;
-use switchboard_store::{PhoneNumber, TransferKind, Word};
+use switchboard_store::{NumberRoute, PhoneNumber, TransferKind, Word};
 
 use crate::config::agent::{Language, OpenHours, OpeningHours, Weekday};
 use crate::config::{
@@ -27,6 +27,24 @@ pub struct TargetBook {
     called: Option<PhoneNumber>,
     ring_s_max: u64,
     queue_s_max: u64,
+}
+
+/// Who takes over for one called number alone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HumanOfNumber<'a> {
+    /// A party by name; it comes first.
+    pub target: Option<&'a Word>,
+    /// Just a telephone.
+    pub number: Option<&'a PhoneNumber>,
+}
+
+impl<'a> From<&'a NumberRoute> for HumanOfNumber<'a> {
+    fn from(route: &'a NumberRoute) -> Self {
+        Self {
+            target: route.human_target.as_ref(),
+            number: route.human_number.as_ref(),
+        }
+    }
 }
 
 /// One party to try: lines that ring together, or a queue.
@@ -74,14 +92,15 @@ impl TargetBook {
     pub fn of(
         settings: &Settings,
         agent: Option<&AgentDefinition>,
-        number_human: Option<&PhoneNumber>,
+        of_number: HumanOfNumber<'_>,
         called: Option<&PhoneNumber>,
     ) -> Self {
         let (rules, settings) = (settings.dialling.clone(), &settings.handoff);
         let own = agent.map(|agent| &agent.handoff);
         let mut targets = settings.targets.clone();
         targets.extend(own.map(|own| own.targets.clone()).unwrap_or_default());
-        let number = number_human
+        let number = of_number
+            .number
             .or_else(|| own.and_then(|own| own.number.as_ref()))
             .or(settings.number.as_ref());
         if let Some(number) = number {
@@ -90,7 +109,11 @@ impl TargetBook {
         }
         let of_agent = own.and_then(|own| own.target.clone().or_else(|| named(&own.number)));
         let of_installation = || settings.target.clone().or_else(|| named(&settings.number));
-        let usual = named(&number_human).or(of_agent).or_else(of_installation);
+        // A name that leads nowhere any more is as good as none.
+        let target = of_number.target.map(Word::as_str);
+        let target = target.filter(|name| targets.contains_key(*name));
+        let usual = target.map(str::to_owned).or(named(&of_number.number));
+        let usual = usual.or(of_agent).or_else(of_installation);
         Self {
             targets,
             usual,

@@ -19,8 +19,8 @@ mod page;
 mod peaks;
 mod recordings;
 mod switches;
-mod webhooks;
 mod usage;
+mod webhooks;
 
 use std::sync::Arc;
 

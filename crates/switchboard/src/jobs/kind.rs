@@ -29,6 +29,8 @@ pub enum JobKind {
     MailVoicemail,
     /// Looks whether somebody is to be reminded of an appointment.
     AppointmentRemind,
+    /// Deletes what a tenant has kept long enough.
+    RetentionSweep,
 }
 
 const fn minutes(minutes: u64) -> Duration {
@@ -86,6 +88,12 @@ const MAIL: Patience = Patience {
     time_max: minutes(5),
 };
 
+/// A run takes what one run may; the next one goes on. What is left after the last waits for the next day.
+const SWEEP: Patience = Patience {
+    waits: &[Duration::from_secs(10); 20],
+    time_max: minutes(5),
+};
+
 /// How patient to be with a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
@@ -110,6 +118,7 @@ impl JobKind {
         Self::VoicemailTranscribe,
         Self::MailVoicemail,
         Self::AppointmentRemind,
+        Self::RetentionSweep,
     ];
 
     /// Its name in the table, in lists and in measures. A contract: rows of it outlive the process.
@@ -126,6 +135,7 @@ impl JobKind {
             Self::VoicemailTranscribe => "voicemail.transcribe",
             Self::MailVoicemail => "mail.voicemail",
             Self::AppointmentRemind => "appointment.remind",
+            Self::RetentionSweep => "retention.sweep",
         }
     }
 
@@ -142,6 +152,7 @@ impl JobKind {
             Self::CallPlace => super::outgoing_call::PATIENCE,
             Self::VoicemailFetch => super::voicemail::FETCH,
             Self::VoicemailTranscribe => super::voicemail::TRANSCRIBE,
+            Self::RetentionSweep => SWEEP,
         }
     }
 

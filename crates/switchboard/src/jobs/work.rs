@@ -15,6 +15,7 @@ use crate::mail::Mailer;
 use crate::ops::seal::SealingKey;
 use crate::outbound::Outbound;
 use crate::reception::Reception;
+use crate::retention::Retention;
 use crate::transcriber::Transcriber;
 
 /// What jobs need of the server. Cheap to clone.
@@ -36,6 +37,8 @@ pub struct JobShell {
     pub reception: Reception,
     /// Telephone calls, for those that we place and for messages that callers left.
     pub carrier: Arc<TwilioChannel>,
+    /// How long things are kept.
+    pub retention: Retention,
 }
 
 impl JobShell {
@@ -117,6 +120,7 @@ impl Work for JobShell {
             Some(JobKind::VoicemailTranscribe) => voicemail::transcribe(self, job).await,
             Some(JobKind::MailVoicemail) => voicemail::mail(self, job).await,
             Some(JobKind::AppointmentRemind) => reminder::run(self, job).await,
+            Some(JobKind::RetentionSweep) => self.retention.run(&self.rows(job), job).await,
             None => Err(JobError::Never(Word::new("unknown_kind"))),
         }
     }

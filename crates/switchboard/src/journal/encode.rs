@@ -70,6 +70,8 @@ fn fields(kind: &EventKind) -> Value {
         | EventKind::DeadAirCounted
         | EventKind::SilenceNudged
         | EventKind::LengthWarned
+        | EventKind::AutomaticSuspected
+        | EventKind::PersonAsked
         | EventKind::MediaGapFilled
         | EventKind::TransferAccepted
         | EventKind::TransferFailed

@@ -95,6 +95,11 @@ impl Mailer {
         }))))
     }
 
+    /// Mails that may leave in an hour for one tenant.
+    pub fn tenant_hour_max(&self) -> i64 {
+        i64::from(self.0.settings.tenant_hour_max)
+    }
+
     /// Connects, signs in and names sender and recipient. Nothing that fails here has sent anything.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Never twice: a mail is marked before its words leave us, and what is found marked is not sent again by itself.
 
 use std::future::Future;
+use std::time::Duration;
 
 use metrics::counter;
 use switchboard_store::{MailListing, MailState, NewMail, TenantStore, Word};
@@ -9,6 +10,9 @@ use super::letter::Letter;
 use super::mailer::{MailError, Mailer};
 use crate::jobs::{JobError, JobResult};
 use crate::ops::metrics::names;
+
+/// A tenant at its cap of mails is looked at again after this long.
+const CAP_WAIT: Duration = Duration::from_secs(10 * 60);
 
 /// Sends the mail of this kind and key, once for ever. For jobs: every ending is one of theirs, and a run that comes again
 /// goes on where the last one stopped.
@@ -42,6 +46,10 @@ where
         MailState::Failed => return Err(JobError::Never(Word::new("failed_before"))),
         MailState::Sending | MailState::Uncertain => return leave_uncertain(rows, &found).await,
         MailState::Waiting => {}
+    }
+    let hour = chrono::Utc::now() - chrono::Duration::hours(1);
+    if rows.mails_sent_since(hour).await? >= mailer.tenant_hour_max() {
+        return Err(JobError::After(Word::new("mails_of_the_hour"), CAP_WAIT));
     }
     let Some(letter) = write().await? else {
         settle(rows, &found, MailState::Failed, Some(&Word::new("gone"))).await?;

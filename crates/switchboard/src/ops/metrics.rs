@@ -17,6 +17,8 @@ pub mod names {
     pub const TRANSFERS_SKIPPED_TOTAL: &str = "switchboard_transfers_skipped_total";
     /// Counter of calls that were transfers of our own come back.
     pub const LOOPS_TOTAL: &str = "switchboard_forwarding_loops_total";
+    /// Counter of calls of numbers that call too often or hold too many calls. Label `limit`.
+    pub const CALLER_LIMITS_TOTAL: &str = "switchboard_caller_limits_total";
     /// Counter of callers handed over for technical reasons. Label `reason`.
     pub const FALLBACKS_TOTAL: &str = "switchboard_fallbacks_total";
     /// Counter of handoffs of any kind. Label `reason`.
@@ -190,6 +192,10 @@ fn describe() {
     describe_counter!(
         names::LOOPS_TOTAL,
         "Transfers of our own that came back as calls"
+    );
+    describe_counter!(
+        names::CALLER_LIMITS_TOTAL,
+        "Calls of numbers that call too often or hold too many calls"
     );
     describe_counter!(
         names::DEAD_AIR_TOTAL,

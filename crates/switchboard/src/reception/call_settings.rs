@@ -126,6 +126,11 @@ fn limits(settings: &Settings, agent: &ReadyAgent, kind: LegKind, speaks_first: 
         silence_handoff: ms(calls.silence_handoff_ms),
         length_max: Span::from_secs(calls.length_max_s),
         length_warning: Span::from_secs(calls.length_warning_s),
+        // A client has no keys to answer with, and a key of ours that it may lose.
+        automatic_max: match kind {
+            LegKind::Carrier => Span::from_secs(calls.automatic_s_max),
+            LegKind::Client | LegKind::Track => Span::ZERO,
+        },
         dead_air: ms(calls.dead_air_ms),
         backlog_low: if kind == LegKind::Client {
             CLIENT_BACKLOG
@@ -154,6 +159,7 @@ fn sentences(agent: &ReadyAgent, language: AgentLanguage) -> Sentences {
         nudge: phrases.nudge(language).into(),
         length_warning: phrases.length_warning(language).into(),
         returned: phrases.returned(language).into(),
+        person_check: phrases.person_check(language).into(),
         goodbye: phrases.goodbye(language).into(),
         apology: phrases.apology(language).into(),
     }

@@ -100,6 +100,9 @@ impl Site {
         settings.http.connections_per_address_max = settings.http.connections_max;
         settings.http.requests_per_s_max = u32::MAX;
         settings.http.requests_burst_max = u32::MAX;
+        // And they share one telephone number.
+        settings.calls.caller_concurrent_max = 0;
+        settings.calls.caller_hour_max = 0;
         let app = App::start(settings, false)
             .await
             .map_err(|error| explain_lock(error, configured))?;

@@ -455,7 +455,7 @@ async fn a2_a_transfer_goes_to_a_configured_name_and_never_to_a_number() {
 fn every_definition_is_a_strict_schema_with_bounds() {
     let tools = all_tools().with_handoff_targets(&["support".to_owned()]);
     let definitions = tools.definitions();
-    assert_eq!(definitions.len(), 9);
+    assert_eq!(definitions.len(), 10);
     for tool in &definitions {
         assert!(!tool.description.contains("  "), "{}", tool.name);
         assert_eq!(tool.parameters["type"], "object");
@@ -575,4 +575,29 @@ async fn a1_a_hostile_model_takes_nothing_down_that_is_not_a_detail_of_this_call
     assert_eq!(error["code"], "unavailable");
     let all = spa.list_captured_fields(&ListFilter::default()).await;
     assert_eq!(all.unwrap(), []);
+}
+
+/// Threat M6: the wish itself is the opt-out, of the number the call is with and of no other.
+#[tokio::test]
+async fn m6_a_caller_who_does_not_want_to_be_called_is_opted_out_at_once() {
+    let town = Town::found().await;
+    let spa = &town.open_spa("spa").await;
+    let theirs = switchboard_store::Reachable::Phone(number(CALLER));
+    let others = switchboard_store::Reachable::Phone(number(SOMEBODY_ELSE));
+    let context = call_of(desk_for_caller(spa));
+    let named = refused(&context, "opt_out", r#"{"number":"+12025550143"}"#).await;
+    assert_eq!(named["code"], "invalid_arguments");
+    assert_eq!(spa.opted_out_since(None, &theirs).await.unwrap(), None);
+    for _ in 0..2 {
+        let answer = answered(&context, "opt_out", json!({})).await;
+        assert_eq!(answer, json!({ "opted_out": true }));
+    }
+    assert!(spa.opted_out_since(None, &theirs).await.unwrap().is_some());
+    assert_eq!(spa.opted_out_since(None, &others).await.unwrap(), None);
+    let listed = spa.list_opt_outs().await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].source.as_str(), "caller");
+    let hidden = call_of(desk_for(spa, Caller::default()));
+    let refusal = refused(&hidden, "opt_out", "{}").await;
+    assert_eq!(refusal["code"], "number_hidden");
 }

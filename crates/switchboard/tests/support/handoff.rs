@@ -33,6 +33,7 @@ pub async fn publish(server: &TestServer, handoff: Value) {
     let number = NewNumber {
         number: MEDSPA.parse().expect("a number"),
         agent_name: "medspa".to_owned(),
+        human_target: None,
         human_number: None,
         twilio_account: None,
         location: None,

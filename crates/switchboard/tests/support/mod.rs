@@ -64,6 +64,9 @@ impl TestServer {
             settings.openai.api_key = Some(Secret::new("sk-test"));
             settings.openai.base_url = model.base_url().parse().expect("an address");
         }
+        // Callers of the fake carrier share one number.
+        settings.calls.caller_concurrent_max = 0;
+        settings.calls.caller_hour_max = 0;
         adjust(&mut settings);
         let app = App::start(settings, true).await.expect("the server starts");
         let base = format!("http://{}", app.address);

@@ -7,7 +7,7 @@ use switchboard_wire::twilio::twiml::{
 };
 
 use super::voicemail;
-use crate::config::agent::Language;
+use crate::config::agent::{AgentMenu, Language};
 use crate::config::{AgentDefinition, CallerIdChoice, PhoneNumber, Settings};
 use crate::handoff::{Line, Party};
 
@@ -15,6 +15,8 @@ use crate::handoff::{Line, Party};
 const VOICEMAIL_SILENCE_S: u32 = 5;
 /// Letters of a summary that a human hears at most, before they can press a key.
 const SUMMARY_LETTERS_MAX: usize = 300;
+/// Time to find a key after the menu was said.
+const MENU_KEY_S: u32 = 5;
 /// Quiet between two rounds of the words in a queue without music of its own.
 const QUEUE_PAUSE_S: u32 = 20;
 
@@ -192,6 +194,20 @@ impl HandoffWords {
             ..Gather::default()
         };
         vec![Verb::Gather(gather), Verb::Hangup]
+    }
+
+    /// The keypad menu. Silence asks us too, so that what follows is decided and counted here.
+    pub(super) fn menu(&self, menu: &AgentMenu, answer_url: String) -> Verb {
+        let words = menu.words(self.language, &self.business);
+        Verb::Gather(Gather {
+            action: Some(answer_url),
+            timeout_s: Some(MENU_KEY_S),
+            digits_max: Some(1),
+            finish_on_key: Some(String::new()),
+            action_on_empty_result: Some(true),
+            prompts: vec![Prompt::Say(self.spoken(&words))],
+            ..Gather::default()
+        })
     }
 
     /// For a caller who waits in a queue, again and again.

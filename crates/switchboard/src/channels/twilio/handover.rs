@@ -11,17 +11,20 @@ use std::time::Duration;
 use switchboard_call::handoff::TransferOutcome;
 use switchboard_call::input::Input;
 use switchboard_store::{
-    CallId, JournalWrite, PhoneNumber, Private, TenantId, Timestamp, TransferKind, TransferStatus,
-    TransferWrite, Word,
+    CallId, EndClass, JournalWrite, PhoneNumber, Private, TenantId, Timestamp, TransferKind,
+    TransferStatus, TransferWrite, Word,
 };
 use switchboard_wire::twilio::CallSid;
 use switchboard_wire::twilio::twiml::{Stream, Verb};
 
+use super::TwilioChannel;
 use super::documents::{self, CallerIds, HandoffWords, PartyUrls};
+use super::pick_up::HUMAN_FIRST;
 use super::rest::TwilioRest;
 use crate::config::AgentDefinition;
+use crate::config::agent::AgentMenu;
 use crate::drive::DriveInput;
-use crate::handoff::{Party, TargetBook, Ticket};
+use crate::handoff::{HumanOfNumber, Party, TargetBook, Ticket};
 use crate::ops::metrics::names;
 use crate::reception::Reception;
 
@@ -56,6 +59,12 @@ pub(super) struct Handover {
     last_ordinal: AtomicI64,
     /// What followed on each party's end.
     answers: Mutex<HashMap<i64, String>>,
+    /// None when the agent cannot be read.
+    pub(super) menu_of_agent: Option<AgentMenu>,
+    /// Taken while a key of the menu is answered.
+    pub(super) answering_menu: tokio::sync::Mutex<()>,
+    /// What followed on each round of the menu.
+    menu_answers: Mutex<HashMap<i64, String>>,
 }
 
 /// What a handover is made of.
@@ -68,7 +77,7 @@ pub(super) struct HandoverParts<'a> {
     /// None when it cannot be read: then the installation's words and parties are used.
     pub(super) agent: Option<&'a AgentDefinition>,
     /// Who takes over for the called number alone.
-    pub(super) number_human: Option<&'a PhoneNumber>,
+    pub(super) of_number: HumanOfNumber<'a>,
     pub(super) called: Option<PhoneNumber>,
     pub(super) caller: Option<PhoneNumber>,
 }
@@ -103,7 +112,7 @@ impl Handover {
             call_sid: parts.call_sid,
             rest: parts.rest,
             reception: parts.reception.clone(),
-            book: TargetBook::of(settings, parts.agent, parts.number_human, called),
+            book: TargetBook::of(settings, parts.agent, parts.of_number, called),
             words,
             ids: CallerIds {
                 ours: parts.called,
@@ -114,6 +123,9 @@ impl Handover {
             returns: AtomicI64::new(0),
             last_ordinal: AtomicI64::new(0),
             answers: Mutex::default(),
+            menu_of_agent: parts.agent.map(|agent| agent.menu.clone()),
+            answering_menu: tokio::sync::Mutex::default(),
+            menu_answers: Mutex::default(),
         }
     }
 
@@ -145,9 +157,26 @@ impl Handover {
 
     /// Humans, then voicemail, without asking us again.
     pub(super) fn unasked(&self) -> String {
+        documents::written(self.unasked_verbs())
+    }
+
+    pub(super) fn unasked_verbs(&self) -> Vec<Verb> {
         let parties = self.book.parties(None, chrono::Utc::now());
         let recorded = self.url("/twilio/recording", "");
-        documents::written(self.words.unasked(&parties, &self.ids, &recorded))
+        self.words.unasked(&parties, &self.ids, &recorded)
+    }
+
+    pub(super) fn menu_gather(&self, menu: &AgentMenu, url: String) -> Verb {
+        self.words.menu(menu, url)
+    }
+
+    pub(super) fn menu_answer(&self, round: i64) -> Option<String> {
+        lock(&self.menu_answers).get(&round).cloned()
+    }
+
+    pub(super) fn keep_menu_answer(&self, round: i64, answer: String) -> String {
+        lock(&self.menu_answers).insert(round, answer.clone());
+        answer
     }
 
     /// Chooses who is rung first. `status` is what is known of it then: a document that answers a webhook rings, one
@@ -165,22 +194,32 @@ impl Handover {
     }
 
     /// What comes after a party: the end, the next one, or voicemail. Asked again, it answers the same.
-    pub(super) async fn go_on(&self, ticket: &Ticket, ended: Ended) -> String {
+    pub(super) async fn go_on(
+        &self,
+        channel: &TwilioChannel,
+        ticket: &Ticket,
+        ended: Ended,
+    ) -> String {
         let _alone = self.choosing.lock().await;
         if let Some(answer) = lock(&self.answers).get(&ticket.ordinal) {
             return answer.clone();
         }
-        let verbs = self.follow(ticket, ended).await;
+        let verbs = self.follow(channel, ticket, ended).await;
         self.keep_answer(ticket, verbs)
     }
 
     /// The same for a caller who is moved by REST. None when it is known already what follows.
-    pub(super) async fn go_on_as_verbs(&self, ticket: &Ticket, ended: Ended) -> Option<Vec<Verb>> {
+    pub(super) async fn go_on_as_verbs(
+        &self,
+        channel: &TwilioChannel,
+        ticket: &Ticket,
+        ended: Ended,
+    ) -> Option<Vec<Verb>> {
         let _alone = self.choosing.lock().await;
         if self.has_gone_on(ticket) {
             return None;
         }
-        let verbs = self.follow(ticket, ended).await;
+        let verbs = self.follow(channel, ticket, ended).await;
         self.keep_answer(ticket, verbs.clone());
         Some(verbs)
     }
@@ -191,11 +230,15 @@ impl Handover {
         answer
     }
 
-    async fn follow(&self, ticket: &Ticket, ended: Ended) -> Vec<Verb> {
+    async fn follow(&self, channel: &TwilioChannel, ticket: &Ticket, ended: Ended) -> Vec<Verb> {
         self.note(ticket, ended.status, Some(ended));
         let label = ended.status.as_str();
         metrics::counter!(names::TRANSFERS_TOTAL, "status" => label).increment(1);
+        let is_first = ticket.reason.as_str() == HUMAN_FIRST;
         if ended.status == TransferStatus::Accepted || !ended.has_caller {
+            if is_first {
+                self.end_human_first(ended);
+            }
             self.tell_call(TransferOutcome::Parted);
             return vec![Verb::Hangup];
         }
@@ -204,10 +247,30 @@ impl Handover {
             return verbs;
         }
         let next = self.next_after(ticket).await;
+        if is_first && next.ticket.is_none() {
+            return match channel.to_agent(self).await {
+                Ok(verbs) => verbs,
+                Err(reason) => {
+                    let label = reason.as_str();
+                    metrics::counter!(names::FALLBACKS_TOTAL, "reason" => label).increment(1);
+                    self.end_row(Word::new(label), EndClass::Us);
+                    next.verbs
+                }
+            };
+        }
         if !next.ticket.as_ref().is_some_and(|it| self.is_attended(it)) {
             self.tell_call(TransferOutcome::Parted);
         }
         next.verbs
+    }
+
+    /// The human had the call, and the agent none of it.
+    fn end_human_first(&self, ended: Ended) {
+        if ended.status == TransferStatus::Accepted {
+            self.end_row(Word::new(HUMAN_FIRST), EndClass::Success);
+        } else {
+            self.end_row(Word::new("caller_hung_up"), EndClass::Caller);
+        }
     }
 
     /// Whether a human who declines this party's call gives the caller back. Nobody is sent to and fro for ever, and
@@ -348,7 +411,7 @@ impl Handover {
         self.book.party(wanted, ticket.party.as_str())
     }
 
-    fn write(&self, write: JournalWrite) {
+    pub(super) fn write(&self, write: JournalWrite) {
         self.reception.journal.write(self.tenant, write);
     }
 
@@ -390,7 +453,7 @@ impl Handover {
         }
     }
 
-    fn url(&self, path: &str, query: &str) -> String {
+    pub(super) fn url(&self, path: &str, query: &str) -> String {
         let url = self.reception.settings.public_url().as_http().join(path);
         if query.is_empty() {
             return url;

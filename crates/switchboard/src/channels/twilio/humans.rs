@@ -26,10 +26,10 @@ use crate::http::Problem;
 const ACCEPT: &str = "1";
 
 /// A checked webhook about a party.
-struct Asked {
-    ticket: Ticket,
-    handover: Arc<Handover>,
-    form: Form,
+pub(super) struct Asked {
+    pub(super) ticket: Ticket,
+    pub(super) handover: Arc<Handover>,
+    pub(super) form: Form,
 }
 
 /// A call and whose account it runs in.
@@ -68,7 +68,12 @@ impl TwilioChannel {
         })
     }
 
-    async fn asked(&self, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Result<Asked, Response> {
+    pub(super) async fn asked(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Result<Asked, Response> {
         let form = Form::parse(body).map_err(|_| Problem::bad_request().into_response())?;
         let query = uri.query().unwrap_or_default();
         let ticket = Ticket::parse(query).map_err(|_| Problem::bad_request().into_response())?;
@@ -119,7 +124,7 @@ impl TwilioChannel {
             call_sid,
             rest: account.rest(settings, self.client.clone(), &named),
             agent: agent.as_ref().map(|agent| &*agent.definition),
-            number_human: owned.route.human_number.as_ref(),
+            of_number: (&owned.route).into(),
             called: owned.detail.number,
             caller: owned.detail.caller_number,
         });
@@ -152,7 +157,7 @@ pub(super) async fn dial_ended(
     let Some(ended) = ended else {
         return Problem::bad_request().into_response();
     };
-    xml(asked.handover.go_on(&asked.ticket, ended).await)
+    xml(asked.handover.go_on(&channel, &asked.ticket, ended).await)
 }
 
 /// What a dial's end means. `completed` alone is no proof: a voicemail that answers is completed too, and so is a line
@@ -272,7 +277,7 @@ pub(super) async fn machine(
     let is_machine = matches!(request.answered_by, AnsweredBy::Machine | AnsweredBy::Fax);
     if is_machine && !asked.handover.has_gone_on(&asked.ticket) {
         // The carrier waits for no document here, and our own request must not wait for its patience.
-        tokio::spawn(asked.handover.leave_machine(asked.ticket));
+        tokio::spawn(asked.handover.leave_machine(channel, asked.ticket));
     }
     StatusCode::NO_CONTENT.into_response()
 }

@@ -5,6 +5,7 @@
 //! before the socket closes (design.md, section 5).
 
 mod account;
+mod caller_caps;
 mod documents;
 mod handover;
 mod handovers;
@@ -13,6 +14,7 @@ mod known_calls;
 mod leg;
 mod loop_guard;
 mod outgoing;
+mod pick_up;
 mod rest;
 mod routing;
 mod stream;
@@ -93,6 +95,7 @@ pub fn routes(channel: Arc<TwilioChannel>) -> Router {
         .route("/twilio/human/machine", post(humans::machine))
         .route("/twilio/recording", post(voicemail::recorded))
         .route("/twilio/queue-wait", post(humans::queue_wait))
+        .route("/twilio/menu", post(pick_up::pressed))
         .route("/twilio/answered", post(outgoing::answered))
         .route("/twilio/outgoing-status", post(outgoing::status))
         .route("/twilio/amd", post(outgoing::amd))

@@ -390,7 +390,7 @@ impl TwilioChannel {
             call_sid: request.call_sid.clone(),
             rest: Arc::clone(&rest),
             agent: Some(&agent.definition),
-            number_human: None,
+            of_number: crate::handoff::HumanOfNumber::default(),
             called: Some(placed.wish.from_number.clone()),
             // A human sees our number: the carrier shows no other one on a leg of a call of ours.
             caller: None,

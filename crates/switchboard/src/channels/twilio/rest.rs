@@ -64,6 +64,11 @@ pub enum Created {
 }
 
 impl TwilioRest {
+    /// Whose account it is.
+    pub(super) const fn account_sid(&self) -> &AccountSid {
+        &self.account_sid
+    }
+
     /// A client for one account. `client` is shared by all, so that connections are.
     pub fn new(
         client: reqwest::Client,

@@ -8,6 +8,7 @@ use switchboard_call::input::Input;
 use switchboard_store::{TransferStatus, Word};
 use switchboard_wire::twilio::twiml::Document;
 
+use super::TwilioChannel;
 use super::handover::{Ended, Handover};
 use crate::drive::{DriveHandle, DriveInput, Transferrer};
 use crate::handoff::Ticket;
@@ -71,13 +72,17 @@ impl Handover {
 
     /// A machine picked up: the caller is taken away from it, to whoever comes next. The carrier's report that the dial
     /// is over then changes nothing.
-    pub(super) async fn leave_machine(self: Arc<Self>, ticket: Ticket) {
+    pub(super) async fn leave_machine(
+        self: Arc<Self>,
+        channel: Arc<TwilioChannel>,
+        ticket: Ticket,
+    ) {
         let machine = Ended {
             status: TransferStatus::Machine,
             talked_s: None,
             has_caller: true,
         };
-        let Some(verbs) = self.go_on_as_verbs(&ticket, machine).await else {
+        let Some(verbs) = self.go_on_as_verbs(&channel, &ticket, machine).await else {
             return;
         };
         let document = Document::new(verbs);

@@ -21,18 +21,18 @@ use switchboard_wire::twilio::requests::{DialEnded, StatusRequest, VoiceRequest}
 use switchboard_wire::twilio::status::CallStatus as CarrierStatus;
 use switchboard_wire::twilio::twiml::Document;
 
+use super::caller_caps::{self, CallerCap};
 use super::documents::{self, HandoffWords};
 use super::handover::{Handover, HandoverParts};
 use super::known_calls::{Answer, CallName, KnownCall};
 use super::loop_guard::LoopGuard;
-use super::transfer::CallTransfer;
-use super::{Account, AccountError, TwilioChannel, TwilioLeg};
+use super::pick_up::Pickup;
+use super::{Account, AccountError, TwilioChannel};
 use crate::config::{AgentDefinition, Secret};
 use crate::drive::DriveInput;
 use crate::http::Problem;
-use crate::leg::Leg;
 use crate::ops::metrics::names;
-use crate::reception::{LegKind, Offer, ReadyAgent, Reception, is_absence};
+use crate::reception::{ReadyAgent, Reception, is_absence};
 use crate::switches::{CallSwitches, PickUp};
 
 /// The carrier waits 15 s for a document, and the look-up of the number may have taken five of them already.
@@ -181,8 +181,7 @@ pub(super) async fn voice(
 
 /// Why no agent may answer now, although it could.
 fn away_from_agent(switches: &CallSwitches) -> Option<HandoffReason> {
-    // The agent behind the human and the keypad menu are not there yet: both begin with the human.
-    if switches.bridge_only || switches.pick_up != PickUp::Agent {
+    if switches.bridge_only || switches.pick_up == PickUp::Bridge {
         Some(HandoffReason::BridgeOnly)
     } else if !switches.streaming {
         Some(HandoffReason::StreamingOff)
@@ -235,11 +234,22 @@ impl Incoming<'_> {
         if guard.is_own(&self.request).await.unwrap_or(false) {
             return Ok(self.to_voicemail(&handover));
         }
+        if let Some(answer) = self.capped(&agent, &handover).await {
+            return Ok(answer);
+        }
         let number = Some(&self.route.number);
         let switches = &self.reception().switches;
         let switches = switches.for_call(self.route.tenant_id, number).await;
         if let Some(reason) = away_from_agent(&switches) {
             return Ok(self.to_human(&handover, reason).await);
+        }
+        let before_agent = match switches.pick_up {
+            PickUp::HumanFirst => handover.ring_first().await,
+            PickUp::Menu => handover.menu(1),
+            PickUp::Agent | PickUp::Bridge => None,
+        };
+        if let Some(verbs) = before_agent {
+            return Ok(documents::written(verbs));
         }
         match self.reception().admit(&agent, self.known.id).await {
             Some(permit) => {
@@ -249,6 +259,25 @@ impl Incoming<'_> {
             None => {
                 let reason = HandoffReason::ConcurrencyLimit;
                 Ok(self.to_human(&handover, reason).await)
+            }
+        }
+    }
+
+    /// The answer to a number that calls too often, or holds too many calls (threat M5).
+    async fn capped(&self, agent: &ReadyAgent, handover: &Handover) -> Option<String> {
+        let caller = self.caller()?;
+        let reception = self.reception();
+        let limits = reception.settings.calls.with(&agent.definition.limits);
+        let cap = caller_caps::reached(reception, self.route.tenant_id, &caller, &limits).await?;
+        metrics::counter!(names::CALLER_LIMITS_TOTAL, "limit" => cap.as_str()).increment(1);
+        match cap {
+            CallerCap::AtOnce => {
+                let reason = HandoffReason::ConcurrencyLimit;
+                Some(self.to_human(handover, reason).await)
+            }
+            CallerCap::Hourly => {
+                self.end_row(Word::new("caller_limit"), EndClass::Caller);
+                Some(documents::apology(&reception.settings.speech.carrier_voice))
             }
         }
     }
@@ -269,7 +298,7 @@ impl Incoming<'_> {
             call_sid: self.request.call_sid.clone(),
             rest: account.rest(&reception.settings, client, &self.request.account_sid),
             agent,
-            number_human: self.route.human_number.as_ref(),
+            of_number: (&self.route).into(),
             called: Some(self.route.number.clone()),
             caller: self.caller(),
         })
@@ -338,15 +367,15 @@ impl Incoming<'_> {
     fn to_voicemail(&self, handover: &Handover) -> String {
         tracing::warn!("a call of our own came back and got voicemail");
         metrics::counter!(names::LOOPS_TOTAL).increment(1);
-        self.end_row(Word::new("forwarding_loop"));
+        self.end_row(Word::new("forwarding_loop"), EndClass::Us);
         documents::written(handover.voicemail())
     }
 
-    fn end_row(&self, reason: Word) {
+    fn end_row(&self, reason: Word, class: EndClass) {
         let end = CallEnd {
             call_id: self.known.id,
             reason,
-            class: EndClass::Us,
+            class,
             at: chrono::Utc::now(),
         };
         let write = JournalWrite::CallEnded(end);
@@ -357,7 +386,7 @@ impl Incoming<'_> {
     async fn to_human(&self, handover: &Handover, reason: HandoffReason) -> String {
         metrics::counter!(names::FALLBACKS_TOTAL, "reason" => reason.as_str()).increment(1);
         metrics::counter!(names::HANDOFFS_TOTAL, "reason" => reason.as_str()).increment(1);
-        self.end_row(Word::new(reason.as_str()));
+        self.end_row(Word::new(reason.as_str()), EndClass::Us);
         let reason = Word::new(reason.as_str());
         let chosen = handover.begin(reason, None, TransferStatus::Ringing).await;
         documents::written(chosen.verbs)
@@ -373,7 +402,6 @@ impl Incoming<'_> {
     ) -> anyhow::Result<String> {
         let settings = &self.reception().settings;
         let call = self.known.id;
-        let call_sid = &self.request.call_sid;
         let life = Duration::from_secs(settings.limits.stream_token_s);
         let Some(token) = self.token(offered_at, life).await? else {
             // A webhook that was torn has minted it, and nobody knows it any more.
@@ -382,25 +410,16 @@ impl Incoming<'_> {
             return Ok(documents::written(chosen.verbs));
         };
         self.known.hold_token(token.expose(), life);
-        let live = self.reception().live.clone();
-        let leg = TwilioLeg::new(call_sid.clone(), Arc::clone(&handover.rest)).counted_among(live);
         let document = Document::new(handover.connect(token.expose())).to_xml()?;
-        let transferrer = CallTransfer {
-            handover,
-            answer_time_max: Duration::from_millis(settings.twilio.transfer_ms_max),
-        };
-        self.reception().start(Offer {
+        self.channel.start_agent(Pickup {
             agent,
             call,
-            offered_at,
-            leg: Leg::Twilio(Box::new(leg)),
-            kind: LegKind::Carrier,
+            since: offered_at,
+            handover,
+            permit,
+            switches,
             number: Some(self.route.number.clone()),
             caller: self.caller(),
-            transferrer: Arc::new(transferrer),
-            permit,
-            outgoing: None,
-            switches,
         });
         Ok(document)
     }

@@ -27,6 +27,7 @@ pub(super) fn check(agent: &AgentDefinition, place_of: impl Fn(&str) -> Place) -
     consent(agent, &place_of)?;
     silence(agent, &place_of)?;
     handoff(agent, &place_of)?;
+    menu(agent, &place_of)?;
     attempts(agent, &place_of)?;
     rates(agent, &place_of)?;
     practitioners(agent, &place_of)
@@ -53,7 +54,8 @@ fn languages(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Chec
         let help = "use some of en, sw, fr, rw".to_owned();
         return Err(invalid("languages", place_of("languages"), reason, help));
     }
-    let texts: [(&str, &Texts); 5] = [
+    let texts: [(&str, &Texts); 6] = [
+        ("menu.words", &agent.menu.words),
         ("greeting.text", &agent.greeting.text),
         ("greeting.disclosure", &agent.greeting.disclosure),
         ("handoff.announcement", &agent.handoff.announcement),
@@ -214,6 +216,14 @@ fn handoff(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checke
         }
     }
     Ok(())
+}
+
+fn menu(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {
+    let Some((key, reason)) = agent.menu.problem() else {
+        return Ok(());
+    };
+    let help = r#"for example `[menu] keys = { "1" = "agent", "0" = "human" }`, and words in every language"#;
+    Err(invalid(key, place_of(key), reason, help.to_owned()))
 }
 
 /// Who is called too often is a victim.

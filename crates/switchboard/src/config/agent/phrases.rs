@@ -22,6 +22,8 @@ pub struct Phrases {
     pub goodbye: Texts,
     /// When a human declined and the caller is with the agent again.
     pub returned: Texts,
+    /// When the caller seems to be a machine: asks for a key.
+    pub person_check: Texts,
     /// Before the human is dialled, unless `handoff.announcement` says it.
     pub handoff: Texts,
 }
@@ -105,6 +107,26 @@ impl Phrases {
                 }
                 Language::Kinyarwanda => {
                     "Mutubabarire, nta muntu uboneka ubu. Nabafasha nte ubundi?"
+                }
+            })
+    }
+
+    /// What is said to whoever seems to be a machine, in `language`.
+    pub fn person_check(&self, language: Language) -> &str {
+        self.person_check
+            .in_language(language)
+            .unwrap_or(match language {
+                Language::English => {
+                    "If you are a person, please press any key on your telephone now. Otherwise I will end this call."
+                }
+                Language::Swahili => {
+                    "Kama wewe ni mtu, tafadhali bonyeza kitufe chochote sasa. La sivyo nitakata simu hii."
+                }
+                Language::French => {
+                    "Si vous êtes une personne, appuyez maintenant sur une touche. Sinon, je mettrai fin à cet appel."
+                }
+                Language::Kinyarwanda => {
+                    "Niba uri umuntu, kanda buto iyo ari yo yose ubu. Naho ubundi ndahagarika iyi telefoni."
                 }
             })
     }

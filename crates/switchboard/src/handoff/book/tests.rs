@@ -45,7 +45,7 @@ fn settings() -> Settings {
 fn book() -> TargetBook {
     let settings = settings();
     let called = PhoneNumber::parse("+12025550103").expect("a number");
-    let mut book = TargetBook::of(&settings, None, None, Some(&called));
+    let mut book = TargetBook::of(&settings, None, HumanOfNumber::default(), Some(&called));
     book.zone = Tz::America__Chicago;
     book
 }
@@ -125,9 +125,30 @@ fn m2_a_party_that_may_not_be_dialled_is_left_out_also_at_the_time_of_the_call()
 fn the_human_of_the_called_number_comes_before_those_of_the_agent() {
     let settings = settings();
     let human = PhoneNumber::parse("+12025550199").expect("a number");
-    let book = TargetBook::of(&settings, None, Some(&human), None);
+    let of_number = HumanOfNumber {
+        number: Some(&human),
+        target: None,
+    };
+    let book = TargetBook::of(&settings, None, of_number, None);
     let parties = book.parties(None, monday(12, 30));
     assert_eq!(names(&parties), ["human"]);
     assert!(book.has_number(&human));
     assert_eq!(book.numbers_of("human"), [&human]);
+}
+
+#[test]
+fn a_number_may_lead_to_a_party_by_name_and_a_name_that_is_gone_to_the_usual_one() {
+    let settings = settings();
+    let parties = |name: &'static str| {
+        let target = Word::new(name);
+        let of_number = HumanOfNumber {
+            number: None,
+            target: Some(&target),
+        };
+        let mut book = TargetBook::of(&settings, None, of_number, None);
+        book.zone = Tz::America__Chicago;
+        names(&book.parties(None, monday(12, 30)))
+    };
+    assert_eq!(parties("night"), ["night"]);
+    assert_eq!(parties("nobody"), ["anna", "ben", "night"]);
 }

@@ -125,6 +125,9 @@ fn refuse(refusal: OutgoingRefusal) -> Problem {
     };
     let status = match refusal {
         OutgoingRefusal::OptedOut | OutgoingRefusal::ConsentMissing => StatusCode::FORBIDDEN,
+        OutgoingRefusal::PersonTooOften | OutgoingRefusal::TooManyCalls => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
     Problem::new(status, code, "The call is not made").with_detail(detail)

@@ -99,6 +99,7 @@ pub(super) struct Dialogue {
 enum Goal {
     Book,
     Person,
+    OptOut,
     Goodbye,
     Repeat,
 }
@@ -212,6 +213,7 @@ impl Dialogue {
     fn on_intent(&mut self, meaning: &Meaning) -> bool {
         match meaning.intent {
             Some(Intent::Person) => self.goal = Some(Goal::Person),
+            Some(Intent::OptOut) => self.goal = Some(Goal::OptOut),
             Some(Intent::Goodbye) => self.goal = Some(Goal::Goodbye),
             Some(Intent::Repeat) => self.goal = Some(Goal::Repeat),
             Some(Intent::AskHours) => self.remark = Some(self.agent.opening.clone()),
@@ -285,6 +287,11 @@ impl Dialogue {
             Some(Goal::Person) => {
                 return self.transfer(sayings::CONNECTING, "the caller asked for a person");
             }
+            Some(Goal::OptOut) => {
+                self.stage = Stage::AnythingElse;
+                self.is_booking = false;
+                return self.call(sayings::NOTING.to_owned(), "opt_out", json!({}));
+            }
             Some(Goal::Goodbye) => return self.goodbye(),
             Some(Goal::Book) => return self.book(),
             Some(Goal::Repeat) if !self.last_said.is_empty() => return say(self.last_said.clone()),
@@ -333,6 +340,10 @@ impl Dialogue {
         match name {
             "end_call" => say(words),
             "transfer_to_human" => say(sayings::NO_PERSON.to_owned()),
+            // Whoever does not want to be called is not told that nobody can do that.
+            "opt_out" => {
+                self.transfer(sayings::CONNECTING, "the caller does not want to be called")
+            }
             _ => {
                 self.is_booking = false;
                 self.stage = Stage::AnythingElse;

@@ -9,6 +9,8 @@ use super::dialogue::{Offer, spoken_start};
 pub(super) const NOT_UNDERSTOOD: &str = "Sorry, I did not understand that.";
 pub(super) const LOOKING: &str = "One moment, let me check.";
 pub(super) const BOOKING: &str = "One moment, I am booking that.";
+pub(super) const NOTING: &str = "I am noting that.";
+pub(super) const OPTED_OUT: &str = "Done: we will not call you again.";
 pub(super) const CONNECTING: &str = "I will connect you to a person.";
 pub(super) const CONNECTING_AFTER_FAILURES: &str =
     "I am having trouble understanding you, so I will connect you to a person.";

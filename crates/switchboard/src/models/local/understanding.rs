@@ -26,6 +26,8 @@ pub(super) enum Intent {
     AskDuration,
     AskServices,
     LeaveMessage,
+    /// Never to be called again.
+    OptOut,
     Person,
     Goodbye,
     Repeat,

@@ -19,9 +19,20 @@ impl Dialogue {
             "check_availability" => self.on_availability(&result),
             "book_appointment" => self.on_booked(&result),
             "capture_details" => self.on_taken_down(&result),
+            "opt_out" => self.on_opted_out(&result),
             "transfer_to_human" => self.on_refused(&result, sayings::NO_PERSON),
             _ => {}
         }
+    }
+
+    fn on_opted_out(&mut self, result: &Value) {
+        let is_done = result.get("opted_out") == Some(&Value::Bool(true));
+        let refusal = result["error"]["message"].as_str();
+        self.remark = Some(match refusal {
+            _ if is_done => sayings::OPTED_OUT.to_owned(),
+            Some(words) => words.to_owned(),
+            None => sayings::TOOL_FAILED.to_owned(),
+        });
     }
 
     fn on_refused(&mut self, result: &Value, words: &str) {

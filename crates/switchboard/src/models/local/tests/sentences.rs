@@ -3,6 +3,7 @@
 use chrono::{NaiveDate, Weekday};
 
 use super::super::calendar::{DayAsked, DayPart};
+use super::super::dialogue::Dialogue;
 use super::super::understanding::{Choice, Expecting, Intent, Meaning, understand};
 use super::spa;
 
@@ -297,4 +298,39 @@ fn foreign_bytes_are_only_words() {
             let _ = answering(text, expecting);
         }
     }
+}
+
+#[test]
+fn who_does_not_want_to_be_called_is_understood() {
+    for text in [
+        "please stop calling me",
+        "take me off your list please",
+        "I don't want to be called any more",
+        "do not call me again",
+    ] {
+        assert_eq!(of(text).intent, Some(Intent::OptOut), "{text}");
+    }
+    assert_ne!(
+        of("could you call me back on Tuesday").intent,
+        Some(Intent::OptOut)
+    );
+}
+
+#[test]
+fn an_opt_out_is_noted_by_the_tool_and_said() {
+    let mut agent = spa();
+    agent.tools.push("opt_out".to_owned());
+    let today = agent.today.expect("the test's day");
+    let mut dialogue = Dialogue::new(std::sync::Arc::new(agent), today);
+    dialogue.announced();
+    dialogue.heard(&of("please stop calling me"));
+    let step = dialogue.reply();
+    assert_eq!(step.tools[0].name, "opt_out");
+    dialogue.tool_answered("opt_out", r#"{"opted_out":true}"#);
+    assert!(dialogue.reply().say.contains("will not call you again"));
+    // An agent without the tool gives the caller to a person, who can.
+    let mut without = Dialogue::new(std::sync::Arc::new(spa()), today);
+    without.announced();
+    without.heard(&of("please stop calling me"));
+    assert_eq!(without.reply().tools[0].name, "transfer_to_human");
 }

@@ -56,6 +56,22 @@ const INTENTS: &[(Intent, &[&str])] = &[
         ],
     ),
     (
+        Intent::OptOut,
+        &[
+            "stop calling me",
+            "stop calling",
+            "do not call me",
+            "don't call me",
+            "never call me",
+            "not call me again",
+            "take me off your list",
+            "off your list",
+            "opt out",
+            "not want to be called",
+            "don't want to be called",
+        ],
+    ),
+    (
         Intent::AskHours,
         &[
             "opening hours",
