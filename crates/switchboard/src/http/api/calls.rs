@@ -36,7 +36,7 @@ async fn list(
     identity: KeyIdentity,
     uri: Uri,
 ) -> Result<Json<Listing<CallSummary>>, Problem> {
-    let page = Page::<CallPlace>::read(&context, &identity, "calls", &uri, &FILTERS)?;
+    let page = Page::<CallPlace>::of(&context, &identity, "calls", &uri, &FILTERS)?;
     let sort = word(&page, "sort", CallSort::ALL)?.unwrap_or(CallSort::Newest);
     let rows = context.rows(&identity, Purpose::List);
     let calls = match page.filter("q").map(str::trim).filter(|it| !it.is_empty()) {

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, SecondsFormat, Utc};
 use http::Uri;
 use serde::Serialize;
-use switchboard_store::PagePosition;
+use switchboard_store::{PageAsk, PagePosition};
 
 use super::ApiContext;
 use crate::config::Secret;
@@ -50,12 +50,36 @@ pub struct Listing<T> {
     pub next_cursor: Option<String>,
 }
 
+impl Page {
+    /// Reads a request for a list by time; see [`Page::of`].
+    ///
+    /// # Errors
+    /// As [`Page::of`].
+    pub fn read(
+        context: &ApiContext,
+        identity: &KeyIdentity,
+        noun: &str,
+        uri: &Uri,
+        filters: &[&str],
+    ) -> Result<Self, Problem> {
+        Self::of(context, identity, noun, uri, filters)
+    }
+
+    /// What to ask the store for.
+    pub fn ask(&self) -> PageAsk {
+        PageAsk {
+            after: self.after,
+            rows: self.rows(),
+        }
+    }
+}
+
 impl<P: Place> Page<P> {
     /// Reads `limit`, `cursor` and the named `filters` of a request for the list `noun`.
     ///
     /// # Errors
     /// 400 for an unknown parameter, a wrong limit, and a cursor of another list or tenant.
-    pub fn read(
+    pub fn of(
         context: &ApiContext,
         identity: &KeyIdentity,
         noun: &str,
