@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use crate::audit::{self, Deed};
+use crate::call_outcome;
 use crate::db::{Only, Tx};
 use crate::error::StoreError;
 use crate::ids::{CallId, TenantId, VoicemailId};
@@ -205,6 +206,7 @@ pub(crate) async fn add(
         voicemail.recorded_at,
         voicemail.disclosed
     )?;
+    call_outcome::message_left(tx, tenant, voicemail.call_id).await?;
     // Of several writes about one recording the first one's id counts.
     let (id,) = fetch!(
         tx,

@@ -3,6 +3,8 @@
 
 #[path = "isolation/alerts.rs"]
 mod alerts;
+#[path = "isolation/call_reading.rs"]
+mod call_reading;
 #[path = "isolation/configuration.rs"]
 mod configuration;
 #[path = "support/isolated_erasures.rs"]
@@ -14,6 +16,8 @@ mod left;
 #[path = "isolation/outgoing.rs"]
 mod outgoing;
 mod support;
+#[path = "isolation/voice.rs"]
+mod voice;
 
 use std::collections::BTreeSet;
 
@@ -41,6 +45,7 @@ on_both! {
         call_writes_stay_inside(&mut watch, &a, &b, shared).await;
         jobs::jobs_stay_inside(&mut watch, &a, &b, shared).await;
         jobs::webhooks_stay_inside(&mut watch, &a, &b).await;
+        voice::sessions_stay_inside(&mut watch, &a, &b, shared).await;
         // Last: nothing that was said is left after it.
         withdrawals_and_erasures_stay_inside(&mut watch, &a, &b, shared).await;
         alerts::stay_inside(&mut watch, &a).await;
@@ -115,6 +120,14 @@ fn shown(outcome: &impl Serialize) -> String {
     serde_json::to_string(outcome).unwrap()
 }
 
+fn newest_calls() -> CallAsk {
+    CallAsk {
+        sort: CallSort::Newest,
+        after: None,
+        rows: 10,
+    }
+}
+
 fn ending(call_id: CallId) -> CallEnd {
     CallEnd {
         call_id,
@@ -159,7 +172,9 @@ async fn lists_show_only_their_own(watch: &mut Watch, a: &Twin, b: &Twin, shared
         call_inputs(shared.call) usage_totals(Some(shared.call), at(0)) unfinished_calls(at(100))
         busy_times(at(0), at(9999), None) memories(a.contact, at(0)) messages(a.conversation)
         find_contacts_by_name(NAME, 10) search_contacts("osei", 10) list_jobs(&all) list_alerts(None, &all)
-        page_calls(&CallFilter::default(), &PageAsk { after: None, rows: 10 })
+        page_calls(&CallQuestion::default(), &newest_calls()) read_turns(shared.call, 0, 10)
+        read_call_events(shared.call, 0, 10) read_tool_calls(shared.call, 0, 10)
+        read_consents(shared.call, 10) read_usage(shared.call, 10)
         list_mails(&all) list_webhooks() list_webhook_deliveries(&all) list_webhook_attempts(&all)
     }
     // The same functions, asked for what only the other twin has.
@@ -181,7 +196,7 @@ async fn lists_show_only_their_own(watch: &mut Watch, a: &Twin, b: &Twin, shared
     };
     let found = a.store.list_outgoing_calls(&theirs).await.unwrap();
     assert!(found.is_empty());
-    {}
+    call_reading::stays_inside(watch, a, b, shared).await;
     assert!(a.store.call_inputs(b.own_call).await.unwrap().is_empty());
     assert!(a.store.memories(b.contact, at(0)).await.unwrap().is_empty());
     assert!(a.store.messages(b.conversation).await.unwrap().is_empty());

@@ -2,6 +2,7 @@
 
 mod left;
 mod outgoing;
+mod voice;
 
 use serde_json::json;
 use switchboard_store::*;
@@ -9,6 +10,7 @@ use switchboard_store::*;
 use super::{TestStore, at};
 pub use left::*;
 pub use outgoing::*;
+pub use voice::*;
 
 /// The ids of one twin's rows that the store made.
 pub struct Twin {
@@ -166,6 +168,7 @@ impl Twin {
             .await
             .unwrap()
             .unwrap();
+        seed_voice(&store, shared, contact, canary).await;
         let api_key = store.create_api_key(canary).await.unwrap().id;
         let asked = repeatable(api_key);
         store

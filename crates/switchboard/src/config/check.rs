@@ -1,5 +1,7 @@
 //! What one setting alone cannot know.
 
+use switchboard_wire::openai::{EXPIRES_AFTER_S_MAX, EXPIRES_AFTER_S_MIN};
+
 use super::error::{Place, SettingsError};
 use super::{MailTls, Settings};
 
@@ -13,8 +15,21 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     super::handoff::check_settings(settings)?;
     bucket(settings)?;
     mail(settings)?;
+    sessions(settings)?;
     transcription(settings)?;
     not_zero(settings)
+}
+
+/// As long as the vendor's own client secrets may live.
+fn sessions(settings: &Settings) -> Result<(), SettingsError> {
+    if (EXPIRES_AFTER_S_MIN..=EXPIRES_AFTER_S_MAX).contains(&settings.sessions.token_s) {
+        return Ok(());
+    }
+    refuse(
+        "sessions.token_s",
+        "a token lives for 10 to 7200 seconds".to_owned(),
+        "set it to 1800",
+    )
 }
 
 /// A password and what callers said must not cross a network in the clear.
@@ -226,6 +241,12 @@ fn not_zero(settings: &Settings) -> Result<(), SettingsError> {
             settings.transcription.answer_ms_max,
         ),
         ("jobs.concurrent_max", settings.jobs.concurrent_max as u64),
+        ("webrtc.sessions_max", settings.webrtc.sessions_max as u64),
+        ("webrtc.connect_ms_max", settings.webrtc.connect_ms_max),
+        (
+            "webrtc.unfinished_max",
+            settings.webrtc.unfinished_max as u64,
+        ),
         ("jobs.poll_ms", settings.jobs.poll_ms),
         ("mail.connect_ms_max", settings.mail.connect_ms_max),
         ("mail.answer_ms_max", settings.mail.answer_ms_max),

@@ -28,13 +28,14 @@ const TRY_LOST_AFTER: Duration = Duration::minutes(15);
 const LOOK_AGAIN: Duration = Duration::seconds(30);
 
 /// Ends of calls after which nobody is called again: somebody was reached, or a machine has the message.
-const REACHED: [&str; 9] = [
+const REACHED: [&str; 10] = [
     "agent_ended",
     "caller_hung_up",
     "message_left",
     "ended_by_control",
     "dtmf_0",
     "asked",
+    "staff",
     "length",
     "emergency",
     "budget",

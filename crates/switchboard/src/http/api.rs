@@ -4,11 +4,17 @@
 //! bounded and refused with what is wrong ([`input`]), lists come in pages ([`page`]). A foreign id and an unknown one
 //! are answered alike, because the tenant's scope cannot see the difference (threat H7).
 
+mod agents;
+mod call_acts;
+mod call_parts;
 mod calls;
 mod idempotency;
 mod input;
+mod latencies;
+mod live;
 mod outgoing;
 mod page;
+mod peaks;
 mod recordings;
 mod switches;
 mod webhooks;
@@ -58,7 +64,12 @@ impl ApiContext {
 pub fn routes(context: ApiContext) -> Router {
     let nouns = Router::new()
         .merge(calls::routes())
+        .merge(call_parts::routes())
+        .merge(agents::routes())
+        .merge(call_acts::routes())
+        .merge(live::routes())
         .merge(recordings::routes())
+        .merge(peaks::routes())
         .merge(outgoing::routes())
         .merge(switches::routes())
         .merge(webhooks::routes());

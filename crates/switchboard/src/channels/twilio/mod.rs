@@ -37,6 +37,7 @@ use known_calls::KnownCalls;
 pub use leg::TwilioLeg;
 pub use rest::TwilioRest;
 use routing::Routing;
+pub(crate) use stream::CUT_PARAMETER;
 
 /// What all handlers of this channel share.
 pub struct TwilioChannel {

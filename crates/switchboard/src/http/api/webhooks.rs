@@ -10,7 +10,7 @@ use http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use switchboard_store::{
-    PagePosition, Purpose, WebhookDelivery, WebhookId, WebhookListing, WebhookState,
+    PageAsk, PagePosition, Purpose, WebhookDelivery, WebhookId, WebhookListing, WebhookState,
 };
 
 use super::idempotency::KeptAnswer;
@@ -152,7 +152,11 @@ async fn deliveries(
         .transpose()
         .map_err(|_| wrong("webhook", "must be the id of one"))?;
     let rows = context.rows(&identity, Purpose::List);
-    let found = rows.page_webhook_deliveries(endpoint, &page.ask()).await?;
+    let ask = PageAsk {
+        after: page.after(),
+        rows: page.rows(),
+    };
+    let found = rows.page_webhook_deliveries(endpoint, &ask).await?;
     page.answer(&context, found, |delivery| PagePosition {
         at: delivery.created_at,
         id: delivery.id.uuid(),
