@@ -33,9 +33,8 @@ pub(crate) fn run() -> Result<()> {
 /// Without the steps around it, for `cargo xtask test`, which has done them already.
 pub(crate) fn client() -> Result<()> {
     let folder = workspace::root().join("clients/typescript");
-    let npm = |arguments: &[&str]| {
-        process::run(Command::new("npm").current_dir(&folder).args(arguments))
-    };
+    let npm =
+        |arguments: &[&str]| process::run(Command::new("npm").current_dir(&folder).args(arguments));
     npm(&["ci"])?;
     npm(&["test", "--silent"])
 }
