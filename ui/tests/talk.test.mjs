@@ -47,6 +47,31 @@ for (const transport of ["websocket", "webrtc"]) {
   });
 }
 
+test("one script tag gives a page of somebody else's a button to talk", async () => {
+  const browser = await launch();
+  try {
+    const { page } = await signedIn(browser, giveMicrophone);
+    // The page and the token's address stand for the integrator's own server.
+    const html = '<!doctype html><title>A shop</title><body><h1>A shop</h1><script src="/widget.js" data-agent="medspa" data-token-url="/voice-token" data-transport="websocket"></script>';
+    await page.route("**/a-shop", (route) => route.fulfill({ contentType: "text/html", body: html }));
+    await page.route("**/voice-token", async (route) => {
+      const answer = await page.context().request.post(`${url}/api/v1/voice/sessions`, {
+        data: { agent: TENANT },
+        headers: { "x-switchboard-request": "1", origin: url },
+      });
+      await route.fulfill({ json: await answer.json() });
+    });
+    await page.goto(`${url}/a-shop`);
+    await page.getByRole("button", { name: "Talk to us" }).click();
+    await page.getByRole("log", { name: "Transcript" }).getByText(/help you today/).waitFor({ timeout: 60_000 });
+    await picture(page, "widget");
+    await page.getByRole("button", { name: "End" }).click();
+    await page.getByRole("button", { name: "Talk to us" }).waitFor();
+  } finally {
+    await browser.close();
+  }
+});
+
 async function signedIn(browser, prepare = async () => {}) {
   const page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
   await prepare(page);

@@ -115,7 +115,7 @@ export class VoiceSession extends Emitter<SessionEvents> {
     this.isWanted = true;
     this.resumeToken = null;
     this.callId = null;
-    this.transcript = new Transcript();
+    this.transcript = new Transcript(undefined, this.options.transport !== "websocket");
     this.ledger = new PlaybackLedger();
     this.seen.clear();
     this.backoff.reset();

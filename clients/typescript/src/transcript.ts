@@ -22,13 +22,16 @@ export class Transcript {
   readonly lines: Line[] = [];
   private readonly began: number;
   private readonly now: () => number;
+  private readonly isPlayedElsewhere: boolean;
   /** When items began: words of the caller become known only later. */
   private starts = new Map<string, number>();
   /** Items whose audio this client plays itself, and how much of it was played. */
   private progress = new Map<string, { played_ms: number; received_ms: number; isComplete: boolean }>();
 
-  constructor(now: () => number = () => performance.now()) {
+  /** `isPlayedElsewhere`: the server plays (WebRTC), so nothing counts as heard before it says so. */
+  constructor(now: () => number = () => performance.now(), isPlayedElsewhere = false) {
     this.now = now;
+    this.isPlayedElsewhere = isPlayedElsewhere;
     this.began = now();
   }
 
@@ -68,6 +71,8 @@ export class Transcript {
         }
         return false;
       }
+      case "output_audio_buffer.stopped":
+        return this.onAllPlayed();
       case "switchboard.heard":
         return this.onHeard(event, item);
       case "conversation.item.truncated":
@@ -139,6 +144,16 @@ export class Transcript {
     return true;
   }
 
+  /** The server's player has run empty: what was said is heard. */
+  private onAllPlayed(): boolean {
+    for (const line of this.lines) {
+      if (line.speaker === "agent" && !line.isCut) {
+        line.heardChars = line.text.length;
+      }
+    }
+    return true;
+  }
+
   private onTruncated(item: string, end_ms: number): boolean {
     const line = this.lines.find((line) => line.id === item);
     if (line === undefined) {
@@ -173,8 +188,10 @@ export class Transcript {
     const progress = this.progress.get(line.id);
     const old = line.heardChars;
     if (!line.isCut) {
-      if (progress === undefined || progress.received_ms === 0) {
-        line.heardChars = progress === undefined ? line.text.length : 0;
+      if (progress === undefined) {
+        line.heardChars = this.isPlayedElsewhere ? line.heardChars : line.text.length;
+      } else if (progress.received_ms === 0) {
+        line.heardChars = 0;
       } else {
         line.heardChars = share(line.text, progress.played_ms / progress.received_ms);
       }

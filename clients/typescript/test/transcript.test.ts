@@ -65,3 +65,11 @@ test("the caller's words stand where they were spoken, though they are understoo
   transcript.handle({ type: "conversation.item.input_audio_transcription.completed", item_id: "item_u", transcript: "Tuesday" });
   assert.deepEqual(transcript.lines.map((line) => [line.at_ms, line.text]), [[0, "Welcome."], [5_000, "Tuesday"], [8_000, "Two o'clock?"]]);
 });
+
+test("where the server plays, words are heard when it says so and not before", () => {
+  const transcript = new Transcript(() => 0, true);
+  agentSays(transcript, "I have two or half past three.");
+  assert.equal(transcript.lines[0]?.heardChars, 0);
+  transcript.handle({ type: "output_audio_buffer.stopped" });
+  assert.equal(transcript.lines[0]?.heardChars, 30);
+});
