@@ -44,7 +44,7 @@ pub(super) struct ResumeAsk {
 
 /// What a client is told so that it can come back.
 #[derive(Clone, Debug)]
-pub(super) struct ResumeOffer {
+pub(in crate::channels) struct ResumeOffer {
     pub(super) token: Secret,
     pub(super) call: CallId,
     pub(super) grace_s: u64,
