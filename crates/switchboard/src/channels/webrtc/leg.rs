@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use str0m::channel::ChannelId;
-use str0m::rtp::{RtpPacket, Ssrc};
+use str0m::rtp::Ssrc;
 use switchboard_call::event::CallEvent;
 use switchboard_call::input::{FromLeg, FromModel, LegClosed};
 use switchboard_call::output::{Record, ToLeg};
@@ -18,7 +18,7 @@ use switchboard_media::frame::AudioFormat;
 use switchboard_media::jitter::{Heard, JitterBuffer, Taken};
 use tokio::time::Sleep;
 
-use super::peer::{Peer, PeerEvent};
+use super::peer::{Peer, PeerEvent, VoicePacket};
 use super::unfinished::Unfinished;
 use super::voice::AgentVoice;
 use crate::channels::websocket::protocol::{ClientProtocol, Outgoing};
@@ -207,8 +207,8 @@ impl WebRtcLeg {
         }
     }
 
-    fn take_voice(&mut self, packet: RtpPacket) {
-        if self.source.replace(packet.header.ssrc) != Some(packet.header.ssrc) {
+    fn take_voice(&mut self, packet: VoicePacket) {
+        if self.source.replace(packet.source) != Some(packet.source) {
             self.jitter.reset();
         }
         let Some(ticks) = self.codec.ticks(&packet.payload) else {
@@ -216,8 +216,8 @@ impl WebRtcLeg {
         };
         let taken = self.jitter.push(
             self.began.elapsed(),
-            *packet.seq_no,
-            packet.time.numer(),
+            packet.sequence,
+            packet.timestamp,
             ticks,
             packet.payload,
         );

@@ -16,7 +16,7 @@ use str0m::channel::ChannelId;
 use str0m::format::PayloadParams;
 use str0m::media::{Mid, Pt};
 use str0m::net::{DatagramRecv, Protocol, Receive, TcpType, Transmit};
-use str0m::rtp::{RtpPacket, RtpWrite, SeqNo};
+use str0m::rtp::{RtpWrite, SeqNo, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 use tokio::sync::mpsc;
 
@@ -37,7 +37,7 @@ pub(super) enum PeerEvent {
     /// Media can flow both ways.
     Connected,
     /// A packet of the caller's voice, decrypted.
-    Voice(RtpPacket),
+    Voice(VoicePacket),
     /// The client opened a data channel of this name.
     ChannelOpen(ChannelId, String),
     /// The client wrote.
@@ -50,6 +50,14 @@ pub(super) enum PeerEvent {
     Closed,
     /// The client was not heard of for too long.
     Lost,
+}
+
+/// A packet of the caller's voice; neither number wraps.
+pub(super) struct VoicePacket {
+    pub(super) source: Ssrc,
+    pub(super) sequence: u64,
+    pub(super) timestamp: u64,
+    pub(super) payload: Arc<[u8]>,
 }
 
 /// One peer connection.
@@ -246,7 +254,12 @@ impl Peer {
                     .track
                     .is_some_and(|(_, pt)| pt == packet.header.payload_type)
                 {
-                    self.events.push_back(PeerEvent::Voice(packet));
+                    self.events.push_back(PeerEvent::Voice(VoicePacket {
+                        source: packet.header.ssrc,
+                        sequence: *packet.seq_no,
+                        timestamp: packet.time.numer(),
+                        payload: packet.payload,
+                    }));
                 }
                 return;
             }
@@ -305,7 +318,6 @@ impl Peer {
             return true;
         };
         let is_taken = open.write(false, text.as_bytes()).unwrap_or(true);
-        drop(open);
         self.drain();
         is_taken
     }
