@@ -4,6 +4,7 @@ mod caller;
 mod history;
 mod replies;
 mod session;
+mod track;
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ use switchboard_call::interruption::StopCause;
 use switchboard_call::output::ToLeg;
 use switchboard_call::turn::Speaker;
 use switchboard_call::{Moment, Span};
-use switchboard_wire::openai::parse_server_event;
+use switchboard_wire::openai::{SessionUpdate, parse_server_event};
 
 use super::{
     AgentProfile, CALL_FORMAT, ClientKind, ClientProtocol, ClientSetup, Credential, Outgoing,
@@ -41,31 +42,51 @@ pub(super) const REPLY: ReplyId = ReplyId(1);
 pub(super) const ITEM: ItemId = ItemId(7);
 const PIECE_MS: u64 = 200;
 
+fn setup(kind: ClientKind, wants_own_events: bool) -> ClientSetup {
+    let agent = AgentProfile {
+        name: "medspa".to_owned(),
+        voice: "marin".to_owned(),
+        threshold: 0.6,
+        prefix_padding_ms: 300,
+        silence_ms: 600,
+        pcm_rates_hz: vec![16_000],
+        expires_at: 1_800_000_000,
+    };
+    ClientSetup {
+        agent,
+        credential: Credential::ApiKey,
+        kind,
+        wants_own_events,
+        seed: 1,
+        session_id: "sess_0123456789012345678901".to_owned(),
+    }
+}
+
 impl Stage {
     pub(super) fn new() -> Self {
         Self::with(ClientKind::Other, false)
     }
 
     pub(super) fn with(kind: ClientKind, wants_own_events: bool) -> Self {
-        let agent = AgentProfile {
-            name: "medspa".to_owned(),
-            voice: "marin".to_owned(),
-            threshold: 0.6,
-            prefix_padding_ms: 300,
-            silence_ms: 600,
-            pcm_rates_hz: vec![16_000],
-            expires_at: 1_800_000_000,
-        };
-        let setup = ClientSetup {
-            agent,
-            credential: Credential::ApiKey,
-            kind,
-            wants_own_events,
-            seed: 1,
-            session_id: "sess_0123456789012345678901".to_owned(),
-        };
+        Self::of(ClientProtocol::new(setup(kind, wants_own_events)))
+    }
+
+    /// A client with a media track.
+    pub(super) fn with_track() -> Self {
+        let setup = setup(ClientKind::Other, false);
+        Self::of(ClientProtocol::with_track(setup, CALL_FORMAT, None).expect("no session"))
+    }
+
+    /// A client with a media track that sent this session with its offer.
+    pub(super) fn with_session(session: SessionUpdate) -> Self {
+        let setup = setup(ClientKind::Other, false);
+        let protocol = ClientProtocol::with_track(setup, CALL_FORMAT, Some(session));
+        Self::of(protocol.expect("a good session"))
+    }
+
+    fn of(protocol: ClientProtocol) -> Self {
         let mut stage = Self {
-            protocol: ClientProtocol::new(setup),
+            protocol,
             now: Instant::now(),
             said: Vec::new(),
             next_audio: 0,
