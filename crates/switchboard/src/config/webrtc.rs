@@ -24,7 +24,7 @@ pub struct WebrtcSettings {
     pub sessions_max: usize,
     /// 15000 ms from the answer to media that flows; past it the call ends (threat W3).
     pub connect_ms_max: u64,
-    /// 10 calls per key and per address that are answered and not connected yet; further ones get 429 (threat W3).
+    /// 10 calls per credential and per address that are answered and not connected yet; further ones get 429 (threat W3).
     pub unfinished_max: usize,
 }
 
