@@ -15,7 +15,8 @@ use support::{BOUND, TestServer, carrier};
 use switchboard::config::Settings;
 use switchboard_sim::realtime::{RealtimeScript, RealtimeServer, Reply};
 use switchboard_store::EndClass;
-use tokio::net::UdpSocket;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UdpSocket};
 use webrtc::{WebCaller, attribute, post_offer};
 
 /// A server with a fake model, and a key of the tenant the calls belong to.
@@ -281,6 +282,17 @@ async fn w1_a_caller_whose_certificate_is_not_the_one_of_the_offer_is_not_connec
     stage.server.stop().await;
 }
 
+/// Where an answer says that media may be sent over `udp` or `tcp`.
+fn place_of(answer: &str, protocol: &str) -> String {
+    let candidates = answer
+        .lines()
+        .filter_map(|line| line.strip_prefix("a=candidate:"));
+    let fields: Vec<Vec<&str>> = candidates.map(|line| line.split(' ').collect()).collect();
+    let found = fields.iter().find(|fields| fields[2] == protocol);
+    let found = found.expect("a candidate");
+    format!("{}:{}", found[4], found[5])
+}
+
 /// A STUN request to the agent that gave `answer`, made with this password.
 fn check_of(offer: &str, answer: &str, password: &str) -> (TransId, Vec<u8>) {
     let (ours, theirs) = (
@@ -308,9 +320,7 @@ async fn w2_a_check_without_valid_integrity_is_not_answered() {
     let answer = post_offer(&stage.server.base, &stage.key, &offer).await;
     let answer = answer.text().await.expect("SDP");
     assert!(answer.contains("a=ice-lite"), "{answer}");
-    let candidate = attribute(&answer, "candidate");
-    let fields: Vec<&str> = candidate.split(' ').collect();
-    let ports = format!("{}:{}", fields[4], fields[5]);
+    let ports = place_of(&answer, "udp");
     let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
     let (_, forged) = check_of(&offer, &answer, "not the password of this agent");
     let (id, honest) = check_of(&offer, &answer, attribute(&answer, "ice-pwd"));
@@ -334,9 +344,7 @@ async fn w1_packets_of_a_stranger_reach_no_call() {
     let (_, offer) = WebCaller::offer().await;
     let answer = post_offer(&stage.server.base, &stage.key, &offer).await;
     let answer = answer.text().await.expect("SDP");
-    let candidate = attribute(&answer, "candidate");
-    let fields: Vec<&str> = candidate.split(' ').collect();
-    let ports = format!("{}:{}", fields[4], fields[5]);
+    let ports = place_of(&answer, "udp");
     let stranger = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
     // DTLS, RTP, RTCP, nothing known, and a request for nobody.
     let (_, nobody) = check_of(&offer, "a=ice-ufrag:nobody\r\n", "password");
@@ -360,5 +368,36 @@ async fn w1_packets_of_a_stranger_reach_no_call() {
     );
     let mut buffer = [0; 64];
     assert!(stranger.try_recv(&mut buffer).is_err(), "nobody answered");
+    stage.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w2_over_tcp_a_good_check_is_answered_and_who_names_no_call_is_disconnected() {
+    let stage = Stage::new(|settings| {
+        settings.webrtc.tcp_listen = "127.0.0.1:0".parse().ok();
+    })
+    .await;
+    let (_, offer) = WebCaller::offer().await;
+    let answer = post_offer(&stage.server.base, &stage.key, &offer).await;
+    let answer = answer.text().await.expect("SDP");
+    let place = place_of(&answer, "tcp");
+    let framed = |packet: &[u8]| {
+        let length = u16::try_from(packet.len()).expect("a packet").to_be_bytes();
+        [&length[..], packet].concat()
+    };
+    let (_, nobody) = check_of(&offer, "a=ice-ufrag:nobody\r\n", "password");
+    let mut stranger = TcpStream::connect(&place).await.expect("open");
+    stranger.write_all(&framed(&nobody)).await.expect("sent");
+    let ended = tokio::time::timeout(BOUND, stranger.read_u8()).await;
+    assert!(ended.expect("in time").is_err(), "closed without a word");
+    let (id, honest) = check_of(&offer, &answer, attribute(&answer, "ice-pwd"));
+    let mut caller = TcpStream::connect(&place).await.expect("open");
+    caller.write_all(&framed(&honest)).await.expect("sent");
+    let length = tokio::time::timeout(BOUND, caller.read_u16()).await;
+    let mut reply = vec![0; usize::from(length.expect("in time").expect("a length"))];
+    caller.read_exact(&mut reply).await.expect("a packet");
+    let reply = StunMessage::parse(&reply).expect("STUN");
+    assert!(reply.is_successful_binding_response());
+    assert_eq!(reply.trans_id(), id);
     stage.server.stop().await;
 }
