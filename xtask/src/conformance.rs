@@ -6,6 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::packages;
 use crate::postgres::free_port;
 use crate::process;
 use crate::server::{Lifetime, Place, Server, string_fields};
@@ -15,6 +16,7 @@ use crate::workspace;
 const AGENT: &str = "medspa";
 
 pub(crate) fn run() -> Result<()> {
+    packages::require(&packages::BROWSER)?;
     let scripts = workspace::root().join("conformance");
     let python = environment(&scripts.join("requirements.txt"))?;
     let server = start()?;
