@@ -136,6 +136,7 @@ async fn m5_nobody_is_asked_for_more_often_in_a_day_and_no_tenant_asks_without_e
         not_before: Some(Utc::now() + chrono::Duration::hours(20)),
         not_after: Some(Utc::now() + chrono::Duration::hours(23)),
         context: None,
+        appointment: None,
     };
     let people: Vec<PhoneNumber> = [ONE, OTHER, "+12025550144"]
         .iter()
