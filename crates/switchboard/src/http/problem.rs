@@ -23,7 +23,7 @@ pub struct Problem {
     detail: Option<String>,
     pointer: Option<String>,
     retry_after_s: Option<u64>,
-    vendor: Option<RestError>,
+    vendor: Option<Box<RestError>>,
 }
 
 #[derive(Serialize)]
@@ -202,7 +202,7 @@ impl Problem {
     #[must_use]
     pub fn in_vendor_words(self, error: RestError) -> Self {
         Self {
-            vendor: Some(error),
+            vendor: Some(Box::new(error)),
             ..self
         }
     }
@@ -232,7 +232,7 @@ impl Problem {
             detail: self.detail.as_deref(),
             pointer: self.pointer.as_deref(),
             request_id,
-            error: self.vendor.as_ref(),
+            error: self.vendor.as_deref(),
         };
         let text = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = Response::new(Body::from(text));

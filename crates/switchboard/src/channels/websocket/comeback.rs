@@ -107,7 +107,7 @@ impl Comebacks {
     /// Whoever brings this token, and is who began it, comes back to this call.
     pub(super) fn hold(&self, token: &Secret, held: Held) {
         let mut calls = self.lock();
-        if calls.len() % FORGET_EVERY == 0 {
+        if calls.len().is_multiple_of(FORGET_EVERY) {
             calls.retain(|_, held| held.handle.is_open());
         }
         calls.insert(hash(token), held);
