@@ -10,6 +10,7 @@ use switchboard_store::{StoreError, StoreKind, statements};
 /// Indexes for look-ups that come before a tenant is known. They are not unique, so they tell nobody anything.
 const LOOKUP_INDEXES: &[&str] = &[
     "api_keys_by_hash",
+    "app_issuers_by_issuer",
     "calls_by_carrier_call_id",
     // For workers, who look over all tenants; see `i6_workers_see_jobs_and_nothing_else`.
     "jobs_by_run_at",
@@ -17,6 +18,7 @@ const LOOKUP_INDEXES: &[&str] = &[
     "numbers_by_number",
     "staff_by_email",
     "stream_tokens_by_hash",
+    "voice_sessions_by_token",
 ];
 
 #[tokio::test]
@@ -93,6 +95,7 @@ async fn i1_every_tenant_table_has_forced_row_security_and_a_policy() {
         )
         .await;
     let lookups = [
+        "lookup_app_issuer",
         "lookup_call",
         "lookup_installation_switch",
         "lookup_key",
@@ -100,6 +103,7 @@ async fn i1_every_tenant_table_has_forced_row_security_and_a_policy() {
         "lookup_number",
         "lookup_staff",
         "lookup_token",
+        "lookup_voice_session",
     ];
     let of_workers = [["worker_leases", "UPDATE"], ["worker_sees", "SELECT"]];
     let expected: Vec<_> = lookups

@@ -7,6 +7,7 @@
 mod appointments;
 mod assurance;
 pub mod availability;
+mod captured;
 mod contacts;
 pub mod dialling;
 mod error;
@@ -17,6 +18,7 @@ mod local_time;
 mod matching;
 pub mod outgoing;
 mod phone_numbers;
+pub mod reminders;
 mod services;
 #[cfg(test)]
 mod tests;

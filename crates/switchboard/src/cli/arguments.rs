@@ -1,11 +1,13 @@
 //! Everything that can be typed, as types.
 
+mod app_users;
 mod outgoing;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use app_users::AppUsersCommand;
 pub use outgoing::{AddressArguments, ConsentCommand, DialArguments, OptOutCommand};
 
 /// Answers the telephone, the browser and the WebSocket with an AI agent that books and hands over to people.
@@ -329,6 +331,8 @@ pub enum Noun {
     Transfers,
     /// Messages that callers left
     Voicemails,
+    /// What agents took down: name, address, job, urgency
+    Captured,
     /// Work beside the calls: mails, webhooks
     Jobs,
     /// Mails, and how far each came
@@ -392,6 +396,9 @@ pub enum TenantCommand {
     /// The tenant's own Twilio account
     #[command(subcommand)]
     Twilio(TwilioCommand),
+    /// Who vouches for the users of the tenant's app
+    #[command(subcommand)]
+    AppUsers(AppUsersCommand),
 }
 
 /// What to do with telephone numbers.

@@ -36,9 +36,10 @@ pub use self::turn_detection::{TurnDetection, TurnDetectionMode};
 pub use self::voice::REALTIME_VOICES;
 
 /// Every tool an agent may list.
-pub const TOOL_NAMES: [&str; 9] = [
+pub const TOOL_NAMES: [&str; 10] = [
     "find_contact",
     "create_contact",
+    "capture_details",
     "check_availability",
     "book_appointment",
     "transfer_to_human",
@@ -99,6 +100,9 @@ pub struct AgentDefinition {
     /// Whom it may call, and what it does with machines.
     #[serde(default)]
     pub outgoing: AgentOutgoing,
+    /// What clients of `/v1/realtime` may do beyond the protocol.
+    #[serde(default)]
+    pub realtime: AgentRealtime,
     /// When something of a call may be stored.
     #[serde(default)]
     pub consent: ConsentPolicy,
@@ -172,6 +176,17 @@ pub struct AgentLimits {
     /// Tool calls in one call.
     pub tool_calls_max: Option<u32>,
 }
+
+/// What clients of `/v1/realtime` may do beyond the protocol.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AgentRealtime {
+    /// None. Rates of `audio/pcm` beside the protocol's 24000 Hz: 8000, 16000. An extension of ours.
+    pub pcm_rates_hz: Vec<u32>,
+}
+
+/// Rates an agent may allow.
+pub const PCM_RATES_HZ: [u32; 2] = [8_000, 16_000];
 
 /// Who takes over.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -21,6 +21,14 @@ pub enum JobKind {
     MailTranscript,
     /// Takes a call that we place as far as it can be taken now.
     CallPlace,
+    /// Fetches the audio of a message from the carrier.
+    VoicemailFetch,
+    /// Has a message written down.
+    VoicemailTranscribe,
+    /// Sends a message by mail.
+    MailVoicemail,
+    /// Looks whether somebody is to be reminded of an appointment.
+    AppointmentRemind,
 }
 
 const fn minutes(minutes: u64) -> Duration {
@@ -98,6 +106,10 @@ impl JobKind {
         Self::WebhookDeliver,
         Self::MailTranscript,
         Self::CallPlace,
+        Self::VoicemailFetch,
+        Self::VoicemailTranscribe,
+        Self::MailVoicemail,
+        Self::AppointmentRemind,
     ];
 
     /// Its name in the table, in lists and in measures. A contract: rows of it outlive the process.
@@ -110,6 +122,10 @@ impl JobKind {
             Self::WebhookDeliver => "webhook.deliver",
             Self::MailTranscript => "mail.transcript",
             Self::CallPlace => "call.place",
+            Self::VoicemailFetch => "voicemail.fetch",
+            Self::VoicemailTranscribe => "voicemail.transcribe",
+            Self::MailVoicemail => "mail.voicemail",
+            Self::AppointmentRemind => "appointment.remind",
         }
     }
 
@@ -119,10 +135,13 @@ impl JobKind {
             Self::CallEnded
             | Self::CallHandedOver
             | Self::VoicemailLeft
-            | Self::AppointmentBooked => OURS,
+            | Self::AppointmentBooked
+            | Self::AppointmentRemind => OURS,
             Self::WebhookDeliver => WEBHOOK,
-            Self::MailTranscript => MAIL,
+            Self::MailTranscript | Self::MailVoicemail => MAIL,
             Self::CallPlace => super::outgoing_call::PATIENCE,
+            Self::VoicemailFetch => super::voicemail::FETCH,
+            Self::VoicemailTranscribe => super::voicemail::TRANSCRIBE,
         }
     }
 

@@ -27,6 +27,15 @@ pub enum LegKind {
     Carrier,
     /// A client of the front endpoint.
     Client,
+    /// The same over a media track that we pace ourselves (WebRTC).
+    Track,
+}
+
+impl LegKind {
+    /// Clients of the front endpoint decide when the agent begins to speak; a carrier's caller expects it to.
+    fn is_client(self) -> bool {
+        self != Self::Carrier
+    }
 }
 
 /// The language of a call's core for one of an agent's.
@@ -45,7 +54,7 @@ pub(super) fn call_settings(
 ) -> CallSettings {
     let format = models.format();
     let definition = &agent.definition;
-    let is_client = kind == LegKind::Client;
+    let is_client = kind.is_client();
     let speaks_first = !is_client || definition.greeting.realtime;
     let language = definition.first_language();
     let text = definition.greeting.text.in_language(language);
@@ -57,7 +66,7 @@ pub(super) fn call_settings(
     };
     CallSettings {
         limits: limits(settings, agent, kind, speaks_first),
-        playback: if is_client {
+        playback: if kind == LegKind::Client {
             PlaybackReport::Player
         } else {
             PlaybackReport::Marks
@@ -145,5 +154,6 @@ fn sentences(agent: &ReadyAgent, language: AgentLanguage) -> Sentences {
         length_warning: phrases.length_warning(language).into(),
         returned: phrases.returned(language).into(),
         goodbye: phrases.goodbye(language).into(),
+        apology: phrases.apology(language).into(),
     }
 }

@@ -508,3 +508,71 @@ fn agent_files_may_list_exactly_the_tools_there_are() {
     let names: Vec<_> = registry().iter().map(|tool| tool.name).collect();
     assert_eq!(names, crate::config::agent::TOOL_NAMES);
 }
+
+async fn offered(spa: &TenantStore, call: CallId) {
+    let offered = switchboard_store::NewCall {
+        id: call,
+        carrier_call_id: None,
+        agent_name: "trades".to_owned(),
+        agent_version: Some(1),
+        channel: switchboard_store::Channel::Phone,
+        direction: switchboard_store::Direction::Inbound,
+        number: None,
+        caller_number: None,
+        contact_id: None,
+        conversation_id: None,
+        location: None,
+        offered_at: at(NOW),
+    };
+    spa.offer_call(&offered).await.unwrap();
+}
+
+#[tokio::test]
+async fn details_are_taken_down_for_this_call_and_the_last_word_counts() {
+    let town = Town::found().await;
+    let spa = town.open_spa("spa").await;
+    let context = call_of(desk_for_caller(&spa));
+    offered(&spa, context.call).await;
+    let first = json!({ "name": "Ama Osei", "job": "a leak", "address": "" });
+    let taken = answered(&context, "capture_details", first).await;
+    assert_eq!(taken, json!({ "taken_down": ["name", "job"] }));
+    let second = json!({ "job": "a burst pipe", "urgency": "today" });
+    answered(&context, "capture_details", second).await;
+    let kept = spa.captured_fields(context.call).await.unwrap();
+    let kept: Vec<_> = kept
+        .iter()
+        .map(|it| (it.field.as_str(), it.value.expose().as_str()))
+        .collect();
+    let expected = [
+        ("name", "Ama Osei"),
+        ("job", "a burst pipe"),
+        ("urgency", "today"),
+    ];
+    assert_eq!(kept.len(), expected.len());
+    assert!(expected.iter().all(|it| kept.contains(it)), "{kept:?}");
+}
+
+/// A1: wrong types, other calls, too much.
+#[tokio::test]
+async fn a1_a_hostile_model_takes_nothing_down_that_is_not_a_detail_of_this_call() {
+    let town = Town::found().await;
+    let spa = town.open_spa("spa").await;
+    let context = call_of(desk_for_caller(&spa));
+    let long = format!("{{\"job\": \"{}\"}}", "x".repeat(501));
+    for arguments in [
+        "{}",
+        "{\"urgency\": \"whenever\"}",
+        "{\"job\": 7}",
+        "{\"job\": \"a leak\", \"call_id\": \"018f0000-0000-7000-8000-000000000001\"}",
+        "{\"card\": \"4111 1111 1111 1111\"}",
+        long.as_str(),
+    ] {
+        let error = refused(&context, "capture_details", arguments).await;
+        assert_eq!(error["code"], "invalid_arguments", "{arguments}");
+    }
+    // A call that the store does not know: said, and nothing kept.
+    let error = refused(&context, "capture_details", "{\"job\": \"a leak\"}").await;
+    assert_eq!(error["code"], "unavailable");
+    let all = spa.list_captured_fields(&ListFilter::default()).await;
+    assert_eq!(all.unwrap(), []);
+}

@@ -214,7 +214,7 @@ impl Handover {
     /// who was handed over because the agent could not go on stays with people.
     pub(super) fn is_attended(&self, ticket: &Ticket) -> bool {
         let party = self.party(ticket);
-        let wanted = ["asked", "dtmf_0", "silence", "emergency"];
+        let wanted = ["asked", "staff", "dtmf_0", "silence", "emergency"];
         party.is_some_and(|party| party.target.attended)
             && wanted.contains(&ticket.reason.as_str())
             && self.returns.load(Ordering::Acquire) < RETURNS_MAX

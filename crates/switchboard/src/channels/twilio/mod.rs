@@ -31,6 +31,7 @@ use crate::ops::seal::SealingKey;
 use crate::reception::Reception;
 use crate::socket::WebSocket;
 pub use account::{Account, AccountError};
+pub(crate) use documents::voicemail_disclosure;
 use handovers::Handovers;
 use known_calls::KnownCalls;
 pub use leg::TwilioLeg;
