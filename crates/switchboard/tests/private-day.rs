@@ -44,6 +44,7 @@ use switchboard_store::{
 const MADE_FOR_PEOPLE: &[&str] = &[
     "agents.definition",
     "calls.caller_number",
+    "captured_fields.value",
     "consents.answer_text",
     "consents.wording",
     "contact_addresses.lookup_key",
