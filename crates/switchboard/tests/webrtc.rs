@@ -401,3 +401,31 @@ async fn w2_over_tcp_a_good_check_is_answered_and_who_names_no_call_is_disconnec
     assert_eq!(reply.trans_id(), id);
     stage.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn t3_an_ephemeral_token_begins_one_call_and_may_end_no_other() {
+    let stage = Stage::new(|_| {}).await;
+    let (mut other, place) = stage.connected().await;
+    let secret = Client::new()
+        .post(format!("{}/v1/realtime/client_secrets", stage.server.base))
+        .bearer_auth(&stage.key)
+        .json(&json!({"session": {"type": "realtime", "model": "medspa"}}))
+        .send()
+        .await
+        .expect("answers");
+    let secret: Value = secret.json().await.expect("JSON");
+    let token = secret["value"].as_str().expect("a token");
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        let (_, offer) = WebCaller::offer().await;
+        answers.push(post_offer(&stage.server.base, token, &offer).await);
+    }
+    assert_eq!(answers[0].status(), 201);
+    assert_eq!(answers[1].status(), 401, "it is used up");
+    let own = answers[0].headers()["location"].to_str().expect("text");
+    let hang_up = |place: &str| format!("{place}/hangup");
+    assert_eq!(stage.post(token, &hang_up(&place), "").await.0, 404);
+    assert_eq!(stage.post(token, &hang_up(own), "").await.0, 200);
+    talks(&mut other).await;
+    stage.server.stop().await;
+}
