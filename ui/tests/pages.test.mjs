@@ -18,6 +18,7 @@ after(() => browser.close());
 async function newPage(options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
   return { page, watch: new Watch(page, url) };
 }
 
@@ -35,7 +36,7 @@ const PAGES = [
   { name: "call-checks", path: `/t/${TENANT}/calls`, ready: (page) => page.locator("tr[data-call]").first(), act: (page) => openTab(page, "Checks") },
   { name: "talk", path: `/t/${TENANT}/talk`, ready: (page) => page.getByRole("button", { name: "Start talking" }) },
   { name: "live", path: `/t/${TENANT}/live`, ready: (page) => page.getByText("Nobody is on a call.") },
-  { name: "voice-health", path: `/t/${TENANT}/voice-health?window=30d`, ready: (page) => page.locator(".health-cards") },
+  { name: "voice-health", path: `/t/${TENANT}/voice-health?window=7d`, ready: (page) => page.locator(".health-cards") },
   { name: "second-factor", path: `/t/${TENANT}/second-factor`, ready: (page) => page.getByRole("heading", { name: "Second factor" }) },
   { name: "not-here", path: `/t/${TENANT}/nowhere`, ready: (page) => page.getByText("There is no page at this address.") },
 ];
@@ -133,15 +134,15 @@ test("pages are reached by keys alone, and letters typed in a field stay there",
 test("going back from a call brings back the filter of the list", async () => {
   const { page } = await newPage();
   await signIn(page, url, await demoLogin(url, TENANT));
-  await page.getByLabel("Channel").selectOption("phone");
-  await page.waitForURL(/channel=phone/);
+  await page.getByLabel("Agent").selectOption(TENANT);
+  await page.waitForURL(/agent=medspa/);
   await page.locator("tr[data-call]").first().waitFor();
   await page.locator("tr[data-call] a").first().click();
   await page.getByRole("link", { name: /^Open the call/ }).click();
   await page.getByRole("tab", { name: "Conversation" }).waitFor();
   await page.goBack();
-  await page.getByRole("button", { name: /Remove Channel/ }).waitFor();
-  assert.match(page.url(), /channel=phone/);
+  await page.getByRole("button", { name: /Remove Agent/ }).waitFor();
+  assert.match(page.url(), /agent=medspa/);
 });
 
 test("a wrong password and a foreign address after sign-in lead nowhere", async () => {
@@ -149,10 +150,10 @@ test("a wrong password and a foreign address after sign-in lead nowhere", async 
   const login = await demoLogin(url, TENANT);
   await page.goto(`${url}/sign-in?next=//elsewhere.example/`);
   await page.getByLabel("E-mail").fill(login.email);
-  await page.getByLabel("Password", { exact: true }).fill("wrong password");
+  await page.locator('input[name="password"]').fill("wrong password");
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("alert").getByText("do not fit together").waitFor();
-  await page.getByLabel("Password", { exact: true }).fill(login.password);
+  await page.locator('input[name="password"]').fill(login.password);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("heading", { name: "Calls", level: 1 }).waitFor();
   assert.equal(new URL(page.url()).origin, url);

@@ -42,7 +42,7 @@ export class Watch {
 export async function signIn(page, url, { email, password }) {
   await page.goto(`${url}/sign-in`);
   await page.getByLabel("E-mail").fill(email);
-  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.locator('input[name="password"]').fill(password);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("heading", { name: "Calls", level: 1 }).waitFor();
 }

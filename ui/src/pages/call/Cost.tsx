@@ -22,7 +22,7 @@ export function Cost({ call }: { call: CallDetail }) {
   return (
     <section className="stack" aria-label="Cost">
       {call.status === "ended" ? null : <p className="tone-attention">▲ An estimate: the call goes on.</p>}
-      <div className="table-box">
+      <div className="table-box" tabIndex={0} role="region" aria-label="Ledger, a table">
         <table className="event-table">
           <thead>
             <tr>

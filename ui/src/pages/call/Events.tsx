@@ -44,7 +44,7 @@ export function Events({ call, player }: { call: CallDetail; player: CallPlayer 
           <code>{replay}</code>
         </Copy>
       </div>
-      <div className="table-box">
+      <div className="table-box" tabIndex={0} role="region" aria-label="Events, a table">
         <table className="event-table">
           <thead>
             <tr>

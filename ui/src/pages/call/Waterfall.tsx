@@ -38,7 +38,7 @@ export function Waterfall({ latencies, player }: { latencies: UseQueryResult<Lat
     <section className="stack waterfall" aria-label="Latency per turn">
       <div className="bar bar-apart">
         <p>
-          From the caller's last word to audio {isHeard ? "heard" : "sent (this leg does not tell what is heard)"}: P50 {p50 === null ? "–" : latencyWords(p50)}, P95 {p95 === null ? "–" : latencyWords(p95)}, n = {items.length}
+          From the caller's last word to audio {isHeard ? "heard" : "sent (this leg does not tell what is heard)"}: P50 {p50 === null ? "–" : latencyWords(p50)}, P95 {p95 === null ? "–" : latencyWords(p95)}, n = {items.length}. Lines: dotted P50, dashed P95, solid the promise of 4 s.
         </p>
         <Switch label="Slowest first" checked={isSlowestFirst} onChange={(event) => setSlowestFirst(event.currentTarget.checked)} />
       </div>

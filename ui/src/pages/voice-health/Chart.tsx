@@ -23,7 +23,7 @@ export function Chart({ figures }: { figures: VoiceHealth }) {
         </button>
       </div>
       {isTable ? (
-        <div className="table-box">
+        <div className="table-box" tabIndex={0} role="region" aria-label="Figures, a table">
           <table className="health-table">
             <thead>
               <tr>

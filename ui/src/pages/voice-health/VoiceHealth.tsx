@@ -15,7 +15,7 @@ import { plain } from "../../words/ends";
 import { Chart } from "./Chart";
 import "./voice-health.css";
 
-const WINDOWS = ["1h", "24h", "7d", "30d"];
+const WINDOWS = ["1h", "24h", "7d"];
 
 const STATES: Record<HealthState, { sign: string; words: string; tone: string }> = {
   good: { sign: "✓", words: "kept", tone: "tone-good" },
@@ -52,7 +52,6 @@ export default function VoiceHealth() {
             { value: "1h", label: "Last hour" },
             { value: "24h", label: "Last 24 hours" },
             { value: "7d", label: "Last 7 days" },
-            { value: "30d", label: "Last 30 days" },
           ]}
           onChange={(event) => setQuery({ window: event.currentTarget.value })}
         />
