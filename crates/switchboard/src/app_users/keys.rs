@@ -255,7 +255,6 @@ mod tests {
     fn loopback() -> Outbound {
         let settings = OutboundSettings {
             allow_networks: vec!["127.0.0.0/8".parse().expect("a network")],
-            ..OutboundSettings::default()
         };
         Outbound::new(&settings).expect("a client")
     }
