@@ -62,7 +62,8 @@ def _follow_response(event: dict[str, Any], active: str | None) -> str | None:
     if event["type"] == "response.created":
         require(active is None, f"{event['response']['id']} began while {active} was active")
         return event["response"]["id"]
-    if "response_id" in event:
+    # A loudspeaker stops after the response that fed it is done.
+    if "response_id" in event and not event["type"].startswith("output_audio_buffer."):
         require(event["response_id"] == active, f"{event['type']} belongs to {event['response_id']}, not {active}")
     if event["type"] == "response.done":
         require(event["response"]["id"] == active, f"{event['response']['id']} ended but {active} was active")

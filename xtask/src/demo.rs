@@ -10,6 +10,7 @@ use crate::postgres::free_port;
 use crate::process;
 use crate::server::{Lifetime, Place, Server, string_fields};
 use crate::steps::Steps;
+use crate::ui;
 use crate::workspace;
 
 /// Where the README says the demo listens. Another port is taken, and named, if it is in use.
@@ -41,6 +42,7 @@ pub(crate) enum Ending {
 pub(crate) fn run(ending: Ending) -> Result<()> {
     let mut steps = Steps::new("cargo xtask demo");
     steps.run("system packages", || packages::require(&packages::SPEECH))?;
+    steps.run("dashboard", ui::build)?;
     steps.run("build", build)?;
     let server = steps.run("start the server on SQLite", || start(ending))?;
     steps.run("one spoken call", || call(&server))?;

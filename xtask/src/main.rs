@@ -21,6 +21,7 @@ mod steps;
 mod test;
 mod tidy;
 mod trees;
+mod ui;
 mod workspace;
 
 const USAGE: &str = "\
@@ -41,6 +42,8 @@ usage: cargo xtask <command>
   bench --webhooks [--seconds S]
                      webhook to document at 20 calls per second, on SQLite and on PostgreSQL
   conformance        the part of `test` that needs foreign SDKs: the fakes, then the server
+  ui [--test]        the dashboard out of ui/, as the server embeds it (needs Node 20); with --test
+                     also its client, and every page in Chromium, with pictures under target/ui-tests
   tidy [--threats]   what a machine can check of our habits, in a second
                      (--threats lists which tests name which requirement)
 ";
@@ -60,6 +63,8 @@ fn main() -> ExitCode {
         ["bench", "--webhooks", options @ ..] => bench::run_webhooks(options),
         ["bench", options @ ..] => bench::run(options),
         ["conformance"] => conformance::check_fakes().and_then(|()| conformance::run()),
+        ["ui"] => ui::build(),
+        ["ui", "--test"] => ui::browser_tests::run(),
         ["tidy"] => tidy::run(),
         ["tidy", "--threats"] => tidy::print_threats(),
         [] | ["help" | "-h" | "--help"] => {

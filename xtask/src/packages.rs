@@ -37,6 +37,34 @@ pub(crate) const SPEECH: [Package; 3] = [
     },
 ];
 
+/// What builds the dashboard.
+pub(crate) const NODE: [Package; 2] = [
+    Package {
+        debian: "nodejs",
+        purpose: "builds the dashboard",
+        is_present: || process::is_on_path("node"),
+    },
+    Package {
+        debian: "npm",
+        purpose: "installs what the dashboard is built from",
+        is_present: || process::is_on_path("npm"),
+    },
+];
+
+/// What the pages are tested in.
+pub(crate) const BROWSER: [Package; 2] = [
+    Package {
+        debian: "chromium",
+        purpose: "shows the pages",
+        is_present: || process::is_on_path("chromium"),
+    },
+    Package {
+        debian: "fonts-dejavu-core",
+        purpose: "has the letters and signs of the pages",
+        is_present: || Path::new("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").is_file(),
+    },
+];
+
 /// What only the tests need.
 pub(crate) const TESTS: [Package; 4] = [
     Package {

@@ -22,6 +22,18 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     succeeded(command, status)
 }
 
+/// Like [`run`], for a command whose line is long: it is announced by `name`.
+pub(crate) fn run_quietly(command: &mut Command, name: &str) -> Result<()> {
+    println!("$ {name}");
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {name}"))?;
+    if status.success() {
+        return Ok(());
+    }
+    bail!("{name} ended with {status}");
+}
+
 /// Runs the command silently and returns what it wrote to stdout.
 pub(crate) fn read(command: &mut Command) -> Result<String> {
     let output = command

@@ -10,6 +10,7 @@ use crate::process;
 use crate::steps::Steps;
 use crate::tidy;
 use crate::trees;
+use crate::ui;
 use crate::workspace;
 
 /// Cheap steps come first, so that a small mistake is told in seconds.
@@ -22,6 +23,7 @@ pub(crate) fn run() -> Result<()> {
         packages::require(&packages::TESTS)
     })?;
     steps.run("dependency rules", trees::check)?;
+    steps.run("dashboard", ui::build)?;
     steps.run("clippy", check_lints)?;
     let database = steps.run("PostgreSQL 15", database)?;
     steps.run("tests", || run_tests(&database))?;

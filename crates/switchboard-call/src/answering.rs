@@ -304,7 +304,8 @@ impl Call {
         };
         self.phase = Phase::Ending;
         let until = now + limits::MESSAGE;
-        self.goodbye = Some(Goodbye { until });
+        let reason = EndReason::AgentEnded;
+        self.goodbye = Some(Goodbye { until, reason });
         self.event(now, EventKind::MessageStarted);
         self.say(now, plan.message, plan.language);
     }

@@ -292,8 +292,13 @@ impl Call {
         }
         match control {
             Control::End => self.end_by_control(now),
+            Control::EndSaying(line) => self.end_saying(now, line),
             Control::WithdrawConsent => self.withdraw_consent(now),
             Control::HandOff(reason) => self.hand_off(now, Handoff::because(reason)),
+            Control::HandOver { target } => {
+                let by_staff = Handoff::because(HandoffReason::Staff);
+                self.hand_off(now, Handoff { target, ..by_staff });
+            }
             Control::Drain => self.hand_off(now, Handoff::because(HandoffReason::ProcessLost)),
         }
     }

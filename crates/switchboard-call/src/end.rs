@@ -98,9 +98,10 @@ impl EndReason {
 
 const fn handoff_class(reason: HandoffReason) -> EndClass {
     match reason {
-        HandoffReason::Dtmf0 | HandoffReason::Asked | HandoffReason::BridgeOnly => {
-            EndClass::Success
-        }
+        HandoffReason::Dtmf0
+        | HandoffReason::Asked
+        | HandoffReason::Staff
+        | HandoffReason::BridgeOnly => EndClass::Success,
         HandoffReason::Silence | HandoffReason::Length | HandoffReason::Emergency => {
             EndClass::Caller
         }

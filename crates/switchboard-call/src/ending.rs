@@ -4,7 +4,8 @@ use crate::call::Call;
 use crate::end::{End, EndReason};
 use crate::event::EventKind;
 use crate::handoff::{Handoff, HandoffReason, HandoffStep, HandoffUnderWay, TransferOutcome};
-use crate::input::LegClosed;
+use crate::input::{ClosingLine, LegClosed};
+use crate::interruption::StopCause;
 use crate::limits;
 use crate::output::{Command, ToLeg};
 use crate::phase::Phase;
@@ -14,6 +15,7 @@ use crate::time::Moment;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Goodbye {
     pub(crate) until: Moment,
+    pub(crate) reason: EndReason,
 }
 
 impl Call {
@@ -31,7 +33,8 @@ impl Call {
         if self.phase == Phase::Live {
             self.phase = Phase::Ending;
             let until = now + self.playback.unheard(now) + limits::GOODBYE;
-            self.goodbye = Some(Goodbye { until });
+            let reason = EndReason::AgentEnded;
+            self.goodbye = Some(Goodbye { until, reason });
         }
     }
 
@@ -48,7 +51,33 @@ impl Call {
     pub(crate) fn hang_up_now(&mut self, now: Moment) {
         self.ask_leg(ToLeg::HangUp);
         let with_machine = self.answering.end_reason(self.playback.is_audible());
-        self.end(now, with_machine.unwrap_or(EndReason::AgentEnded));
+        let by = self.goodbye.map(|goodbye| goodbye.reason);
+        self.end(now, with_machine.or(by).unwrap_or(EndReason::AgentEnded));
+    }
+
+    /// Staff ends the call: what is being said stops, and the caller hears this before the leg is hung up. Where nobody
+    /// listens, or nothing can be said, it ends at once; a goodbye on its way goes on.
+    pub(crate) fn end_saying(&mut self, now: Moment, line: ClosingLine) {
+        if self.phase == Phase::Ending {
+            return;
+        }
+        let sentences = self.settings.sentences(self.turns.language()).cloned();
+        let can_speak = self.phase == Phase::Live && !self.answering.is_machine();
+        let Some(sentences) = sentences.filter(|_| can_speak) else {
+            return self.end_by_control(now);
+        };
+        self.interrupt(now, StopCause::Explicit);
+        self.forget_wanted();
+        let words = match line {
+            ClosingLine::Goodbye => sentences.goodbye,
+            ClosingLine::Apology => sentences.apology,
+        };
+        self.say(now, words, sentences.language);
+        self.phase = Phase::Ending;
+        self.goodbye = Some(Goodbye {
+            until: now + limits::GOODBYE,
+            reason: EndReason::EndedByControl,
+        });
     }
 
     pub(crate) fn end_by_control(&mut self, now: Moment) {
@@ -165,7 +194,9 @@ impl Call {
                 with_machine.unwrap_or(EndReason::MachineAnswered)
             }
             (Some(reason), _, _) => EndReason::HandedOff(reason),
-            (None, Phase::Ending, _) => EndReason::AgentEnded,
+            (None, Phase::Ending, _) => self
+                .goodbye
+                .map_or(EndReason::AgentEnded, |goodbye| goodbye.reason),
             (None, _, LegClosed::HungUp) => EndReason::CallerHungUp,
             (None, _, LegClosed::Lost) => EndReason::LegLost,
             (None, _, LegClosed::ProtocolError) => EndReason::LegProtocolError,

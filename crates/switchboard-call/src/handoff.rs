@@ -19,13 +19,15 @@ pub enum HandoffReason {
     Budget,
     ToolFailed,
     Asked,
+    /// Staff gave the caller to a person.
+    Staff,
     Emergency,
     ProcessLost,
     DatabaseLost,
 }
 
 impl HandoffReason {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Dtmf0,
         Self::HandshakeTimeout,
         Self::ModelFailed,
@@ -38,6 +40,7 @@ impl HandoffReason {
         Self::Budget,
         Self::ToolFailed,
         Self::Asked,
+        Self::Staff,
         Self::Emergency,
         Self::ProcessLost,
         Self::DatabaseLost,
@@ -58,6 +61,7 @@ impl HandoffReason {
             Self::Budget => "budget",
             Self::ToolFailed => "tool_failed",
             Self::Asked => "asked",
+            Self::Staff => "staff",
             Self::Emergency => "emergency",
             Self::ProcessLost => "process_lost",
             Self::DatabaseLost => "database_lost",
@@ -71,6 +75,7 @@ impl HandoffReason {
             self,
             Self::Dtmf0
                 | Self::Asked
+                | Self::Staff
                 | Self::Silence
                 | Self::Length
                 | Self::Emergency

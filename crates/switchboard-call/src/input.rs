@@ -234,6 +234,15 @@ pub enum ToolOutcome {
     },
 }
 
+/// What a caller hears before staff ends the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClosingLine {
+    /// That the call is over.
+    Goodbye,
+    /// That something went wrong on our side.
+    Apology,
+}
+
 /// Steering from outside the conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Control {
@@ -241,8 +250,12 @@ pub enum Control {
     WithdrawConsent,
     /// End the call, speaking nothing more.
     End,
+    /// End the call once the caller has heard this; what is being said stops.
+    EndSaying(ClosingLine),
     /// Give the caller to a human.
     HandOff(HandoffReason),
+    /// Staff gives the caller to a human, to the party of this name if one is named.
+    HandOver { target: Option<String> },
     /// The process is stopping and the drain limit has come.
     Drain,
 }

@@ -50,6 +50,8 @@ pub struct Sentences {
     pub nudge: Words,
     pub length_warning: Words,
     pub goodbye: Words,
+    /// Something went wrong on our side.
+    pub apology: Words,
     /// A human declined, and the caller is with the agent again.
     pub returned: Words,
     /// Asks whoever may be a machine for a key.
@@ -73,6 +75,7 @@ impl Default for CallSettings {
                 nudge: "Are you still there?".into(),
                 length_warning: "We have about half a minute left on this call.".into(),
                 goodbye: "Thank you for calling. Goodbye.".into(),
+                apology: "I am sorry, something went wrong on our side.".into(),
                 returned: "I am sorry, nobody is free right now. How else can I help?".into(),
                 person_check: "If you are a person, please press any key now.".into(),
             }],

@@ -12,10 +12,12 @@
 //! assert!(level::level_dbfs_ulaw(&frame) > -12.0);
 //! ```
 
+pub mod codec;
 mod doubling;
 pub mod dtmf;
 pub mod frame;
 pub mod g711;
+pub mod jitter;
 pub mod ladder;
 pub mod level;
 pub mod ogg_opus;

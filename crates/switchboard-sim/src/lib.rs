@@ -8,4 +8,5 @@ pub mod caller;
 pub mod realtime;
 pub mod smtp;
 pub mod socket;
+pub mod transcription;
 pub mod twilio;

@@ -5,12 +5,13 @@ use sqlx::FromRow;
 
 use crate::db::{Only, Tx};
 use crate::error::StoreError;
-use crate::ids::{AppointmentId, CallId, ContactId, PractitionerId, ServiceId};
-use crate::jobs;
+use crate::ids::{AppointmentId, CallId, ContactId, JobId, PractitionerId, ServiceId};
+use crate::jobs::{self, JobIds, JobKey, NewJob};
 use crate::list::ListFilter;
 use crate::private::Private;
 use crate::scope::TenantStore;
 use crate::time::{Timestamp, now};
+use crate::word::Word;
 use crate::words::AppointmentStatus;
 
 sql! {
@@ -32,6 +33,9 @@ sql! {
         where tenant_id = $1 and id = $2";
     CANCEL = "update appointments set status = 'cancelled', updated_at = $3
         where tenant_id = $1 and id = $2 and status in ('held', 'booked', 'confirmed')";
+    // Nobody is reminded of what is not to be; a call that rings already is not torn away.
+    DROP_REMINDERS = "update outgoing_calls set state = 'refused', outcome = 'appointment_gone', updated_at = $3
+        where tenant_id = $1 and appointment_id = $2 and state = 'waiting'";
     BUSY = "select practitioner_id, starts_at, ends_at from appointments
         where tenant_id = $1 and starts_at < $3 and ends_at > $2 and status not in ('cancelled', 'no_show')
             and (practitioner_id = $4 or $4 is null)
@@ -148,6 +152,22 @@ struct Slot {
     ends_at: Timestamp,
 }
 
+/// A look at whether and when somebody is reminded of an appointment; for each beginning it may have there is one per
+/// moment.
+pub fn reminder(appointment: AppointmentId, starts_at: Timestamp, run_at: Timestamp) -> NewJob {
+    let (id, begins) = (appointment.uuid(), starts_at.timestamp());
+    let at = run_at.timestamp();
+    let name = format!("{}.{begins}.{at}", id.simple());
+    let key = Word::parse(&name).map_or_else(|_| JobKey::of(id), JobKey::from);
+    NewJob {
+        id: JobId::new(),
+        kind: jobs::APPOINTMENT_REMIND,
+        key,
+        ids: JobIds::of("appointment_id", id),
+        run_at,
+    }
+}
+
 impl TenantStore {
     /// Books a time. Opening hours are the caller's concern; a free diary and an offered service are checked here.
     pub async fn book(&self, wanted: &NewAppointment) -> Result<Booked, BookError> {
@@ -170,7 +190,7 @@ impl TenantStore {
         fetch!(&mut tx, optional AppointmentListing, DETAIL, self.tenant(), appointment)
     }
 
-    /// Moves an appointment that lies ahead, to the same practitioner or another.
+    /// Moves an appointment that lies ahead, to the same practitioner or another. It is reminded of at its new time.
     pub async fn reschedule(
         &self,
         appointment: AppointmentId,
@@ -214,13 +234,17 @@ impl TenantStore {
             ends_at,
             now()
         )?;
+        self.drop_reminders(&mut tx, appointment).await?;
+        let moved = reminder(appointment, starts_at, now());
+        jobs::enqueue(&mut tx, self.tenant(), &moved).await?;
         Ok(tx.commit().await?)
     }
 
-    /// Cancels an appointment that lies ahead. `false` when this tenant has none, or it was cancelled before.
+    /// Cancels an appointment that lies ahead, and calls that would remind of it. `false` when this tenant has none, or it was cancelled before.
     pub async fn cancel_appointment(&self, appointment: AppointmentId) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
         let cancelled = execute!(&mut tx, CANCEL, self.tenant(), appointment, now())? == 1;
+        self.drop_reminders(&mut tx, appointment).await?;
         tx.commit().await?;
         Ok(cancelled)
     }
@@ -245,6 +269,15 @@ impl TenantStore {
         fetch!(
             &mut tx, all AppointmentListing, LIST, self.tenant(), filter.call, filter.contact, filter.rows_max()
         )
+    }
+
+    async fn drop_reminders(
+        &self,
+        tx: &mut Tx,
+        appointment: AppointmentId,
+    ) -> Result<(), StoreError> {
+        execute!(tx, DROP_REMINDERS, self.tenant(), appointment, now())?;
+        Ok(())
     }
 
     async fn try_book(&self, wanted: &NewAppointment) -> Result<Booked, BookError> {

@@ -108,7 +108,8 @@ backed_up! {
     "calls" "model_sessions" "call_events" "call_inputs" "turns" "tool_calls" "consents" "usage" "handshakes"
     "stream_tokens" "transfers" "human_lines" "voicemails" "jobs"
     "switches" "idempotency_keys" "mails" "recordings" "alerts" "webhook_endpoints" "webhook_deliveries" "webhook_attempts"
-    "opt_outs" "outgoing_calls" "outgoing_attempts"
+    "opt_outs" "outgoing_calls" "outgoing_attempts" "captured_fields"
+    "voice_sessions" "app_issuers"
     "services" "practitioners" "practitioner_services" "opening_hours" "appointments" "waitlist"
     "erasures"
 }

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
+use crate::call_outcome;
 use crate::db::{Only, Tx};
 use crate::error::StoreError;
 use crate::ids::{CallId, ContactId, ConversationId, TenantId};
 use crate::jobs;
 use crate::list::ListFilter;
-use crate::page::PageAsk;
 use crate::phone::PhoneNumber;
 use crate::scope::TenantStore;
 use crate::time::Timestamp;
@@ -49,11 +49,6 @@ sql! {
             end_reason, end_class
         from calls where tenant_id = $1 and (id = $2 or $2 is null) and (contact_id = $3 or $3 is null)
         order by offered_at desc, id desc limit $4";
-    PAGE = "select id, carrier_call_id, agent_name as agent, channel, status, offered_at, answered_at, ended_at,
-            end_reason, end_class
-        from calls where tenant_id = $1 and (agent_name = $2 or $2 is null) and (status = $3 or $3 is null)
-            and (offered_at < $4 or (offered_at = $4 and id < $5) or $4 is null)
-        order by offered_at desc, id desc limit $6";
     CALLER_LOAD = "select count(*) as recent, count(case when end_reason is null then 1 end) as live from calls
         where tenant_id = $1 and caller_number = $2 and direction = 'inbound' and offered_at >= $3";
     UNFINISHED = "select id from calls where tenant_id = $1 and end_reason is null and offered_at < $2
@@ -156,15 +151,6 @@ pub struct CallerLoad {
     pub live: i64,
 }
 
-/// Narrows a page of calls.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CallFilter {
-    /// Calls of the agent of this name only.
-    pub agent: Option<String>,
-    /// Calls that stand here only.
-    pub status: Option<CallStatus>,
-}
-
 impl TenantStore {
     /// Stores an offered call, once per carrier id: a repetition gives the call that is there.
     pub async fn offer_call(&self, call: &NewCall) -> Result<OfferedCall, StoreError> {
@@ -199,6 +185,7 @@ impl TenantStore {
     pub async fn end_call(&self, end: &CallEnd) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
         let ended = finish(&mut tx, self.tenant(), end).await?;
+        call_outcome::sum_up(&mut tx, self.tenant(), end.call_id).await?;
         tx.commit().await?;
         Ok(ended)
     }
@@ -242,19 +229,6 @@ impl TenantStore {
         let mut tx = self.read().await?;
         fetch!(
             &mut tx, all CallListing, LIST, self.tenant(), filter.call, filter.contact, filter.rows_max()
-        )
-    }
-
-    /// One page of calls, the last offered first.
-    pub async fn page_calls(
-        &self,
-        filter: &CallFilter,
-        ask: &PageAsk,
-    ) -> Result<Vec<CallListing>, StoreError> {
-        let (at, id) = (ask.after.map(|it| it.at), ask.after.map(|it| it.id));
-        let mut tx = self.read().await?;
-        fetch!(
-            &mut tx, all CallListing, PAGE, self.tenant(), &filter.agent, filter.status, at, id, i64::from(ask.rows)
         )
     }
 

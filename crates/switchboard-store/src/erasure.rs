@@ -39,7 +39,9 @@ sql! {
     ERASE_TOOL_CALLS = "delete from tool_calls where tenant_id = $1 and call_id = $2";
     ERASE_CALL_INPUTS = "delete from call_inputs where tenant_id = $1 and call_id = $2";
     ERASE_VOICEMAILS = "delete from voicemails where tenant_id = $1 and call_id = $2";
+    ERASE_CAPTURED = "delete from captured_fields where tenant_id = $1 and call_id = $2";
     ERASE_RECORDINGS = "delete from recordings where tenant_id = $1 and call_id = $2";
+    ERASE_VOICE_SESSIONS = "delete from voice_sessions where tenant_id = $1 and id = $2";
     ERASE_STREAM_TOKENS = "delete from stream_tokens where tenant_id = $1 and call_id = $2";
     CLEAR_CALL_EVENTS = "update call_events set private = null where tenant_id = $1 and call_id = $2 and private is not null";
     CLEAR_CONSENTS_OF_CALL = "update consents set contact_id = null, answer_text = null
@@ -64,6 +66,7 @@ sql! {
     ERASE_MEMORIES = "delete from memories where tenant_id = $1 and contact_id = $2";
     ERASE_OUTGOING_ATTEMPTS = "delete from outgoing_attempts where tenant_id = $1 and call_id = $2";
     ERASE_OUTGOING_CALLS = "delete from outgoing_calls where tenant_id = $1 and contact_id = $2";
+    ERASE_VOICE_SESSIONS_OF_CONTACT = "delete from voice_sessions where tenant_id = $1 and contact_id = $2";
     CLEAR_CONSENTS_OF_CONTACT = "update consents set contact_id = null, answer_text = null
         where tenant_id = $1 and contact_id = $2";
     ERASE_ADDRESSES = "delete from contact_addresses where tenant_id = $1 and contact_id = $2";
@@ -84,8 +87,10 @@ const BY_CALL: &[(&str, Sql)] = &[
     ("tool_calls", ERASE_TOOL_CALLS),
     ("call_inputs", ERASE_CALL_INPUTS),
     ("voicemails", ERASE_VOICEMAILS),
+    ("captured_fields", ERASE_CAPTURED),
     ("recordings", ERASE_RECORDINGS),
     ("stream_tokens", ERASE_STREAM_TOKENS),
+    ("voice_sessions", ERASE_VOICE_SESSIONS),
     ("outgoing_attempts", ERASE_OUTGOING_ATTEMPTS),
     ("call_events", CLEAR_CALL_EVENTS),
     ("consents", CLEAR_CONSENTS_OF_CALL),
@@ -101,6 +106,7 @@ const BY_CONTACT: &[(&str, Sql)] = &[
     ("waitlist", ERASE_WAITLIST),
     ("memories", ERASE_MEMORIES),
     ("outgoing_calls", ERASE_OUTGOING_CALLS),
+    ("voice_sessions", ERASE_VOICE_SESSIONS_OF_CONTACT),
     ("consents", CLEAR_CONSENTS_OF_CONTACT),
     ("contact_addresses", ERASE_ADDRESSES),
     ("contacts", ERASE_CONTACTS),
@@ -124,6 +130,7 @@ pub const ERASURE_PLAN: &[(&str, Treatment)] = &[
     ("agents", Treatment::Technical),
     ("alerts", Treatment::Technical),
     ("api_keys", Treatment::Technical),
+    ("app_issuers", Treatment::Technical),
     ("appointments", Treatment::Erased),
     (
         "audit_entries",
@@ -135,6 +142,7 @@ pub const ERASURE_PLAN: &[(&str, Treatment)] = &[
         "calls",
         Treatment::Cleared("contact, conversation, caller's number, carrier's id, language"),
     ),
+    ("captured_fields", Treatment::Erased),
     (
         "consents",
         Treatment::Cleared("contact and the caller's answer in words"),
@@ -186,6 +194,7 @@ pub const ERASURE_PLAN: &[(&str, Treatment)] = &[
         "usage",
         Treatment::Kept("the bill: a call's id, quantities and money"),
     ),
+    ("voice_sessions", Treatment::Erased),
     ("voicemails", Treatment::Erased),
     ("waitlist", Treatment::Erased),
     ("webhook_attempts", Treatment::Technical),

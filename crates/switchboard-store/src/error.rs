@@ -61,6 +61,12 @@ impl From<sqlx::Error> for StoreError {
             sqlx::Error::Tls(_) => Self::Unavailable {
                 reason: "TLS failed".to_owned(),
             },
+            // The connection is not in the state it should be in; the next one is.
+            error @ (sqlx::Error::BeginFailed
+            | sqlx::Error::InvalidSavePointStatement
+            | sqlx::Error::Protocol(_)) => Self::Unavailable {
+                reason: variant_name(&error),
+            },
             sqlx::Error::ColumnDecode { index, .. } => Self::Unreadable { column: index },
             sqlx::Error::RowNotFound => Self::NotFound { noun: "row" },
             other => Self::Refused {
@@ -87,27 +93,48 @@ impl StoreError {
             }
             _ => {}
         }
-        let code = refusal.code().unwrap_or_default().into_owned();
-        match code.as_str() {
-            // SQLite: busy, busy snapshot, locked. PostgreSQL: serialisation failure, deadlock, lock timeout.
-            "5" | "517" | "6" | "262" | "40001" | "40P01" | "55P03" => Self::Busy,
-            // SQLite: read-only and its variants. PostgreSQL: read-only transaction.
-            "8" | "264" | "520" | "776" | "1032" | "25006" => Self::ReadOnly,
-            // SQLite: disk error, full, cannot open, damaged, not a database.
-            "10" | "11" | "13" | "14" | "26" => Self::Unavailable {
+        Self::of_code(&refusal.code().unwrap_or_default())
+    }
+
+    /// By SQLite's number or by PostgreSQL's five letters.
+    fn of_code(code: &str) -> Self {
+        if code.len() == 5 {
+            return Self::of_sqlstate(code);
+        }
+        // SQLite puts details above the lowest byte: 778 is a disk error (10) while writing.
+        let kind = code.parse::<u32>().map(|code| code & 0xff);
+        match kind {
+            // Busy, locked.
+            Ok(5 | 6) => Self::Busy,
+            Ok(8) => Self::ReadOnly,
+            // No memory, disk error, damaged, full, cannot open, lock trouble, not a database.
+            Ok(7 | 10 | 11 | 13 | 14 | 15 | 26) => Self::Unavailable {
                 reason: format!("SQLite code {code}"),
             },
-            // PostgreSQL: connection trouble, shutdown, out of resources.
-            _ if code.len() == 5
-                && ["08", "53", "57"]
-                    .iter()
-                    .any(|class| code.starts_with(class)) =>
+            _ => Self::Refused {
+                code: code.to_owned(),
+            },
+        }
+    }
+
+    fn of_sqlstate(code: &str) -> Self {
+        match code {
+            // Serialisation failure, deadlock, lock timeout.
+            "40001" | "40P01" | "55P03" => Self::Busy,
+            // Read-only transaction.
+            "25006" => Self::ReadOnly,
+            // Connection trouble, out of resources (a full disk is one), shutdown, trouble with files.
+            _ if ["08", "53", "57", "58"]
+                .iter()
+                .any(|class| code.starts_with(class)) =>
             {
                 Self::Unavailable {
                     reason: format!("PostgreSQL code {code}"),
                 }
             }
-            _ => Self::Refused { code },
+            _ => Self::Refused {
+                code: code.to_owned(),
+            },
         }
     }
 }
@@ -158,4 +185,34 @@ pub enum OpenError {
     MigrationFailed { version: i64, reason: String },
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// R5: what a disk does passes, and what is wrong with a value does not. Taking one for the other loses events.
+    #[test]
+    fn r5_trouble_of_the_disk_is_told_from_a_value_that_never_fits() {
+        let is_away =
+            |code: &str| matches!(StoreError::of_code(code), StoreError::Unavailable { .. });
+        // Full; errors while writing, syncing, truncating, growing the shared file; cannot open its directory.
+        for code in [
+            "13", "10", "778", "1034", "1546", "4874", "1038", "53100", "58030", "57P01",
+        ] {
+            assert!(is_away(code), "{code}");
+        }
+        for code in ["5", "517", "6", "262", "40001", "40P01", "55P03"] {
+            assert_eq!(StoreError::of_code(code), StoreError::Busy, "{code}");
+        }
+        for code in ["8", "264", "776", "25006"] {
+            assert_eq!(StoreError::of_code(code), StoreError::ReadOnly, "{code}");
+        }
+        for code in ["1", "20", "42501", "22P02", ""] {
+            let refused = StoreError::Refused {
+                code: code.to_owned(),
+            };
+            assert_eq!(StoreError::of_code(code), refused, "{code}");
+        }
+    }
 }

@@ -407,6 +407,8 @@ impl TenantStore {
 pub(crate) const CALL_ENDED: Word = Word::new("call.ended");
 pub(crate) const CALL_HANDED_OVER: Word = Word::new("call.handed_over");
 pub(crate) const VOICEMAIL_LEFT: Word = Word::new("voicemail.left");
+pub(crate) const VOICEMAIL_FETCH: Word = Word::new("voicemail.fetch");
+pub(crate) const APPOINTMENT_REMIND: Word = Word::new("appointment.remind");
 pub(crate) const APPOINTMENT_BOOKED: Word = Word::new("appointment.booked");
 
 /// Asks for what follows from a fact, in the transaction that stores the fact: neither is kept without the other.

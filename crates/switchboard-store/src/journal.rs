@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::call_events::{self, CallEventWrite};
 use crate::call_inputs::{self, CallInputBatch};
+use crate::call_outcome;
 use crate::calls::{self, CallEnd, CallProgress, NewCall};
 use crate::consents::{self, NewConsent};
 use crate::db::Tx;
@@ -72,8 +73,11 @@ impl TenantStore {
             return Ok(());
         }
         let mut tx = self.write().await?;
-        let (mut events, mut usage) = (Vec::new(), Vec::new());
+        let (mut events, mut usage, mut ended) = (Vec::new(), Vec::new(), Vec::new());
         for write in writes {
+            if let JournalWrite::CallEnded(end) = write {
+                ended.push(end.call_id);
+            }
             match write {
                 // Nothing refers to an event or a line of the ledger, so they may come last, many in one statement.
                 JournalWrite::Event(event) => events.push(event),
@@ -83,6 +87,10 @@ impl TenantStore {
         }
         call_events::append_all(&mut tx, self.tenant(), &events).await?;
         usage::add_all(&mut tx, self.tenant(), &usage).await?;
+        // After everything that the figures are of.
+        for call in ended {
+            call_outcome::sum_up(&mut tx, self.tenant(), call).await?;
+        }
         tx.commit().await
     }
 }

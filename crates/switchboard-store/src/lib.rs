@@ -27,6 +27,7 @@ mod text_column;
 mod agents;
 mod alerts;
 mod api_keys;
+mod app_issuers;
 mod appointments;
 mod audit;
 mod backup;
@@ -34,7 +35,11 @@ mod backup_postgres;
 mod backup_sqlite;
 mod call_events;
 mod call_inputs;
+mod call_list;
+mod call_outcome;
+mod call_reading;
 mod calls;
+mod captured_fields;
 mod consents;
 mod contacts;
 mod conversations;
@@ -87,7 +92,9 @@ mod transfers;
 mod turns;
 mod twilio_accounts;
 mod usage;
+mod usage_report;
 mod voice_health;
+mod voice_sessions;
 mod voicemails;
 mod waitlist;
 mod webhook_receipts;
@@ -99,16 +106,20 @@ mod words;
 pub use agents::{AgentListing, AgentVersion, PublishedAgent};
 pub use alerts::{AlertListing, NewAlert};
 pub use api_keys::{ApiKeyListing, CreatedApiKey};
+pub use app_issuers::{AppIssuer, AppIssuerKey, AppIssuerListing, NewAppIssuer};
 pub use appointments::{
-    AppointmentListing, BookError, Booked, BusyTime, NewAppointment, RescheduleError,
+    AppointmentListing, BookError, Booked, BusyTime, NewAppointment, RescheduleError, reminder,
 };
 pub use audit::AuditListing;
 pub use backup::{BACKUP_TABLES, BackupContent, BackupError, RestoreOptions, TableCount};
 pub use call_events::{CallEventListing, CallEventWrite};
 pub use call_inputs::CallInputBatch;
-pub use calls::{
-    CallDetail, CallEnd, CallFilter, CallListing, CallProgress, CallerLoad, NewCall, OfferedCall,
+pub use call_list::{
+    CallAsk, CallPlace, CallQuestion, CallSearch, CallSummary, PlaceValue, UsDollars,
 };
+pub use call_reading::{CallAct, CallCounts, CallEventReading, ToolCallReading, TurnReading};
+pub use calls::{CallDetail, CallEnd, CallListing, CallProgress, CallerLoad, NewCall, OfferedCall};
+pub use captured_fields::CapturedField;
 pub use consents::{ConsentListing, NewConsent};
 pub use contacts::{ContactChange, ContactListing, CreatedContact, NewContact};
 pub use conversations::{ConversationListing, MessageListing, NewMessage};
@@ -159,10 +170,12 @@ pub use transcripts::TranscriptLine;
 pub use transfers::{OpenTransfer, TransferListing, TransferWrite};
 pub use turns::{TurnListing, TurnWrite};
 pub use usage::{UsageListing, UsageTotal, UsageWrite};
+pub use usage_report::UsageSum;
 pub use voice_health::{
     CallCount, EventCount, HealthCounts, HealthWindow, MsCount, RecentCounts, RecentHealth,
     SeriesStep, StepMsCount,
 };
+pub use voice_sessions::{MintedVoiceSession, NewVoiceSession, VoiceSession, VoiceSessionIdentity};
 pub use voicemails::{NewVoicemail, VoicemailListing};
 pub use waitlist::{NewWaitlistEntry, WaitlistListing};
 pub use webhook_receipts::WebhookArrival;

@@ -2,6 +2,7 @@
 
 use sqlx::FromRow;
 
+use crate::app_issuers::{AppIssuer, AppIssuerRow};
 use crate::db::{Db, Only, Sight};
 use crate::error::StoreError;
 use crate::ids::{ApiKeyId, CallId, LoginId, NumberId, StaffId, TenantId, TwilioAccountId};
@@ -9,6 +10,7 @@ use crate::keys::{email_key, secret_hash};
 use crate::phone::PhoneNumber;
 use crate::private::Private;
 use crate::time::{Timestamp, Zone};
+use crate::voice_sessions::VoiceSessionIdentity;
 use crate::word::Word;
 use crate::words::{CallStatus, StaffRole};
 
@@ -32,6 +34,11 @@ sql! {
     CALL = "select tenant_id, id as call_id, status from calls where carrier_call_id = $1 order by offered_at, id limit 1";
     pub(crate) STREAM_TOKEN = "select tenant_id, call_id, carrier_call_id, carrier_account_id, expires_at, used_at
         from stream_tokens where token_hash = $1";
+    VOICE_SESSION = "select tenant_id, id, agent_name, user_id, contact_id, project_id, context, expires_at, started_at
+        from voice_sessions where token_hash = $1";
+    // The earliest claim comes first, so that a later tenant cannot take its users.
+    APP_ISSUERS = "select tenant_id, issuer, audience, algorithm, sealed_secret, jwks_url, agents
+        from app_issuers where issuer = $1 order by created_at, tenant_id limit 8";
 }
 
 /// The door for those who do not know their tenant yet. Made by [`Store::lookup`](crate::Store::lookup).
@@ -126,6 +133,23 @@ impl Lookup {
         let hash = secret_hash(key);
         let mut tx = self.db.read(Sight::Key(&hash)).await?;
         fetch!(&mut tx, optional ApiKeyIdentity, API_KEY, hash)
+    }
+
+    /// What this ephemeral token starts, used and expired ones included: whoever asks has to judge.
+    pub async fn voice_session(
+        &self,
+        token: &str,
+    ) -> Result<Option<VoiceSessionIdentity>, StoreError> {
+        let hash = secret_hash(token);
+        let mut tx = self.db.read(Sight::Key(&hash)).await?;
+        fetch!(&mut tx, optional VoiceSessionIdentity, VOICE_SESSION, &hash)
+    }
+
+    /// The tenants that trust this issuer of tokens for their app's users, the earliest first. At most eight.
+    pub async fn app_issuers(&self, issuer: &str) -> Result<Vec<AppIssuer>, StoreError> {
+        let mut tx = self.db.read(Sight::Key(issuer)).await?;
+        let rows = fetch!(&mut tx, all AppIssuerRow, APP_ISSUERS, issuer)?;
+        Ok(rows.into_iter().filter_map(AppIssuerRow::read).collect())
     }
 
     /// Whose login this token is, if it is still good at `now` and the person still may sign in.

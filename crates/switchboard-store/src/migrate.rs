@@ -56,7 +56,10 @@ const MIGRATIONS: &[Migration] = embedded![
     2026112120 "mails",
     2026112121 "webhooks",
     2026112131 "permits",
+    2026112140 "after_the_call",
     2026112141 "caps_retention_and_pick_up",
+    2026112142 "voice_sessions",
+    2026112144 "call_pages",
 ];
 
 /// Every migration this version knows, oldest first.

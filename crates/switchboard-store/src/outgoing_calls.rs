@@ -8,7 +8,7 @@ use sqlx::FromRow;
 use crate::calls::{NewCall, offer};
 use crate::db::Only;
 use crate::error::StoreError;
-use crate::ids::{CallId, ContactId};
+use crate::ids::{AppointmentId, CallId, ContactId};
 use crate::list::ListFilter;
 use crate::phone::PhoneNumber;
 use crate::private::Private;
@@ -21,7 +21,7 @@ macro_rules! detail {
     ($tail:literal) => {
         concat!(
             "select id, contact_id, agent_name as agent, purpose, to_number, from_number, context, not_before, not_after,
-                state, outcome, attempts, created_at, updated_at
+                appointment_id, appointment_at, state, outcome, attempts, created_at, updated_at
             from outgoing_calls where tenant_id = $1 ",
             $tail
         )
@@ -30,8 +30,9 @@ macro_rules! detail {
 
 sql! {
     INSERT = "insert into outgoing_calls (tenant_id, id, contact_id, agent_name, purpose, to_number, from_number, context,
-            not_before, not_after, state, attempts, created_at, updated_at, requested_by)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'waiting', 0, $11, $11, $12) on conflict (tenant_id, id) do nothing";
+            not_before, not_after, appointment_id, appointment_at, state, attempts, created_at, updated_at,
+            requested_by)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'waiting', 0, $13, $13, $14) on conflict (tenant_id, id) do nothing";
     DETAIL = detail!("and id = $2");
     LIST = detail!("and (contact_id = $2 or $2 is null) order by created_at desc, id desc limit $3");
     BEGIN = "update outgoing_calls set state = 'dialling', attempts = attempts + 1, updated_at = $4
@@ -76,6 +77,10 @@ pub struct NewOutgoingCall {
     pub context: Option<Private<String>>,
     pub not_before: Timestamp,
     pub not_after: Timestamp,
+    /// The appointment it reminds of.
+    pub appointment_id: Option<AppointmentId>,
+    /// When that begins. Moved or cancelled, it is not reminded of.
+    pub appointment_at: Option<Timestamp>,
 }
 
 /// A wish and how far it has come.
@@ -90,6 +95,9 @@ pub struct OutgoingCall {
     pub context: Option<Private<String>>,
     pub not_before: Timestamp,
     pub not_after: Timestamp,
+    /// The appointment it reminds of.
+    pub appointment_id: Option<AppointmentId>,
+    pub appointment_at: Option<Timestamp>,
     pub state: OutgoingState,
     pub outcome: Option<Word>,
     pub attempts: i64,
@@ -153,6 +161,8 @@ impl TenantStore {
             &call.context,
             call.not_before,
             call.not_after,
+            call.appointment_id,
+            call.appointment_at,
             now(),
             self.scope.actor.api_key()
         )? == 1;

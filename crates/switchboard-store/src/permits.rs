@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use crate::call_outcome;
 use crate::calls;
 use crate::db::{Only, Sight, Tx};
 use crate::error::StoreError;
@@ -44,6 +45,9 @@ sql! {
             and exists (select 1 from nodes where id = $3 and lease_until > clock_timestamp())";
     COUNT_ACCOUNT = "select count(*) from account_slots where account = $1 and slot <= $2";
     ADD_ACCOUNT = "insert into account_slots (account, slot) values ($1, $2) on conflict do nothing";
+    // Users come and go: the slots of one who has no session left are not kept.
+    FORGET_USERS = "delete from permit_slots
+        where tenant_id = $1 and scope like 'user %' and node_id is null";
     RETURN_ACCOUNT = "update account_slots set node_id = null, call_id = null where node_id = $1 and call_id = $2";
     RETURN_ACCOUNTS = "update account_slots set node_id = null, call_id = null where node_id = $1";
     CALLS_OF = "select distinct call_id from permit_slots where tenant_id = $1 and node_id = $2 and call_id is not null";
@@ -67,6 +71,8 @@ pub enum PermitScope {
     Tenant,
     /// Calls of the tenant's agent of this name.
     Agent(String),
+    /// Sessions of one user of the tenant's app, by a hash of the user's id.
+    User(String),
     /// Calls of all tenants at this account of a model's provider.
     Account(&'static str),
 }
@@ -113,6 +119,10 @@ impl TenantStore {
                     let scope = format!("agent {name}");
                     self.take(&mut tx, node, call, &scope, limit).await
                 }
+                PermitScope::User(user) => {
+                    let scope = format!("user {user}");
+                    self.take(&mut tx, node, call, &scope, limit).await
+                }
             };
             if !taken? {
                 tx.rollback().await?;
@@ -141,7 +151,13 @@ impl TenantStore {
                 return Ok(false);
             }
             // Another node may add the same ones: then this waits for it, and the next count sees them.
-            for slot in slots + 1..=max.min(slots + SLOTS_ADDED_MAX) {
+            // Slots of users are forgotten one by one, so that there may be gaps below the newest one.
+            let first = if matches!(limit.scope, PermitScope::User(_)) {
+                1
+            } else {
+                slots + 1
+            };
+            for slot in first..=max.min(slots + SLOTS_ADDED_MAX) {
                 execute!(&mut *tx, ADD, tenant, scope, slot)?;
             }
         }
@@ -154,6 +170,7 @@ impl TenantStore {
             return Ok(());
         }
         execute!(&mut tx, RETURN, self.tenant(), node, call)?;
+        execute!(&mut tx, FORGET_USERS, self.tenant())?;
         execute!(&mut tx, RETURN_ACCOUNT, node, call)?;
         tx.commit().await
     }
@@ -179,6 +196,7 @@ impl TenantStore {
                 at,
             };
             ended += u32::from(calls::finish(&mut tx, self.tenant(), &end).await?);
+            call_outcome::sum_up(&mut tx, self.tenant(), call_id).await?;
         }
         execute!(&mut tx, RETURN_ALL, self.tenant(), node)?;
         tx.commit().await?;

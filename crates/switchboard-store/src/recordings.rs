@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use crate::audit::{self, Deed};
-use crate::db::Tx;
+use crate::db::{Only, Tx};
 use crate::error::StoreError;
 use crate::ids::{CallId, RecordingId, TenantId};
 use crate::list::ListFilter;
+use crate::private::Private;
 use crate::scope::TenantStore;
 use crate::time::Timestamp;
 use crate::word::Word;
@@ -26,7 +27,8 @@ sql! {
             bytes = coalesce(excluded.bytes, recordings.bytes),
             checksum = coalesce(excluded.checksum, recordings.checksum),
             retained_until = coalesce(recordings.retained_until, excluded.retained_until),
-            erased_at = coalesce(recordings.erased_at, excluded.erased_at)";
+            erased_at = coalesce(recordings.erased_at, excluded.erased_at),
+            peaks = case when excluded.status = 'erased' then null else recordings.peaks end";
     LIST = "select id, call_id, source, layout, status, started_at, offset_ms, length_ms, dropped_ms, bytes, checksum,
             object_key, retained_until, erased_at
         from recordings where tenant_id = $1 and (call_id = $2 or $2 is null)
@@ -35,8 +37,10 @@ sql! {
             object_key, retained_until, erased_at
         from recordings where tenant_id = $1 and retained_until <= $2 and status in ('stored', 'broken')
         order by retained_until, id limit $3";
-    ERASE = "update recordings set status = 'erased', erased_at = $3, checksum = null
+    ERASE = "update recordings set status = 'erased', erased_at = $3, checksum = null, peaks = null
         where tenant_id = $1 and id = $2 and status <> 'erased'";
+    PEAKS = "select peaks from recordings where tenant_id = $1 and id = $2 and peaks is not null";
+    KEEP_PEAKS = "update recordings set peaks = $3 where tenant_id = $1 and id = $2 and status <> 'erased'";
 }
 
 /// A recording as known so far; a later write of the same id adds what it knows.
@@ -103,6 +107,29 @@ impl TenantStore {
     ) -> Result<Vec<RecordingListing>, StoreError> {
         let mut tx = self.read().await?;
         fetch!(&mut tx, all RecordingListing, OVERDUE, self.tenant(), now, count)
+    }
+
+    /// The outline of a recording, if it was drawn before.
+    pub async fn recording_peaks(
+        &self,
+        recording: RecordingId,
+    ) -> Result<Option<Private<Vec<u8>>>, StoreError> {
+        let mut tx = self.read().await?;
+        let found =
+            fetch!(&mut tx, optional Only<Private<Vec<u8>>>, PEAKS, self.tenant(), recording)?;
+        Ok(found.map(|(peaks,)| peaks))
+    }
+
+    /// Keeps the outline of a recording for the next who asks. False when its audio is gone.
+    pub async fn keep_recording_peaks(
+        &self,
+        recording: RecordingId,
+        peaks: &Private<Vec<u8>>,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.write().await?;
+        let kept = execute!(&mut tx, KEEP_PEAKS, self.tenant(), recording, peaks)? == 1;
+        tx.commit().await?;
+        Ok(kept)
     }
 
     /// Leaves an audit entry: somebody listens to a recording.

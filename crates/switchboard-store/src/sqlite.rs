@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqlitePool};
+use sqlx::{ConnectOptions, Connection, SqlitePool};
 
 use crate::db::Db;
 use crate::error::{OpenError, StoreError};
@@ -18,6 +18,11 @@ const FILE_MODE: u32 = 0o600;
 const DIRECTORY_MODE: u32 = 0o700;
 /// Rights of group and others.
 const FOREIGN_RIGHTS: u32 = 0o077;
+/// Pages that each of the connections keeps, KiB as SQLite counts (negative). The kernel keeps the file's pages once for all of
+/// them; SQLite's own default, 2 MB for each, only keeps them again.
+const CACHE_SIZE: &str = "-512";
+/// A read takes microseconds, and each connection costs a thread, a parsed schema and its prepared statements.
+const READERS_MAX: u32 = 4;
 
 pub(crate) async fn connect(
     settings: &StoreSettings,
@@ -36,6 +41,7 @@ pub(crate) async fn connect(
         .foreign_keys(true)
         .busy_timeout(settings.busy_timeout)
         .read_only(mode.is_read_only())
+        .pragma("cache_size", CACHE_SIZE)
         .disable_statement_logging();
     connect_pools(settings, options, mode)
         .await
@@ -51,6 +57,12 @@ async fn connect_pools(
         SqlitePoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(settings.busy_timeout * 2)
+            // A disk that is full or sick makes SQLite end the transaction by itself. The driver does not notice, takes the
+            // connection for one that is inside a transaction, and could never begin another on it.
+            .before_acquire(|connection, _| {
+                let is_clean = !connection.is_in_transaction();
+                Box::pin(async move { Ok(is_clean) })
+            })
     };
     let (options, writer) = if mode.is_read_only() {
         (options, None)
@@ -65,7 +77,9 @@ async fn connect_pools(
         locked.rollback().await?;
         (options, Some(writer))
     };
-    let reader = pool(settings.connections_max).connect_with(options).await?;
+    let reader = pool(settings.connections_max.min(READERS_MAX))
+        .connect_with(options)
+        .await?;
     // Reads the file's header, which opening alone does not.
     sqlx::query("select count(*) from sqlite_schema")
         .execute(&reader)

@@ -1,8 +1,11 @@
 //! The ledger of usage: raw units and their cost, added and never changed.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
+use crate::call_outcome;
 use crate::db::{Sql, Tx};
 use crate::error::StoreError;
 use crate::ids::{CallId, TenantId, UsageId};
@@ -101,6 +104,11 @@ pub(crate) async fn add_all(
     }
     for row in rest {
         add(tx, tenant, INSERT, &[row]).await?;
+    }
+    // What comes after the end of its call, such as a transcription, is part of what the call cost.
+    let calls: BTreeSet<_> = rows.iter().filter_map(|row| row.call_id).collect();
+    for call in calls {
+        call_outcome::cost_more(tx, tenant, call).await?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use crate::audit::{self, Deed};
+use crate::call_outcome;
 use crate::db::{Only, Tx};
 use crate::error::StoreError;
 use crate::ids::{CallId, TenantId, VoicemailId};
@@ -12,21 +13,25 @@ use crate::list::ListFilter;
 use crate::private::Private;
 use crate::scope::{Actor, TenantStore};
 use crate::time::Timestamp;
+use crate::word::Word;
 
 sql! {
-    INSERT = "insert into voicemails (tenant_id, id, call_id, recording_id, length_s, recorded_at)
-        values ($1, $2, $3, $4, $5, $6)
+    INSERT = "insert into voicemails (tenant_id, id, call_id, recording_id, account_id, length_s, recorded_at, disclosed)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)
         on conflict (tenant_id, recording_id) do update
-            set length_s = coalesce(voicemails.length_s, excluded.length_s)";
+            set length_s = coalesce(voicemails.length_s, excluded.length_s),
+                account_id = coalesce(voicemails.account_id, excluded.account_id)";
     BY_RECORDING = "select id from voicemails where tenant_id = $1 and recording_id = $2";
-    DETAIL = "select id, call_id, recording_id, length_s, object_key, recorded_at, heard_at, transcript,
-            transcript_language
+    DETAIL = "select id, call_id, recording_id, account_id, length_s, object_key, recorded_at, heard_at, disclosed,
+            transcription, transcript, transcript_language
         from voicemails where tenant_id = $1 and id = $2";
     KEEP_AUDIO = "update voicemails set object_key = $3 where tenant_id = $1 and id = $2 and object_key is null";
-    TRANSCRIBE = "update voicemails set transcript = $3, transcript_language = $4 where tenant_id = $1 and id = $2";
+    TRANSCRIBE = "update voicemails set transcript = $3, transcript_language = $4, transcription = 'done'
+        where tenant_id = $1 and id = $2 and transcription is null";
+    LEAVE_UNWRITTEN = "update voicemails set transcription = $3 where tenant_id = $1 and id = $2 and transcription is null";
     HEAR = "update voicemails set heard_at = coalesce(heard_at, $3) where tenant_id = $1 and id = $2";
-    LIST = "select id, call_id, recording_id, length_s, object_key, recorded_at, heard_at, transcript,
-            transcript_language
+    LIST = "select id, call_id, recording_id, account_id, length_s, object_key, recorded_at, heard_at, disclosed,
+            transcription, transcript, transcript_language
         from voicemails where tenant_id = $1 and (call_id = $2 or $2 is null)
         order by recorded_at desc, id desc limit $3";
 }
@@ -39,8 +44,14 @@ pub struct NewVoicemail {
     pub call_id: CallId,
     /// The carrier's id of the recording, unique in the tenant.
     pub recording_id: String,
+    /// The carrier's account that has the audio.
+    #[serde(default)]
+    pub account_id: Option<String>,
     pub length_s: Option<i64>,
     pub recorded_at: Timestamp,
+    /// Whether the caller was told, before the tone, that the message is written down.
+    #[serde(default)]
+    pub disclosed: bool,
 }
 
 /// A message in `switchboard list voicemails`. Its keys are a contract.
@@ -49,12 +60,17 @@ pub struct VoicemailListing {
     pub id: VoicemailId,
     pub call_id: CallId,
     pub recording_id: String,
+    pub account_id: Option<String>,
     pub length_s: Option<i64>,
     /// Where the audio is in the archive; none until it was fetched.
     pub object_key: Option<String>,
     pub recorded_at: Timestamp,
     /// When somebody of the tenant first listened to it.
     pub heard_at: Option<Timestamp>,
+    /// Whether the caller was told, before the tone, that the message is written down.
+    pub disclosed: bool,
+    /// `done`, or why there is no transcript; none while it is not decided.
+    pub transcription: Option<Word>,
     pub transcript: Option<Private<String>>,
     pub transcript_language: Option<String>,
 }
@@ -98,7 +114,7 @@ impl TenantStore {
         Ok(kept == 1)
     }
 
-    /// Says what was said. `false` when there is no such message.
+    /// Says what was said. `false` when that was decided already (perhaps by a withdrawal), or there is no such message.
     pub async fn transcribe_voicemail(
         &self,
         id: VoicemailId,
@@ -107,6 +123,18 @@ impl TenantStore {
     ) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
         let changed = execute!(&mut tx, TRANSCRIBE, self.tenant(), id, transcript, language)?;
+        tx.commit().await?;
+        Ok(changed == 1)
+    }
+
+    /// Says why nothing is written down. `false` when that was decided already, or there is no such message.
+    pub async fn leave_voicemail_unwritten(
+        &self,
+        id: VoicemailId,
+        why: &Word,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.write().await?;
+        let changed = execute!(&mut tx, LEAVE_UNWRITTEN, self.tenant(), id, why)?;
         tx.commit().await?;
         Ok(changed == 1)
     }
@@ -173,9 +201,12 @@ pub(crate) async fn add(
         voicemail.id,
         voicemail.call_id,
         &voicemail.recording_id,
+        &voicemail.account_id,
         voicemail.length_s,
-        voicemail.recorded_at
+        voicemail.recorded_at,
+        voicemail.disclosed
     )?;
+    call_outcome::message_left(tx, tenant, voicemail.call_id).await?;
     // Of several writes about one recording the first one's id counts.
     let (id,) = fetch!(
         tx,
@@ -185,5 +216,6 @@ pub(crate) async fn add(
         &voicemail.recording_id
     )?;
     let left = ("voicemail_id", id.uuid());
-    jobs::follow(tx, tenant, jobs::VOICEMAIL_LEFT, left).await
+    jobs::follow(tx, tenant, jobs::VOICEMAIL_LEFT, left).await?;
+    jobs::follow(tx, tenant, jobs::VOICEMAIL_FETCH, left).await
 }

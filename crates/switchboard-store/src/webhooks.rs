@@ -13,6 +13,7 @@ use crate::error::StoreError;
 use crate::ids::{JobId, WebhookDeliveryId, WebhookId};
 use crate::jobs::{self, JobIds, JobKey, NewJob};
 use crate::list::ListFilter;
+use crate::page::PageAsk;
 use crate::private::Private;
 use crate::scope::TenantStore;
 use crate::time::{Timestamp, now};
@@ -42,6 +43,13 @@ sql! {
         from webhook_deliveries where tenant_id = $1 and id = $2";
     DELIVERIES = "select id, endpoint_id, event, key, payload, occurred_at, state, created_at, updated_at
         from webhook_deliveries where tenant_id = $1 order by created_at desc, id desc limit $2";
+    PAGE = "select id, endpoint_id, event, key, payload, occurred_at, state, created_at, updated_at
+        from webhook_deliveries where tenant_id = $1 and (endpoint_id = $2 or $2 is null)
+            and (created_at < $3 or (created_at = $3 and id < $4) or $3 is null)
+        order by created_at desc, id desc limit $5";
+    TRIES = "select a.delivery_id, d.endpoint_id, d.event, a.ordinal, a.at, a.status, a.error, a.duration_ms
+        from webhook_attempts a join webhook_deliveries d on d.tenant_id = $1 and d.id = a.delivery_id
+        where a.tenant_id = $1 and a.delivery_id = $2 order by a.ordinal";
     DELIVERY_STATE = "update webhook_deliveries set state = $3, updated_at = $4 where tenant_id = $1 and id = $2";
     ATTEMPTS_SO_FAR = "select count(*) from webhook_attempts where tenant_id = $1 and delivery_id = $2";
     ATTEMPT = "insert into webhook_attempts (tenant_id, delivery_id, ordinal, at, status, error, duration_ms)
@@ -288,6 +296,28 @@ impl TenantStore {
     ) -> Result<Vec<WebhookDelivery>, StoreError> {
         let mut tx = self.read().await?;
         fetch!(&mut tx, all WebhookDelivery, DELIVERIES, self.tenant(), filter.rows_max())
+    }
+
+    /// Deliveries, newest first, of one endpoint or of all.
+    pub async fn page_webhook_deliveries(
+        &self,
+        endpoint: Option<WebhookId>,
+        ask: &PageAsk,
+    ) -> Result<Vec<WebhookDelivery>, StoreError> {
+        let (at, id) = (ask.after.map(|it| it.at), ask.after.map(|it| it.id));
+        let mut tx = self.read().await?;
+        fetch!(
+            &mut tx, all WebhookDelivery, PAGE, self.tenant(), endpoint, at, id, i64::from(ask.rows)
+        )
+    }
+
+    /// Tries of one delivery, the first one first.
+    pub async fn webhook_tries(
+        &self,
+        delivery: WebhookDeliveryId,
+    ) -> Result<Vec<WebhookAttemptListing>, StoreError> {
+        let mut tx = self.read().await?;
+        fetch!(&mut tx, all WebhookAttemptListing, TRIES, self.tenant(), delivery)
     }
 
     /// Stores how a try went and where the delivery stands now; gives since when its endpoint has been failing.

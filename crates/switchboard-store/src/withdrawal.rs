@@ -1,4 +1,4 @@
-//! Consent taken back: what was said in one call is erased back to its start. That the call took place, what it cost and
+//! Consent taken back: what was said in one call is erased back to its start, what the agent took down among it. That the call took place, what it cost and
 //! what was booked in it stay, and so does the evidence of the consent and of its withdrawal.
 
 use crate::audit::{self, Deed};
@@ -12,6 +12,9 @@ sql! {
     TOOLS = "update tool_calls set arguments = '{}', result = null where tenant_id = $1 and call_id = $2";
     INPUTS = "delete from call_inputs where tenant_id = $1 and call_id = $2";
     EVENTS = "update call_events set private = null where tenant_id = $1 and call_id = $2 and private is not null";
+    CAPTURED = "delete from captured_fields where tenant_id = $1 and call_id = $2";
+    MESSAGES = "update voicemails set transcript = null, transcript_language = null, transcription = 'withdrawn'
+        where tenant_id = $1 and call_id = $2";
     ANSWERS = "update consents set answer_text = null where tenant_id = $1 and call_id = $2";
 }
 
@@ -35,6 +38,8 @@ pub(crate) async fn forget(tx: &mut Tx, tenant: TenantId, call: CallId) -> Resul
     execute!(tx, TOOLS, tenant, call)?;
     execute!(tx, INPUTS, tenant, call)?;
     execute!(tx, EVENTS, tenant, call)?;
+    execute!(tx, CAPTURED, tenant, call)?;
+    execute!(tx, MESSAGES, tenant, call)?;
     execute!(tx, ANSWERS, tenant, call)?;
     Ok(())
 }

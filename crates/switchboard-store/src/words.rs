@@ -72,6 +72,49 @@ word_list! {
         Unknown = "unknown",
     }
 
+    /// What came of a call, in the business's eyes. The first that fits counts.
+    CallOutcome {
+        /// An appointment was made in it.
+        Booked = "booked",
+        /// A human took over because somebody wanted so.
+        HandedOff = "handed_off",
+        /// The caller left a message.
+        Voicemail = "voicemail",
+        /// A machine has our message.
+        MessageLeft = "message_left",
+        /// The agent, or staff, ended it.
+        Completed = "completed",
+        /// The caller hung up.
+        HungUp = "hung_up",
+        /// We called, and no person was talked to.
+        NotReached = "not_reached",
+        /// A human was dialled for technical reasons.
+        Fallback = "fallback",
+        /// It broke.
+        Failed = "failed",
+    }
+
+    /// The orders of a list of calls. A `-` means the largest first.
+    CallSort {
+        Newest = "-offered_at",
+        Oldest = "offered_at",
+        Longest = "-duration",
+        Shortest = "duration",
+        Dearest = "-cost",
+        Cheapest = "cost",
+        /// By the P95 of heard latency.
+        Slowest = "-heard_latency",
+        Fastest = "heard_latency",
+    }
+
+    /// What sums of the ledger are by.
+    UsageBy {
+        Day = "day",
+        Agent = "agent",
+        Component = "component",
+        Model = "model",
+    }
+
     /// A way to reach us.
     Channel {
         Phone = "phone",

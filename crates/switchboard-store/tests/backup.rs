@@ -199,19 +199,37 @@ async fn a_served_sqlite_file_is_not_replaced() {
 /// i4: the application's role sees nothing without a tenant, so a backup by a login that owns nothing must still be whole.
 #[tokio::test]
 async fn i4_a_login_that_owns_nothing_makes_a_whole_backup() {
-    let test = support::postgres().await;
-    let a = Twin::seed(&test, "alpha", "canary-alpha", SharedIds::new()).await;
+    let owner = support::postgres().await;
+    let a = Twin::seed(&owner, "alpha", "canary-alpha", SharedIds::new()).await;
+    Twin::seed(&owner, "beta", "canary-beta", SharedIds::new()).await;
+    let mut raw = Raw::connect(&owner).await;
+    let login = format!("login_{}", uuid::Uuid::now_v7().simple());
+    raw.execute(&format!("create role {login} login password 'a password'"))
+        .await;
+    let url = owner.settings.url.expose();
+    let (_, server) = url.split_once('@').expect("a login");
+    let settings = StoreSettings {
+        migrate_url: Some(owner.settings.url.clone()),
+        ..StoreSettings::new(&format!("postgres://{login}@{server}"))
+    };
+    let store = Store::open_exclusive(&settings).await.expect("opens");
+    let owned = format!("select count(*)::text from pg_class where relowner = '{login}'::regrole");
+    assert_eq!(raw.column(&owned).await, ["0"]);
+
     let directory = tempfile::tempdir().unwrap();
-    let content = copy(&test, directory.path()).await;
-    let mut raw = Raw::connect(&test).await;
+    let content = store.back_up(directory.path(), |_| {}).await;
+    let content = content.expect("backed up");
     for table in &content.tables {
         let sql = format!("select count(*)::text from {}", table.table);
-        assert_eq!(
-            raw.column(&sql).await,
-            [table.rows.to_string()],
-            "{}",
-            table.table
-        );
+        let rows = [table.rows.to_string()];
+        assert_eq!(raw.column(&sql).await, rows, "{}", table.table);
     }
+    let turns = content.tables.iter().find(|it| it.table == "turns");
+    assert!(
+        turns.is_some_and(|turns| turns.rows >= 2),
+        "of both tenants"
+    );
     assert!(!raw.rows_of(a.id).await.is_empty());
+    store.close().await;
+    raw.execute(&format!("drop role {login}")).await;
 }

@@ -10,6 +10,7 @@ use switchboard_store::{StoreError, StoreKind, statements};
 /// Indexes for look-ups that come before a tenant is known. They are not unique, so they tell nobody anything.
 const LOOKUP_INDEXES: &[&str] = &[
     "api_keys_by_hash",
+    "app_issuers_by_issuer",
     "calls_by_carrier_call_id",
     // For workers, who look over all tenants; see `i6_workers_see_jobs_and_nothing_else`.
     "jobs_by_run_at",
@@ -17,6 +18,7 @@ const LOOKUP_INDEXES: &[&str] = &[
     "numbers_by_number",
     "staff_by_email",
     "stream_tokens_by_hash",
+    "voice_sessions_by_token",
 ];
 
 #[tokio::test]
@@ -25,6 +27,29 @@ async fn both_databases_have_the_same_tables_and_columns() {
     let columns = Raw::connect(&sqlite).await.columns().await;
     assert_eq!(columns, Raw::connect(&postgres).await.columns().await);
     assert!(columns.len() > 200, "the tables were found");
+}
+
+/// d5: what operators read every day holds nobody. A column more is a decision, and is made here.
+#[tokio::test]
+async fn d5_handshake_rows_hold_call_times_fell_back_and_reason_only() {
+    let columns = Raw::connect(&support::postgres().await)
+        .await
+        .columns()
+        .await;
+    let of_handshakes: Vec<_> = columns
+        .iter()
+        .filter(|column| column[0] == "handshakes")
+        .map(|column| column[1].as_str())
+        .collect();
+    let expected = [
+        "tenant_id",
+        "call_id",
+        "started_at",
+        "elapsed_ms",
+        "fell_back",
+        "reason",
+    ];
+    assert_eq!(of_handshakes, expected);
 }
 
 #[tokio::test]
@@ -70,6 +95,7 @@ async fn i1_every_tenant_table_has_forced_row_security_and_a_policy() {
         )
         .await;
     let lookups = [
+        "lookup_app_issuer",
         "lookup_call",
         "lookup_installation_switch",
         "lookup_key",
@@ -77,6 +103,7 @@ async fn i1_every_tenant_table_has_forced_row_security_and_a_policy() {
         "lookup_number",
         "lookup_staff",
         "lookup_token",
+        "lookup_voice_session",
     ];
     let of_workers = [["worker_leases", "UPDATE"], ["worker_sees", "SELECT"]];
     let expected: Vec<_> = lookups

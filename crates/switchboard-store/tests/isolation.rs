@@ -3,17 +3,23 @@
 
 #[path = "isolation/alerts.rs"]
 mod alerts;
+#[path = "isolation/call_reading.rs"]
+mod call_reading;
 #[path = "isolation/configuration.rs"]
 mod configuration;
 #[path = "support/isolated_erasures.rs"]
 mod isolated_erasures;
 #[path = "isolation/jobs.rs"]
 mod jobs;
+#[path = "isolation/left.rs"]
+mod left;
 #[path = "isolation/outgoing.rs"]
 mod outgoing;
 #[path = "isolation/retention.rs"]
 mod retention;
 mod support;
+#[path = "isolation/voice.rs"]
+mod voice;
 
 use std::collections::BTreeSet;
 
@@ -41,6 +47,7 @@ on_both! {
         call_writes_stay_inside(&mut watch, &a, &b, shared).await;
         jobs::jobs_stay_inside(&mut watch, &a, &b, shared).await;
         jobs::webhooks_stay_inside(&mut watch, &a, &b).await;
+        voice::sessions_stay_inside(&mut watch, &a, &b, shared).await;
         // Last: nothing that was said is left after it.
         withdrawals_and_erasures_stay_inside(&mut watch, &a, &b, shared).await;
         alerts::stay_inside(&mut watch, &a).await;
@@ -116,6 +123,14 @@ fn shown(outcome: &impl Serialize) -> String {
     serde_json::to_string(outcome).unwrap()
 }
 
+fn newest_calls() -> CallAsk {
+    CallAsk {
+        sort: CallSort::Newest,
+        after: None,
+        rows: 10,
+    }
+}
+
 fn ending(call_id: CallId) -> CallEnd {
     CallEnd {
         call_id,
@@ -152,6 +167,7 @@ async fn lists_show_only_their_own(watch: &mut Watch, a: &Twin, b: &Twin, shared
         list_agents() list_api_keys() list_switches() list_staff() list_numbers() list_audit_entries(&all)
         list_contacts(&all) list_conversations(&all) list_calls(&all) list_call_events(&all) list_turns(&all)
         list_tool_calls(&all) list_consents(&all) list_usage(&all) list_handshakes(&all) list_model_sessions(&all)
+        list_captured_fields(&all) captured_fields(shared.call)
         list_transfers(&all) list_voicemails(&all) transfers_of(shared.call) open_transfers(at(9))
         list_recordings(&all) overdue_recordings(at(100), 10)
         list_services() list_practitioners() list_opening_hours() list_appointments(&all) list_waitlist()
@@ -159,7 +175,9 @@ async fn lists_show_only_their_own(watch: &mut Watch, a: &Twin, b: &Twin, shared
         call_inputs(shared.call) usage_totals(Some(shared.call), at(0)) unfinished_calls(at(100))
         busy_times(at(0), at(9999), None) memories(a.contact, at(0)) messages(a.conversation)
         find_contacts_by_name(NAME, 10) search_contacts("osei", 10) list_jobs(&all) list_alerts(None, &all)
-        page_calls(&CallFilter::default(), &PageAsk { after: None, rows: 10 })
+        page_calls(&CallQuestion::default(), &newest_calls()) read_turns(shared.call, 0, 10)
+        read_call_events(shared.call, 0, 10) read_tool_calls(shared.call, 0, 10)
+        read_consents(shared.call, 10) read_usage(shared.call, 10)
         list_mails(&all) list_webhooks() list_webhook_deliveries(&all) list_webhook_attempts(&all)
     }
     // The same functions, asked for what only the other twin has.
@@ -181,7 +199,7 @@ async fn lists_show_only_their_own(watch: &mut Watch, a: &Twin, b: &Twin, shared
     };
     let found = a.store.list_outgoing_calls(&theirs).await.unwrap();
     assert!(found.is_empty());
-    {}
+    call_reading::stays_inside(watch, a, b, shared).await;
     assert!(a.store.call_inputs(b.own_call).await.unwrap().is_empty());
     assert!(a.store.memories(b.contact, at(0)).await.unwrap().is_empty());
     assert!(a.store.messages(b.conversation).await.unwrap().is_empty());
@@ -580,7 +598,8 @@ async fn call_writes_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: 
     journal_writes_to_foreign_calls_are_refused(a, b, shared).await;
     watch.ran("apply", String::new()).await;
     transfers_stay_inside(watch, a, b, shared).await;
-    voicemails_stay_inside(watch, a, b, shared).await;
+    left::voicemails_stay_inside(watch, a, b, shared).await;
+    left::captured_fields_stay_inside(watch, a, b, shared).await;
 }
 
 async fn transfers_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: SharedIds) {
@@ -596,34 +615,6 @@ async fn transfers_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: Sh
     };
     assert!(store.offer_transfer(&second, 2).await.unwrap());
     watch.ran("offer_transfer", String::new()).await;
-}
-
-async fn voicemails_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, shared: SharedIds) {
-    let store = &a.store;
-    let foreign = store
-        .add_voicemail(&twins::voicemail(VoicemailId::new(), b.own_call))
-        .await;
-    assert_eq!(foreign, Err(StoreError::MissingReference));
-    let known = twins::voicemail(shared.voicemail, shared.call);
-    assert_eq!(store.add_voicemail(&known).await.unwrap(), shared.voicemail);
-    watch.ran("add_voicemail", String::new()).await;
-    let kept = store
-        .keep_voicemail_audio(shared.voicemail, "changed")
-        .await
-        .unwrap();
-    assert!(kept);
-    watch.ran("keep_voicemail_audio", String::new()).await;
-    let words = Private::from("changed");
-    let told = store
-        .transcribe_voicemail(shared.voicemail, &words, Some("en"))
-        .await;
-    assert_eq!(told, Ok(true));
-    watch.ran("transcribe_voicemail", String::new()).await;
-    let heard = store.hear_voicemail(shared.voicemail, at(9)).await;
-    assert_eq!(heard, Ok(true));
-    watch.ran("hear_voicemail", String::new()).await;
-    let stored = store.voicemail(shared.voicemail).await.unwrap().unwrap();
-    watch.ran("voicemail", shown(&stored)).await;
 }
 
 async fn withdrawals_and_erasures_stay_inside(

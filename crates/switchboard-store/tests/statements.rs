@@ -14,6 +14,8 @@ const LOOKUPS: &[&str] = &[
     "STAFF",
     "CALL",
     "STREAM_TOKEN",
+    "VOICE_SESSION",
+    "APP_ISSUERS",
 ];
 
 /// Statements of workers, who see which jobs are due over all tenants. The table holds ids and words only (I6).

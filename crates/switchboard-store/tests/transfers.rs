@@ -149,6 +149,41 @@ on_both! {
         assert_eq!(rows[0].object_key.as_deref(), Some("t/voicemail/1.wav"));
     }
 
+    what_becomes_of_the_writing_down_is_decided_once_and_a_withdrawal_takes_the_words(test) {
+        let (store, call) = offered(&test).await;
+        let [first, second] = [VoicemailId::new(), VoicemailId::new()];
+        for id in [first, second] {
+            store.add_voicemail(&twins::voicemail(id, call)).await.unwrap();
+        }
+        let words = Private::from("call me back");
+        let why = Word::new("failed");
+        assert!(store.transcribe_voicemail(first, &words, Some("en")).await.unwrap());
+        assert!(!store.leave_voicemail_unwritten(first, &why).await.unwrap());
+        assert!(store.leave_voicemail_unwritten(second, &why).await.unwrap());
+        assert!(!store.transcribe_voicemail(second, &words, None).await.unwrap());
+        let told = store.voicemail(first).await.unwrap().unwrap();
+        assert_eq!((told.transcript, told.transcription), (Some(words), Some(Word::new("done"))));
+        // D1: a withdrawal erases back to the start, and nothing is written down after it.
+        store.forget_call_words(call).await.unwrap();
+        for id in [first, second] {
+            let left = store.voicemail(id).await.unwrap().unwrap();
+            assert_eq!((left.transcript, left.transcription), (None, Some(Word::new("withdrawn"))));
+        }
+    }
+
+    /// D1, D4: what was taken down goes with the words.
+    d1_what_was_taken_down_is_replaced_by_corrections_and_goes_with_a_withdrawal(test) {
+        let (store, call) = offered(&test).await;
+        store.capture_fields(call, &twins::captured("a leak")).await.unwrap();
+        let correction = [(Word::new("job"), Private::from("a burst pipe"))];
+        store.capture_fields(call, &correction).await.unwrap();
+        let kept = store.captured_fields(call).await.unwrap();
+        let kept: Vec<_> = kept.iter().map(|it| (it.field.as_str(), it.value.expose().as_str())).collect();
+        assert_eq!(kept, [("job", "a burst pipe"), ("urgency", "soon")]);
+        store.forget_call_words(call).await.unwrap();
+        assert_eq!(store.captured_fields(call).await.unwrap(), []);
+    }
+
     reading_voicemails_leaves_an_audit_entry(test) {
         let store = test.fresh_tenant().await;
         store.apply(&twins::call_writes(SharedIds::new(), "said", None, None)).await.unwrap();

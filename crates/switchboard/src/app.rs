@@ -12,23 +12,29 @@ use switchboard_call::input::Control;
 use switchboard_store::Store;
 
 use crate::admission::Admission;
+use crate::app_users::AppUsers;
 use crate::archive::Archive;
 use crate::calls_live::LiveCalls;
 use crate::channels::twilio::{self, TwilioChannel};
+use crate::channels::webrtc::{self, WebRtcPorts};
 use crate::channels::websocket;
 use crate::cli::ServeOptions;
 use crate::config::Settings;
 use crate::demo;
 use crate::erasure;
+use crate::handoff::RecentLines;
 use crate::http::api::{self, ApiContext};
 use crate::http::routes::voice_health;
-use crate::http::{Drain, DrainTrigger, HttpContext, KeyVerifier, RouteGroups, Server, router};
+use crate::http::{
+    CallerDoor, Drain, DrainTrigger, HttpContext, KeyVerifier, RouteGroups, Server, router,
+};
 use crate::jobs::{JobBell, JobRunner, JobShell, RunnerLimits};
 use crate::journal::{Journal, Spool, SpoolError};
+use crate::live::LiveHub;
 use crate::mail::Mailer;
 use crate::models::breaker::{Breaker, BreakerRules};
 use crate::models::local::check_programs;
-use crate::ops::alerts::{AlertWatch, WebhookAnswers};
+use crate::ops::alerts::{AlertMail, AlertWatch, WebhookAnswers};
 use crate::ops::health::{Component, ComponentState, Health};
 use crate::ops::seal::SealingKey;
 use crate::ops::{disk, logging, metrics, panics};
@@ -38,6 +44,7 @@ use crate::reception::{Reach, Reception, local_programs};
 use crate::recorder::Recorder;
 use crate::retention::{self, Retention};
 use crate::switches::Switches;
+use crate::transcriber::Transcriber;
 
 /// How long the last events may take to be stored: those of the calls, and then those of the last requests.
 const FLUSH_MAX: Duration = Duration::from_secs(5);
@@ -60,6 +67,7 @@ pub struct App {
     /// Telephone calls, those that we place among them.
     pub carrier: Arc<TwilioChannel>,
     server: Server,
+    ports: WebRtcPorts,
     routes: Router,
     drain: Drain,
     trigger: DrainTrigger,
@@ -67,6 +75,7 @@ pub struct App {
     health: Health,
     shell: JobShell,
     webhooks: WebhookAnswers,
+    alert_mail: AlertMail,
 }
 
 /// Serves until Ctrl-C or SIGTERM, then drains.
@@ -113,6 +122,7 @@ impl App {
         let spool = open_spool(&settings, &sealing)?;
         let server = Server::bind(&settings.http).await?;
         let address = server.local_address()?;
+        let ports = WebRtcPorts::open(&settings.http, &settings.webrtc).await?;
         let mut settings = settings;
         settings.http.listen = address;
         let gather_time = Duration::from_millis(settings.database.flush_ms);
@@ -132,6 +142,9 @@ impl App {
         let admission = Admission::open(&store, lease, health.clone())
             .await
             .context("cannot share permits with the other nodes")?;
+        let outbound = Outbound::new(&settings.outbound)
+            .context("cannot prepare requests to addresses of tenants")?;
+        let users = AppUsers::new(store.lookup(), Arc::clone(&sealing), outbound.clone());
         let reception = Reception {
             journal,
             recorder,
@@ -139,11 +152,14 @@ impl App {
             admission,
             breaker: Breaker::new(rules, health.clone()),
             live: LiveCalls::default(),
+            hub: LiveHub::start(),
             phrases: Arc::new(PhraseCache::default()),
             agents: Arc::default(),
             archive,
             reach: Reach::default(),
+            lines: RecentLines::default(),
             switches: Switches::new(store.clone()),
+            door: CallerDoor::new(store.clone(), users),
             settings: Arc::new(settings),
             store,
         };
@@ -160,27 +176,34 @@ impl App {
             carrier: Arc::clone(&carrier),
             store: reception.store.clone(),
             bell: reception.jobs.clone(),
-            outbound: Outbound::new(&reception.settings.outbound)
-                .context("cannot prepare requests to webhooks")?,
+            outbound,
             sealing: Arc::clone(&sealing),
             mailer: Mailer::new(&reception.settings.mail)?,
             retention: Retention {
                 settings: reception.settings.retention.clone(),
                 archive: reception.archive.clone(),
             },
+            transcriber: Transcriber::new(&reception.settings.transcription)?,
+            reception: reception.clone(),
         };
+        let alert_mail = AlertMail::start(&reception.settings, shell.mailer.as_ref())
+            .context("ops.alert_mail holds no e-mail address")?;
         let webhooks = WebhookAnswers::default();
         let api = ApiContext {
             reception: reception.clone(),
             sealing,
+            outbound: shell.outbound.clone(),
         };
-        let routes = routes(&reception, &carrier, api, &health, &metrics, &webhooks);
+        let routes = routes(
+            &reception, &carrier, api, &ports, &health, &metrics, &webhooks,
+        );
         report_health(&reception.settings, &health);
         Ok(Self {
             address,
             reception,
             carrier,
             server,
+            ports,
             routes,
             drain,
             trigger,
@@ -188,6 +211,7 @@ impl App {
             health,
             shell,
             webhooks,
+            alert_mail,
         })
     }
 
@@ -202,13 +226,17 @@ impl App {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         tokio::spawn(self.metrics.keep_up(self.drain.clone()));
         let jobs = start_jobs(&self.reception, self.shell);
-        let watch = AlertWatch::new(self.reception.clone(), self.webhooks);
+        let watch = AlertWatch::new(self.reception.clone(), self.webhooks).telling(self.alert_mail);
         tokio::spawn(watch.run(self.drain.clone()));
         let database = &self.reception.settings.database;
         tokio::spawn(disk::watch(
             database.spool_directory.clone().into(),
             database.disk_free_percent_min,
             self.health.clone(),
+            self.drain.clone(),
+        ));
+        tokio::spawn(websocket::keep_sessions_up(
+            self.reception.store.clone(),
             self.drain.clone(),
         ));
         tokio::spawn(erasure::keep_up(
@@ -221,6 +249,7 @@ impl App {
             self.reception.jobs.clone(),
             self.drain.clone(),
         ));
+        tokio::spawn(self.ports.run(self.drain.clone()));
         let serving = tokio::spawn(self.server.serve(self.routes, self.drain));
         stop.await;
         self.health.start_draining();
@@ -307,6 +336,7 @@ fn routes(
     reception: &Reception,
     carrier: &Arc<TwilioChannel>,
     api: ApiContext,
+    ports: &WebRtcPorts,
     health: &Health,
     metrics: &metrics::MetricsHandle,
     webhooks: &WebhookAnswers,
@@ -324,6 +354,7 @@ fn routes(
             voice_health::count_answer,
         )),
         limited: websocket::routes(reception.clone())
+            .merge(webrtc::routes(reception.clone(), ports))
             .merge(api::routes(api))
             .merge(voice_health::routes(reception.clone(), metrics.clone())),
     };
@@ -333,6 +364,7 @@ fn routes(
 fn report_health(settings: &Settings, health: &Health) {
     health.set(Component::Foundation("database"), ComponentState::ACTIVE);
     health.set(Component::Channel("websocket"), ComponentState::ACTIVE);
+    health.set(Component::Channel("webrtc"), ComponentState::ACTIVE);
     let twilio = match &settings.twilio.auth_token {
         Some(_) => ComponentState::ACTIVE,
         None => ComponentState::pending("no account in the settings; tenants may have their own"),

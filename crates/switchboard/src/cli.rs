@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod agent;
+mod app_users;
 pub mod arguments;
 mod backup;
 mod doctor;

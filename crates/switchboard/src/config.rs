@@ -35,9 +35,12 @@ mod outgoing;
 pub mod prices;
 mod recordings;
 mod retention;
+mod sessions;
 mod speech;
+mod transcription;
 mod twilio;
 mod types;
+mod webrtc;
 
 pub use self::agent::AgentDefinition;
 pub use self::agents::AgentsSettings;
@@ -63,9 +66,12 @@ pub use self::outgoing::OutgoingSettings;
 pub use self::prices::{ModelPrices, Prices};
 pub use self::recordings::RecordingsSettings;
 pub use self::retention::RetentionSettings;
+pub use self::sessions::SessionsSettings;
 pub use self::speech::SpeechSettings;
+pub use self::transcription::TranscriptionSettings;
 pub use self::twilio::TwilioSettings;
 pub use self::types::{BaseUrl, Network, Secret};
+pub use self::webrtc::WebrtcSettings;
 pub use switchboard_store::PhoneNumber;
 
 /// Everything an operator can set, one field per section of the settings file.
@@ -80,6 +86,8 @@ pub struct Settings {
     pub openai: OpenaiSettings,
     /// The Twilio account of numbers that have none of their own.
     pub twilio: TwilioSettings,
+    /// Calls of browsers and apps over WebRTC.
+    pub webrtc: WebrtcSettings,
     /// Limits of a call; an agent may set its own.
     pub calls: CallsSettings,
     /// Who takes over when the agent cannot go on.
@@ -94,12 +102,16 @@ pub struct Settings {
     pub outgoing: OutgoingSettings,
     /// Offline speech and the carrier's own voice.
     pub speech: SpeechSettings,
+    /// Who writes down messages that callers leave.
+    pub transcription: TranscriptionSettings,
     /// Work that runs beside the calls.
     pub jobs: JobsSettings,
     /// The mail server.
     pub mail: MailSettings,
     /// Requests to addresses that tenants name.
     pub outbound: OutboundSettings,
+    /// Talks from browsers and apps, and the tokens that start them.
+    pub sessions: SessionsSettings,
     /// Bounds of sockets, buffers and waits.
     pub limits: LimitsSettings,
     /// Where agent files are.

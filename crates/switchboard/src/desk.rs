@@ -7,6 +7,7 @@
 mod appointments;
 mod assurance;
 pub mod availability;
+mod captured;
 mod contacts;
 pub mod dialling;
 mod error;
@@ -18,6 +19,7 @@ mod matching;
 mod opt_out;
 pub mod outgoing;
 mod phone_numbers;
+pub mod reminders;
 mod services;
 #[cfg(test)]
 mod tests;

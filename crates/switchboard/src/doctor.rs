@@ -1,13 +1,16 @@
 //! `switchboard doctor`: looks at everything a call needs, from where a caller's carrier would look, and says what is
 //! wrong and how to mend it.
 //!
-//! It changes nothing but, when asked to, where the carrier sends the calls of our numbers. What it prints holds numbers
+//! It changes nothing but, when asked to, where the carrier sends the calls of our numbers. When asked to, it places one
+//! call. What it prints holds numbers
 //! of the installation, which their operator knows, and no keys.
 
 mod carrier;
 mod certificate;
 mod database;
+mod live_call;
 mod machine;
+mod mail;
 mod model;
 mod public_address;
 
@@ -15,7 +18,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::config::{BaseUrl, Settings};
+use crate::config::{BaseUrl, PhoneNumber, Settings};
 pub use certificate::certificate_days;
 
 /// Longest wait for any one answer.
@@ -30,6 +33,8 @@ pub struct DoctorOptions {
     pub sets_urls: bool,
     /// Set this address as the fallback of our numbers: a static document, on a host that does not fall with ours.
     pub fallback_url: Option<BaseUrl>,
+    /// Ring this telephone, cut the stream of whoever picks up, and see whether the carrier dials the human.
+    pub live_call: Option<PhoneNumber>,
 }
 
 /// How one thing is.
@@ -107,6 +112,7 @@ pub async fn examine(settings: &Settings, options: &DoctorOptions) -> anyhow::Re
     findings.extend(public_address::findings(settings, &client).await);
     findings.extend(carrier::findings(settings, &client, store.as_ref(), options).await);
     findings.extend(model::findings(settings, &client).await);
+    findings.push(mail::finding(settings).await);
     if let Some(store) = store {
         store.close().await;
     }

@@ -4,13 +4,14 @@
 //! per frame: the task that reads the carrier's socket writes the model's.
 
 mod audio_shelf;
+mod beside;
 mod meter;
 mod voice_tap;
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use switchboard_call::input::{
@@ -18,7 +19,6 @@ use switchboard_call::input::{
 };
 use switchboard_call::output::{Command, HeardAudio, Output, RecordingStep, ToLeg, ToModel};
 use switchboard_call::{Call, CallSettings, Moment};
-use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
 use crate::admission::Permit;
@@ -29,6 +29,8 @@ use crate::ops::call_metrics;
 use crate::recorder::{RecordedCall, Recorder, RecordingTap};
 use crate::tool_runner::ToolRunner;
 use audio_shelf::AudioShelf;
+use beside::Beside;
+pub use beside::DriveHandle;
 use meter::AudioMeter;
 pub use meter::AudioPace;
 use voice_tap::VoiceTap;
@@ -45,17 +47,6 @@ pub enum DriveInput {
     Attach(Box<crate::channels::twilio::AttachedStream>),
     /// A tool's answer, a transfer's outcome, somebody's control.
     Core(Input),
-}
-
-/// The way to a live call for everybody who does not own it.
-#[derive(Clone, Debug)]
-pub struct DriveHandle(mpsc::UnboundedSender<DriveInput>);
-
-impl DriveHandle {
-    /// Hands in one thing. False when the call is over.
-    pub fn send(&self, input: DriveInput) -> bool {
-        self.0.send(input).is_ok()
-    }
 }
 
 impl std::fmt::Debug for DriveInput {
@@ -136,11 +127,15 @@ pub struct Drive {
     audio: AudioShelf,
     meter: AudioMeter,
     tap: VoiceTap,
-    beside: mpsc::UnboundedReceiver<DriveInput>,
+    beside: Beside,
     handle: DriveHandle,
     timer: Pin<Box<Sleep>>,
     /// When the timer fires; it is re-armed only for an earlier moment.
     armed: Option<Instant>,
+    /// Whether the timer knows whom to wake.
+    is_timer_watched: bool,
+    /// When something was last fed since the call woke, and so not before anything that woke it.
+    fed_at: Option<Instant>,
     /// Counts polls.
     wakes: u32,
     ended: bool,
@@ -152,8 +147,7 @@ pub struct Drive {
 impl Drive {
     /// A call that was offered at this moment. Nothing happens before [`Drive::run`].
     pub fn new(setup: DriveSetup) -> (Self, DriveHandle) {
-        let (sender, beside) = mpsc::unbounded_channel();
-        let handle = DriveHandle(sender);
+        let (handle, beside) = beside::channel();
         let drive = Self {
             call: Call::new(setup.settings),
             started: Instant::now(),
@@ -175,6 +169,8 @@ impl Drive {
             handle: handle.clone(),
             timer: Box::pin(tokio::time::sleep(Duration::from_secs(3600))),
             armed: None,
+            is_timer_watched: false,
+            fed_at: None,
             wakes: 0,
             ended: false,
             scratch: Vec::new(),
@@ -204,7 +200,11 @@ impl Drive {
     }
 
     fn now(&self) -> Moment {
-        let micros = self.started.elapsed().as_micros();
+        self.moment_of(Instant::now())
+    }
+
+    fn moment_of(&self, instant: Instant) -> Moment {
+        let micros = instant.duration_since(self.started).as_micros();
         Moment::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     }
 
@@ -328,6 +328,7 @@ impl Drive {
         if self.armed.is_none_or(|armed| next < armed) {
             self.timer.as_mut().reset(next.into());
             self.armed = Some(next);
+            self.is_timer_watched = false;
         }
     }
 
@@ -336,7 +337,7 @@ impl Drive {
     fn poll_woken(&mut self, context: &mut Context<'_>) -> Poll<Woken> {
         self.wakes = self.wakes.wrapping_add(1);
         if self.wakes.is_multiple_of(BESIDE_EVERY)
-            && let Poll::Ready(Some(input)) = self.beside.poll_recv(context)
+            && let Poll::Ready(input) = self.beside.poll_next(context)
         {
             return Poll::Ready(Woken::Beside(input));
         }
@@ -351,18 +352,35 @@ impl Drive {
         if !model_first && let Poll::Ready(event) = self.model.poll_next(context) {
             return Poll::Ready(Woken::Model(event));
         }
-        if let Poll::Ready(Some(input)) = self.beside.poll_recv(context) {
+        if let Poll::Ready(input) = self.beside.poll_next(context) {
             return Poll::Ready(Woken::Beside(input));
         }
-        if self.armed.is_some() && self.timer.as_mut().poll(context).is_ready() {
-            self.armed = None;
+        if self.poll_timer(context).is_ready() {
             return Poll::Ready(Woken::Time);
         }
+        self.fed_at = None;
         Poll::Pending
     }
 
+    /// Asks the timer only when its time has come: most wakes are frames, and the timer of a sleeping call is cold memory.
+    fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(armed) = self.armed else {
+            return Poll::Pending;
+        };
+        let now = self.fed_at.unwrap_or_else(Instant::now);
+        if self.is_timer_watched && now < armed {
+            return Poll::Pending;
+        }
+        self.is_timer_watched = true;
+        ready!(self.timer.as_mut().poll(context));
+        self.armed = None;
+        Poll::Ready(())
+    }
+
     fn feed(&mut self, woken: Woken) {
-        let now = self.now();
+        let fed_at = Instant::now();
+        self.fed_at = Some(fed_at);
+        let now = self.moment_of(fed_at);
         let input = match woken {
             Woken::Leg(LegEvent::Audio(payload)) => return self.on_caller_audio(now, payload),
             Woken::Model(ModelEvent::Audio(audio)) => return self.on_agent_audio(now, audio),

@@ -23,7 +23,9 @@ mod bell;
 mod facts;
 mod kind;
 pub mod outgoing_call;
+mod reminder;
 pub mod runner;
+mod voicemail;
 mod work;
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use switchboard_call::output::{Phrase, Record, ToLeg};
 use switchboard_media::frame::AudioFormat;
 
 use crate::channels::twilio::TwilioLeg;
+use crate::channels::webrtc::WebRtcLeg;
 use crate::channels::websocket::ClientLeg;
 use crate::model::Payload;
 
@@ -28,6 +29,8 @@ pub enum Leg {
     Twilio(Box<TwilioLeg>),
     /// A client of the front endpoint.
     Client(Box<ClientLeg>),
+    /// A client over WebRTC.
+    WebRtc(Box<WebRtcLeg>),
 }
 
 impl Leg {
@@ -36,6 +39,7 @@ impl Leg {
         match self {
             Self::Twilio(_) => AudioFormat::Ulaw8k,
             Self::Client(leg) => leg.format(),
+            Self::WebRtc(leg) => leg.format(),
         }
     }
 
@@ -44,6 +48,7 @@ impl Leg {
         match self {
             Self::Twilio(leg) => leg.poll_next(context),
             Self::Client(leg) => leg.poll_next(context),
+            Self::WebRtc(leg) => leg.poll_next(context),
         }
     }
 
@@ -52,6 +57,7 @@ impl Leg {
         match self {
             Self::Twilio(leg) => leg.has_buffered(),
             Self::Client(leg) => leg.has_buffered(),
+            Self::WebRtc(leg) => leg.has_buffered(),
         }
     }
 
@@ -60,6 +66,7 @@ impl Leg {
         match self {
             Self::Twilio(leg) => leg.play(command, payload),
             Self::Client(leg) => leg.play(command, payload),
+            Self::WebRtc(leg) => leg.play(command, payload),
         }
     }
 
@@ -68,28 +75,35 @@ impl Leg {
         match self {
             Self::Twilio(leg) => leg.send(command),
             Self::Client(leg) => leg.send(command),
+            Self::WebRtc(leg) => leg.send(command),
         }
     }
 
     /// Shows the leg what the model said, before the core decides about it. Only clients of the front endpoint are
     /// told more than audio.
     pub fn observe_model(&mut self, event: &FromModel) {
-        if let Self::Client(leg) = self {
-            leg.observe_model(event);
+        match self {
+            Self::Twilio(_) => {}
+            Self::Client(leg) => leg.observe_model(event),
+            Self::WebRtc(leg) => leg.observe_model(event),
         }
     }
 
     /// Shows the leg what the core decided, as technical events in their order.
     pub fn observe_event(&mut self, event: &CallEvent) {
-        if let Self::Client(leg) = self {
-            leg.observe_event(event);
+        match self {
+            Self::Twilio(_) => {}
+            Self::Client(leg) => leg.observe_event(event),
+            Self::WebRtc(leg) => leg.observe_event(event),
         }
     }
 
     /// Shows the leg what was finally said and heard.
     pub fn observe_record(&mut self, record: &Record) {
-        if let Self::Client(leg) = self {
-            leg.observe_record(record);
+        match self {
+            Self::Twilio(_) => {}
+            Self::Client(leg) => leg.observe_record(record),
+            Self::WebRtc(leg) => leg.observe_record(record),
         }
     }
 
@@ -98,6 +112,8 @@ impl Leg {
         match self {
             Self::Twilio(leg) => leg.flush().await,
             Self::Client(leg) => leg.flush().await,
+            // It writes to no socket that could be full.
+            Self::WebRtc(_) => {}
         }
     }
 
@@ -106,6 +122,8 @@ impl Leg {
         match self {
             Self::Twilio(leg) => leg.deadline(),
             Self::Client(leg) => leg.deadline(),
+            // It keeps a clock of its own, which every packet sets anew.
+            Self::WebRtc(_) => None,
         }
     }
 }

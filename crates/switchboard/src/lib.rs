@@ -5,6 +5,7 @@
 
 pub mod admission;
 pub mod app;
+pub mod app_users;
 pub mod archive;
 pub mod calls_live;
 pub mod channels;
@@ -20,6 +21,7 @@ pub mod http;
 pub mod jobs;
 pub mod journal;
 pub mod leg;
+pub mod live;
 pub mod mail;
 pub mod model;
 pub mod models;
@@ -36,5 +38,6 @@ pub mod switches;
 pub mod tls;
 pub mod tool_runner;
 pub mod tools;
+pub mod transcriber;
 pub mod upgrade;
 pub mod webhooks;

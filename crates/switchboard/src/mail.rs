@@ -12,9 +12,11 @@ mod letter;
 mod mailer;
 mod outbox;
 mod transcript;
+mod voicemail;
 
 pub use addresses::MailAddresses;
-pub use letter::{BadAddress, Letter, MailAddress, escape_html};
+pub use letter::{Attachment, BadAddress, Letter, MailAddress, escape_html};
 pub use mailer::{Delivery, MailError, MailSettingsError, Mailer};
 pub use outbox::post_once;
 pub(crate) use transcript::{may_be_mailed, post as post_transcript};
+pub(crate) use voicemail::{is_wanted as voicemail_is_wanted, post as post_voicemail};

@@ -11,6 +11,7 @@ mod ready_agents;
 
 use std::sync::Arc;
 
+use switchboard_call::CallSettings;
 use switchboard_call::handoff::HandoffReason;
 use switchboard_store::{
     Actor, CallEnd, CallId, Channel, Direction, EndClass, JournalWrite, NewCall, PermitLimit,
@@ -24,10 +25,12 @@ use crate::calls_live::LiveCalls;
 use crate::config::{AgentDefinition, Settings};
 use crate::desk::{Assurance, Caller, Desk};
 use crate::drive::{Drive, DriveHandle, DriveSetup, Transferrer};
-use crate::handoff::TargetBook;
+use crate::handoff::{RecentLines, TargetBook};
+use crate::http::CallerDoor;
 use crate::jobs::JobBell;
 use crate::journal::{CallJournal, Journal};
 use crate::leg::Leg;
+use crate::live::{LiveCall, LiveHub, LivePhase};
 use crate::models::breaker::Breaker;
 use crate::recorder::{RecordedCall, Recorder};
 use crate::switches::{CallSwitches, Switches};
@@ -42,6 +45,9 @@ use keeping::Keeping;
 pub use outgoing::OutgoingTopic;
 pub use reach::{Reach, is_absence};
 pub use ready_agents::{PreparedModels, ReadyAgents};
+
+/// No user has more sessions than this, whatever the settings say: their slots are made and dropped with them.
+const USER_SESSIONS_MAX: u32 = 32;
 
 /// What every call needs. Cheap to clone.
 #[derive(Clone)]
@@ -60,6 +66,8 @@ pub struct Reception {
     pub breaker: Breaker,
     /// Calls of this process.
     pub live: LiveCalls,
+    /// Tells pages of them.
+    pub hub: LiveHub,
     /// Phrases of ours, synthesised once.
     pub phrases: Arc<crate::phrases::PhraseCache>,
     /// Agents that answered a moment ago.
@@ -70,8 +78,12 @@ pub struct Reception {
     pub recorder: Recorder,
     /// Whether the database answers.
     pub reach: Reach,
+    /// Humans who are rung from here, for when it does not.
+    pub lines: RecentLines,
     /// What was switched without a restart.
     pub switches: Switches,
+    /// Knows who wants to talk.
+    pub door: CallerDoor,
 }
 
 /// An agent that can answer: its definition, its business and what the definition's version is.
@@ -214,10 +226,31 @@ impl Reception {
     /// A permit for one more call of this agent, or None at a limit: of its tenant, its own, or its model's account. An
     /// agent with another model goes without the account, and so to the other model.
     pub async fn admit(&self, agent: &ReadyAgent, call: CallId) -> Option<Permit> {
-        let mut limits = vec![PermitLimit {
+        self.admit_user(agent, call, None).await
+    }
+
+    /// The same for a call that also counts among the sessions of an app's user, named by a hash.
+    pub async fn admit_user(
+        &self,
+        agent: &ReadyAgent,
+        call: CallId,
+        user: Option<String>,
+    ) -> Option<Permit> {
+        let mut limits: Vec<PermitLimit> = user
+            .map(|user| PermitLimit {
+                scope: PermitScope::User(user),
+                calls_max: self
+                    .settings
+                    .sessions
+                    .user_sessions_max
+                    .min(USER_SESSIONS_MAX),
+            })
+            .into_iter()
+            .collect();
+        limits.extend([PermitLimit {
             scope: PermitScope::Tenant,
             calls_max: self.settings.calls.concurrent_max,
-        }];
+        }]);
         if let Some(calls_max) = agent.definition.limits.concurrent_max {
             let scope = PermitScope::Agent(agent.definition.name.clone());
             limits.push(PermitLimit { scope, calls_max });
@@ -301,12 +334,8 @@ impl Reception {
         let models = offer.agent.models.of(format, offer.kind, || {
             agent_models::choices(&self.settings, &offer.agent, format, offer.kind)
         });
-        // Sound is recorded where we telephone: a client of the front endpoint has its own.
-        let keeping = Keeping::of(
-            &offer.agent,
-            offer.kind == LegKind::Carrier,
-            &offer.switches,
-        );
+        // Sound is recorded where it is ours to play: a client of the WebSocket has its own.
+        let keeping = Keeping::of(&offer.agent, offer.kind != LegKind::Client, &offer.switches);
         let settings = call_settings(
             &self.settings,
             &offer.agent,
@@ -329,7 +358,10 @@ impl Reception {
             offer.offered_at,
             models.descriptions(),
             keeping.purposes(),
+            self.hub.of(offer.agent.tenant, offer.call),
         );
+        self.hub
+            .began(offer.agent.tenant, live_row(&offer, &settings));
         let mut context =
             offer
                 .agent
@@ -368,6 +400,37 @@ impl Reception {
             drive.run().await;
         });
         handle
+    }
+}
+
+/// A call as the list of live calls shows it first.
+fn live_row(offer: &Offer, settings: &CallSettings) -> LiveCall {
+    let channel = match offer.kind {
+        LegKind::Carrier => Channel::Phone,
+        LegKind::Client | LegKind::Track => Channel::WebVoice,
+    };
+    let direction = match offer.outgoing {
+        Some(_) => Direction::Outbound,
+        None => Direction::Inbound,
+    };
+    LiveCall {
+        id: offer.call,
+        agent: offer.agent.definition.name.clone(),
+        agent_version: offer.agent.version,
+        channel,
+        direction,
+        number: offer.number.clone(),
+        caller_number: offer.caller.clone(),
+        offered_at: offer.offered_at,
+        phase: LivePhase::Connecting,
+        phase_since: offer.offered_at,
+        length_ms_max: settings.limits.length_max.millis(),
+        cost_micros: 0,
+        budget_micros: settings.limits.budget_micros,
+        dead_air: 0,
+        tools_failed: 0,
+        last_line: None,
+        seq: 0,
     }
 }
 

@@ -20,23 +20,40 @@ pub fn install_provider() {
 /// # Errors
 /// A name that is no host, or a handshake that failed.
 pub async fn connect(host: &str, tcp: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-    let name = ServerName::try_from(host.to_owned())
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-    TlsConnector::from(configuration()).connect(name, tcp).await
+    connect_trusting(configuration(), host, tcp).await
 }
 
-fn configuration() -> Arc<ClientConfig> {
+/// The same with authorities of one's own.
+///
+/// # Errors
+/// As [`connect`].
+pub(crate) async fn connect_trusting(
+    configuration: Arc<ClientConfig>,
+    host: &str,
+    tcp: TcpStream,
+) -> io::Result<TlsStream<TcpStream>> {
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    TlsConnector::from(configuration).connect(name, tcp).await
+}
+
+/// Trusts the public authorities.
+pub(crate) fn configuration() -> Arc<ClientConfig> {
     static CONFIGURATION: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     let build = || {
-        install_provider();
-        let roots = RootCertStore {
+        trusting(RootCertStore {
             roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        };
-        Arc::new(
-            ClientConfig::builder()
-                .with_root_certificates(roots)
-                .with_no_client_auth(),
-        )
+        })
     };
     Arc::clone(CONFIGURATION.get_or_init(build))
+}
+
+/// Trusts these authorities alone.
+pub(crate) fn trusting(roots: RootCertStore) -> Arc<ClientConfig> {
+    install_provider();
+    Arc::new(
+        ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth(),
+    )
 }

@@ -7,6 +7,7 @@
 mod answer;
 mod arguments;
 mod book_appointment;
+mod capture_details;
 mod check_availability;
 mod context;
 mod create_contact;
@@ -71,6 +72,7 @@ pub const fn registry() -> &'static [Tool] {
     const TOOLS: &[Tool] = &[
         find_contact::TOOL,
         create_contact::TOOL,
+        capture_details::TOOL,
         check_availability::TOOL,
         book_appointment::TOOL,
         transfer_to_human::TOOL,

@@ -7,9 +7,11 @@
 //! for five days is disabled, with an alarm. What is told holds ids, words and times.
 
 mod deliver;
+mod manage;
 mod signature;
 
 pub use deliver::deliver;
+pub use manage::{WebhookRefusal, add, rotate};
 pub use signature::{SIGNATURE_HEADER, WebhookSecret};
 
 use switchboard_store::{TenantId, WebhookId, Word};

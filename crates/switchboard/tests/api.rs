@@ -165,7 +165,17 @@ async fn parameters_that_cannot_be_obeyed_are_refused_and_not_ignored() {
         ("/api/v1/calls?limit=0", "limit"),
         ("/api/v1/calls?limit=1&limit=2", "limit"),
         ("/api/v1/calls?status=lost", "status"),
-        ("/api/v1/calls?agents=odd", "known are agent, status"),
+        (
+            "/api/v1/calls?sort=price",
+            "sort must be one of -offered_at",
+        ),
+        ("/api/v1/calls?from=yesterday", "from must be a time"),
+        ("/api/v1/calls?q=a", "q must have 2 to 100"),
+        (
+            "/api/v1/calls?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z",
+            "later than `from`",
+        ),
+        ("/api/v1/calls?agents=odd", "known are agent, channel"),
     ] {
         let (status, problem) = visitor.get(path).await;
         let detail = problem["detail"].as_str().unwrap_or_default();

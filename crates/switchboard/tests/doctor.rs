@@ -7,11 +7,15 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{MEDSPA, TestServer, model};
-use switchboard::config::Settings;
+use support::{BOUND, HUMAN, MEDSPA, TestServer, model};
+use switchboard::config::{MailTls, Settings};
 use switchboard::doctor::{DoctorOptions, Finding, Health, examine};
+use switchboard_sim::caller::CallerScript;
 use switchboard_sim::realtime::{RealtimeScript, RealtimeServer};
-use switchboard_sim::twilio::{AccountNumber, FakeTwilio, FakeTwilioSettings};
+use switchboard_sim::smtp::{FakeSmtp, SmtpFault, SmtpStep};
+use switchboard_sim::twilio::{
+    AccountNumber, Callee, CarrierEvent, FakeTwilio, FakeTwilioSettings, Pickup, StreamEnd,
+};
 
 /// The five reference agents' numbers, and where their calls go.
 async fn carrier(url: Option<&str>) -> FakeTwilio {
@@ -122,6 +126,7 @@ async fn urls_are_set_when_asked_for_and_a_fallback_on_our_own_host_never() {
                 .expect("an address"),
         ),
         sets_urls: true,
+        live_call: None,
     };
     let refused = site.examine(&settings, own).await;
     assert_eq!(health(&refused, "fallback_url"), Health::Failed);
@@ -140,6 +145,7 @@ async fn urls_are_set_when_asked_for_and_a_fallback_on_our_own_host_never() {
                 .expect("an address"),
         ),
         sets_urls: true,
+        live_call: None,
     };
     let findings = site.examine(&settings, elsewhere).await;
     assert_eq!(
@@ -199,6 +205,106 @@ async fn a_wrong_token_key_and_address_are_each_named() {
     assert_eq!(health(&findings, "stream_upgrade"), Health::Skipped);
     assert_eq!(health(&findings, "model"), Health::Failed);
     site.server.stop().await;
+}
+
+/// The telephone of whoever tries it.
+const MINE: &str = "+12025550177";
+
+fn live_call(to: &str) -> DoctorOptions {
+    DoctorOptions {
+        live_call: Some(to.parse().expect("a number")),
+        ..DoctorOptions::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_call_shows_that_a_cut_socket_leads_to_the_human() {
+    let site = Site::start().await;
+    let settings = site.settings();
+    site.twilio
+        .set_callee(MINE, Callee::human(CallerScript::new()));
+    let findings = site.examine(&settings, live_call(MINE)).await;
+    let found = of(&findings, "live_call");
+    assert_eq!(found.health, Health::Passed, "{found:?}");
+    let sids = site.twilio.call_sids();
+    assert_eq!(sids.len(), 1, "one call");
+    let call = site.twilio.call(&sids[0]).expect("it was placed");
+    call.wait_for_end(BOUND)
+        .await
+        .expect("nobody is kept on the line");
+    let cut = StreamEnd::ConnectionLost;
+    let is_cut =
+        |event: &CarrierEvent| matches!(event, CarrierEvent::StreamEnded { end } if *end == cut);
+    assert!(call.has(is_cut), "{:?}", call.events());
+    assert!(call.has(|event| matches!(event, CarrierEvent::Dialled { number } if number == HUMAN)));
+    assert!(
+        site.server.calls("medspa").await.is_empty(),
+        "it is no call of ours"
+    );
+    site.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_call_that_nobody_takes_or_that_may_not_be_dialled_proves_nothing() {
+    let site = Site::start().await;
+    let settings = site.settings();
+    site.twilio
+        .set_callee(MINE, Callee::unanswered(Pickup::Busy));
+    let findings = site.examine(&settings, live_call(MINE)).await;
+    let found = of(&findings, "live_call");
+    assert_eq!(found.health, Health::Failed);
+    assert!(found.says.contains("busy"), "{found:?}");
+    let asked = site.twilio.call_sids().len();
+    let findings = site.examine(&settings, live_call("+19005550199")).await;
+    assert_eq!(health(&findings, "live_call"), Health::Failed);
+    assert_eq!(site.twilio.call_sids().len(), asked, "nothing was dialled");
+    site.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mail_server_is_tried_as_for_a_mail_and_gets_none() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let smtp = FakeSmtp::start_with_login("voice", "the password").await;
+    let smtp = smtp.expect("a mail server");
+    let mut settings = Settings::default();
+    settings.http.listen = "127.0.0.1:1".parse().expect("an address");
+    let database = directory.path().join("none.db");
+    settings.database.url =
+        switchboard::config::DatabaseUrl::new(format!("sqlite://{}", database.display()));
+    let examined = async |settings: &Settings| {
+        let findings = examine(settings, &DoctorOptions::default()).await;
+        of(&findings.expect("findings"), "mail").clone()
+    };
+    assert_eq!(examined(&settings).await.health, Health::Skipped);
+
+    settings.mail.host = Some(smtp.address().ip().to_string());
+    settings.mail.port = smtp.address().port();
+    settings.mail.from = Some("voice@example.com".to_owned());
+    settings.mail.user = Some("voice".to_owned());
+    settings.mail.tls = MailTls::None;
+    for (password, expected) in [
+        ("the password", Health::Passed),
+        ("another", Health::Failed),
+    ] {
+        settings.mail.password = Some(switchboard::config::Secret::new(password));
+        let found = examined(&settings).await;
+        assert_eq!(found.health, expected, "{found:?}");
+        assert!(
+            !format!("{found:?}").contains(password),
+            "no password is shown"
+        );
+        if expected == Health::Failed {
+            assert!(found.says.contains("auth_535"), "{found:?}");
+        }
+    }
+    smtp.plan(SmtpFault::Close(SmtpStep::Greeting));
+    let found = examined(&settings).await;
+    assert!(found.says.contains("connect"), "{found:?}");
+    // A server that cannot encrypt is found out before anything secret is said.
+    settings.mail.tls = MailTls::Starttls;
+    let found = examined(&settings).await;
+    assert!(found.says.contains("starttls"), "{found:?}");
+    assert_eq!(smtp.received().len(), 0, "no mail was sent");
 }
 
 #[tokio::test(flavor = "multi_thread")]

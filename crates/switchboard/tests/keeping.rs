@@ -149,8 +149,10 @@ async fn remember(rows: &TenantStore, call: CallId, voicemail: VoicemailId, obje
             id: voicemail,
             call_id: call,
             recording_id: "RE1".to_owned(),
+            account_id: None,
             length_s: Some(3),
             recorded_at: at,
+            disclosed: false,
         }),
     ];
     rows.apply(&writes).await.expect("stored");

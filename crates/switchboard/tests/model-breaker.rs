@@ -5,10 +5,12 @@ mod support;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use serde_json::Value;
 use support::{BOUND, MEDSPA, TestServer, carrier, wait_for};
 use switchboard::config::Settings;
+use switchboard::ops::alerts::{AlertWatch, WebhookAnswers};
 use switchboard_sim::caller::CallerScript;
 use switchboard_sim::realtime::{RealtimeScript, RealtimeServer, Reply};
 use switchboard_sim::twilio::{CarrierEvent, FakeTwilio};
@@ -73,6 +75,21 @@ async fn openai_state(server: &TestServer) -> String {
         .to_owned()
 }
 
+fn watch(server: &TestServer) -> AlertWatch {
+    AlertWatch::new(server.reception.clone(), WebhookAnswers::default())
+}
+
+/// Whether each alert about the breaker is open.
+async fn breaker_alerts(server: &TestServer) -> Vec<bool> {
+    let installation = server.reception.store.installation();
+    let alerts = installation.list_alerts(None, &ListFilter::default()).await;
+    let alerts = alerts.expect("alerts").into_iter();
+    alerts
+        .filter(|alert| alert.rule.as_str() == "breaker_open")
+        .map(|alert| alert.cleared_at.is_none())
+        .collect()
+}
+
 /// One call that ends with the human.
 async fn call_reaches_the_human(server: &TestServer, twilio: &FakeTwilio) {
     let call = server.call(twilio, MEDSPA, CallerScript::new());
@@ -104,6 +121,10 @@ async fn r2_callers_skip_a_vendor_that_fails_until_a_probe_finds_it_well() {
     }
     assert!(server.reception.breaker.is_open());
     assert_eq!(openai_state(&server).await, "failing");
+    // An alert says so, and says when it is over.
+    let (mut watch, now) = (watch(&server), chrono::Utc::now());
+    watch.look(Duration::ZERO, now).await;
+    assert_eq!(breaker_alerts(&server).await, [true]);
 
     let asked = vendor.count();
     call_reaches_the_human(&server, &twilio).await;
@@ -131,6 +152,11 @@ async fn r2_callers_skip_a_vendor_that_fails_until_a_probe_finds_it_well() {
     let breaker = server.reception.breaker.clone();
     wait_for("the probe closes the breaker", || !breaker.is_open()).await;
     assert_eq!(openai_state(&server).await, "active");
+    for seconds in [60_u32, 120, 480] {
+        let at = now + chrono::TimeDelta::seconds(seconds.into());
+        watch.look(Duration::from_secs(seconds.into()), at).await;
+    }
+    assert_eq!(breaker_alerts(&server).await, [false]);
     let call = server.call(&twilio, MEDSPA, CallerScript::new());
     call.wait_for(BOUND, |event| {
         matches!(event, CarrierEvent::MediaReceived { .. })

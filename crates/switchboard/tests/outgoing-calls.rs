@@ -78,6 +78,7 @@ fn wish(to: &str) -> Wish {
         not_before: None,
         not_after: None,
         context: Some("Massage on Friday at ten.".into()),
+        appointment: None,
     }
 }
 

@@ -193,6 +193,7 @@ async fn both_sides_are_recorded_as_they_were_heard() {
         "{caller:?}"
     );
     played_in_ranges(&server, recording, &bytes).await;
+    drawn_and_decoded(&server, recording, &left).await;
     // It began when the caller had heard 1.5 s, of which 0.4 s were the disclosure, and the agent stopped under it.
     let after = run.at_ms.saturating_sub(recorded.runs[0].at_ms);
     assert!((1_000..1_300).contains(&after), "{caller:?} {recorded:?}");
@@ -248,6 +249,48 @@ async fn played_in_ranges(server: &TestServer, recording: &RecordingListing, byt
     };
     let read = audit.expect("entries").iter().filter(read).count();
     assert_eq!(read, 1, "one trace of one listening");
+}
+
+/// The outline is loud where the caller's ladder is, the same when asked again, and the WAV has the same sound.
+async fn drawn_and_decoded(server: &TestServer, recording: &RecordingListing, left: &[i16]) {
+    let rows = server.rows("medspa").await;
+    let key = rows.create_api_key("page").await.expect("a key").key;
+    let ask = async |route: &str| {
+        let url = format!("{}/api/v1/calls/{}/{route}", server.base, recording.call_id);
+        let asked = reqwest::Client::new().get(url).bearer_auth(key.expose());
+        asked.send().await.expect("an answer")
+    };
+    let peaks: serde_json::Value = ask("peaks").await.json().await.expect("JSON");
+    let again: serde_json::Value = ask("peaks").await.json().await.expect("JSON");
+    assert_eq!(peaks, again, "drawn once and kept");
+    assert!(
+        rows.recording_peaks(recording.id)
+            .await
+            .expect("answers")
+            .is_some()
+    );
+    let caller = peaks["caller"].as_array().expect("levels");
+    assert!(caller.len() <= 4_000 && caller.len() == peaks["agent"].as_array().map_or(0, Vec::len));
+    let loudest = caller.iter().filter_map(serde_json::Value::as_i64).max();
+    let expected = left.iter().max().map(|level| i64::from(level >> 8));
+    assert!(
+        loudest
+            .zip(expected)
+            .is_some_and(|(ours, theirs)| ours.abs_diff(theirs) <= 2)
+    );
+    let pair_us = peaks["pair_us"].as_u64().expect("a length");
+    let drawn_us = pair_us * caller.len() as u64 / 2;
+    assert!(
+        drawn_us.abs_diff(left.len() as u64 * 125) <= pair_us,
+        "the whole length is drawn"
+    );
+    let wav = ask("recording?format=wav").await;
+    assert_eq!(wav.headers()["content-type"], "audio/wav");
+    let wav =
+        switchboard_media::wav::read(&wav.bytes().await.expect("a body")).expect("a WAV file");
+    assert_eq!(wav.rate_hz, 16_000);
+    assert!(wav.length_ms().abs_diff(left.len() as u64 / 8) <= 20);
+    assert_eq!(ask("recording?format=mp3").await.status(), 400);
 }
 
 /// D1: asked and refused, by key: the call goes on and nothing is kept.

@@ -48,13 +48,14 @@ async fn voicemails(server: &TestServer) -> Vec<VoicemailListing> {
     listed.expect("voicemails")
 }
 
-/// Waits until the audio of the only message is kept.
+/// Waits until the audio of the only message is kept, and nobody writes it down.
 async fn kept(server: &TestServer) -> VoicemailListing {
     let kept = async {
         loop {
             let listed = voicemails(server).await;
             if let [only] = &listed[..]
                 && only.object_key.is_some()
+                && only.transcription.is_some()
             {
                 return only.clone();
             }

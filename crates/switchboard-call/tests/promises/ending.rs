@@ -1,9 +1,12 @@
 //! A call ends once, with a reason and a class, and a goodbye is heard.
 
-use switchboard_call::CallSettings;
 use switchboard_call::end::{EndClass, EndReason};
-use switchboard_call::input::{Control, FromLeg, FromModel, LegClosed, ModelFailure, ToolOutcome};
-use switchboard_call::output::ToLeg;
+use switchboard_call::handoff::HandoffReason;
+use switchboard_call::input::{
+    ClosingLine, Control, FromLeg, FromModel, LegClosed, ModelFailure, ToolOutcome,
+};
+use switchboard_call::output::{ToLeg, ToModel};
+use switchboard_call::{CallSettings, Words};
 
 use crate::support::{Answer, AnswerKind, Scenario};
 
@@ -146,4 +149,78 @@ fn what_still_comes_after_the_end_is_let_go_and_changes_nothing() {
     scenario.feed_after_the_end();
     assert_eq!(scenario.log(), log);
     assert_eq!(scenario.audio_held(), 0);
+}
+
+#[test]
+fn staff_end_a_call_with_a_sentence_that_is_heard_to_its_end() {
+    let mut scenario = Scenario::new(CallSettings::default());
+    scenario.says(1_000, 1_000, "tell me everything");
+    scenario.control(3_500, Control::EndSaying(ClosingLine::Apology));
+    scenario.control(4_000, Control::EndSaying(ClosingLine::Goodbye));
+    scenario.run(20_000);
+    assert_eq!(
+        scenario.end(),
+        Some(EndReason::EndedByControl),
+        "{}",
+        scenario.log()
+    );
+    let apology: Words = "I am sorry, something went wrong on our side.".into();
+    let says = |command: &ToModel| matches!(command, ToModel::Say { .. });
+    let apologises =
+        |command: &ToModel| matches!(command, ToModel::Say { words, .. } if *words == apology);
+    assert_eq!(scenario.to_model(apologises).len(), 1, "{}", scenario.log());
+    assert_eq!(scenario.to_model(says).len(), 1, "nothing else is said");
+    let hung_up = hang_ups(&scenario);
+    assert_eq!(hung_up.len(), 1, "{}", scenario.log());
+    assert!(
+        hung_up[0] > 4_500,
+        "not before the sentence was heard: {}",
+        scenario.log()
+    );
+}
+
+#[test]
+fn staff_end_a_call_at_once_where_nothing_can_be_said() {
+    let mut scenario = Scenario::new(CallSettings {
+        sentences: Vec::new(),
+        ..CallSettings::default()
+    });
+    scenario.control(2_000, Control::EndSaying(ClosingLine::Goodbye));
+    scenario.run(5_000);
+    assert_eq!(scenario.end(), Some(EndReason::EndedByControl));
+    assert_eq!(hang_ups(&scenario), [2_000]);
+}
+
+#[test]
+fn a_caller_who_leaves_during_the_sentence_of_staff_was_ended_by_staff() {
+    let mut scenario = Scenario::new(CallSettings::default());
+    scenario.control(2_000, Control::EndSaying(ClosingLine::Goodbye));
+    scenario.hangs_up(2_400);
+    scenario.run(5_000);
+    assert_eq!(scenario.end(), Some(EndReason::EndedByControl));
+}
+
+#[test]
+fn staff_hand_a_caller_over_to_the_party_they_name() {
+    let mut scenario = Scenario::new(CallSettings::default());
+    let target = Some("front_desk".to_owned());
+    scenario.control(
+        2_000,
+        Control::HandOver {
+            target: target.clone(),
+        },
+    );
+    scenario.run(10_000);
+    let transfers = scenario.transfers();
+    let [(_, handoff)] = &transfers[..] else {
+        panic!("{transfers:?}");
+    };
+    assert_eq!(
+        (handoff.reason, &handoff.target),
+        (HandoffReason::Staff, &target)
+    );
+    assert_eq!(
+        EndReason::HandedOff(HandoffReason::Staff).class(),
+        EndClass::Success
+    );
 }

@@ -325,6 +325,7 @@ pub(crate) fn decided_by(reason: HandoffReason) -> Option<Fault> {
         | HandoffReason::StreamingOff
         | HandoffReason::BridgeOnly
         | HandoffReason::ToolFailed
+        | HandoffReason::Staff
         | HandoffReason::Emergency => None,
     }
 }

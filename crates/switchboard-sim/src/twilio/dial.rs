@@ -128,6 +128,13 @@ impl Call {
             self.record.log(CarrierEvent::Dialled {
                 number: line.noun.address.clone(),
             });
+            self.exchange.lines().push(super::PlacedLine {
+                sid: line.sid.clone(),
+                parent: self.details.sid.clone(),
+                from: line.caller_id.clone(),
+                to: line.noun.address.clone(),
+                status: "ringing",
+            });
             self.report_line(line, "initiated", "initiated");
             self.report_line(line, "ringing", "ringing");
         }
@@ -200,7 +207,12 @@ impl Call {
     }
 
     /// Sends a status callback of a line beside the call, if this event is wanted.
-    fn report_line(&self, line: &DialledLine, event: &str, status: &str) {
+    fn report_line(&self, line: &DialledLine, event: &str, status: &'static str) {
+        let mut lines = self.exchange.lines();
+        if let Some(placed) = lines.iter_mut().find(|placed| placed.sid == line.sid) {
+            placed.status = status;
+        }
+        drop(lines);
         let wanted = line.noun.status_events.iter().any(|wanted| wanted == event);
         let Some(url) = line.noun.status_callback.clone().filter(|_| wanted) else {
             return;

@@ -184,7 +184,18 @@ struct Exchange {
     calls: Mutex<HashMap<CallSid, call::Registered>>,
     rest: rest::RestState,
     recordings: Mutex<HashMap<RecordingSid, Vec<u8>>>,
+    lines: Mutex<Vec<PlacedLine>>,
     http: reqwest::Client,
+}
+
+/// A line that a `<Dial>` rang: a call of its own, whose parent is the caller's.
+#[derive(Debug, Clone)]
+struct PlacedLine {
+    sid: CallSid,
+    parent: CallSid,
+    from: String,
+    to: String,
+    status: &'static str,
 }
 
 impl FakeTwilio {
@@ -197,6 +208,7 @@ impl FakeTwilio {
             callees: Mutex::new(settings.callees.clone()),
             calls: Mutex::default(),
             recordings: Mutex::default(),
+            lines: Mutex::default(),
             rest: rest::RestState::with_numbers(settings.numbers.clone()),
             http: webhook::client()?,
             settings,
@@ -292,6 +304,10 @@ impl Exchange {
 
     fn recordings(&self) -> std::sync::MutexGuard<'_, HashMap<RecordingSid, Vec<u8>>> {
         self.recordings.lock().expect("no holder panics")
+    }
+
+    fn lines(&self) -> std::sync::MutexGuard<'_, Vec<PlacedLine>> {
+        self.lines.lock().expect("no holder panics")
     }
 
     fn callee(&self, number: &str) -> Callee {

@@ -11,7 +11,7 @@ pub(super) use requests::RestState;
 use super::Exchange;
 use super::call::{Command, Instructions};
 use super::fault::RestFault;
-use answer::{Refusal, call_json, json_response};
+use answer::{Refusal, call_json, child_calls, json_response};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -132,6 +132,7 @@ fn route(
                 .ok_or_else(not_found)
         }
         (&Method::POST, ["Calls"]) => create::create_call(exchange, form),
+        (&Method::GET, ["Calls"]) => child_calls(exchange, query),
         (&Method::GET, ["Calls", sid]) => {
             let sid = CallSid::parse(sid).map_err(|_| not_found())?;
             call_json(exchange, &sid, 200).ok_or_else(not_found)

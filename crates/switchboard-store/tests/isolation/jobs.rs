@@ -97,6 +97,17 @@ pub(super) async fn webhooks_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) 
     assert_eq!(store.webhook_delivery(b.delivery).await.unwrap(), None);
     let delivery = store.webhook_delivery(a.delivery).await.unwrap().unwrap();
     watch.ran("webhook_delivery", shown(&delivery)).await;
+    let all = PageAsk {
+        after: None,
+        rows: 50,
+    };
+    let foreign = store.page_webhook_deliveries(Some(b.webhook), &all).await;
+    assert_eq!(foreign, Ok(Vec::new()));
+    let page = store.page_webhook_deliveries(None, &all).await.unwrap();
+    watch.ran("page_webhook_deliveries", shown(&page)).await;
+    assert_eq!(store.webhook_tries(b.delivery).await, Ok(Vec::new()));
+    let tries = store.webhook_tries(a.delivery).await.unwrap();
+    watch.ran("webhook_tries", shown(&tries)).await;
     assert!(!store.replay_webhook(b.delivery).await.unwrap());
     assert!(store.replay_webhook(a.delivery).await.unwrap());
     watch.ran("replay_webhook", String::new()).await;

@@ -1,12 +1,16 @@
 //! Two tenants that store the same things under the same names, numbers and, where the writer makes them, ids.
 
+mod left;
 mod outgoing;
+mod voice;
 
 use serde_json::json;
 use switchboard_store::*;
 
 use super::{TestStore, at};
+pub use left::*;
 pub use outgoing::*;
+pub use voice::*;
 
 /// The ids of one twin's rows that the store made.
 pub struct Twin {
@@ -164,6 +168,7 @@ impl Twin {
             .await
             .unwrap()
             .unwrap();
+        seed_voice(&store, shared, contact, canary).await;
         let api_key = store.create_api_key(canary).await.unwrap().id;
         let asked = repeatable(api_key);
         store
@@ -195,6 +200,10 @@ impl Twin {
             .unwrap();
         store
             .request_outgoing_call(&outgoing_call(shared.outgoing, contact, canary))
+            .await
+            .unwrap();
+        store
+            .capture_fields(shared.call, &captured(canary))
             .await
             .unwrap();
         let attempt = outgoing_attempt(shared.outgoing, canary);
@@ -662,16 +671,6 @@ pub fn transfer(call_id: CallId, canary: &str) -> TransferWrite {
 }
 
 /// A message whose recording is named like itself.
-pub fn voicemail(id: VoicemailId, call_id: CallId) -> NewVoicemail {
-    NewVoicemail {
-        id,
-        call_id,
-        recording_id: format!("RE{}", id.uuid().simple()),
-        length_s: Some(12),
-        recorded_at: at(7),
-    }
-}
-
 pub fn turn(call_id: CallId, canary: &str) -> TurnWrite {
     TurnWrite {
         call_id,

@@ -19,6 +19,13 @@ pub fn call_path(account: &AccountSid, call: &CallSid) -> String {
     format!("/{API_VERSION}/Accounts/{account}/Calls/{call}.json")
 }
 
+/// Path of the calls that a call of ours made the carrier place: legs of its `<Dial>` are calls whose parent it is.
+pub fn child_calls_path(account: &AccountSid, parent: &CallSid) -> String {
+    let mut query = Form::default();
+    query.push("ParentCallSid", parent.as_str());
+    format!("{}?{}", calls_path(account), query.encode())
+}
+
 /// Path of a recording's audio as WAV: GET reads it. Made from ids, so that no URL of a webhook is ever fetched.
 pub fn recording_audio_path(account: &AccountSid, recording: &RecordingSid) -> String {
     format!("/{API_VERSION}/Accounts/{account}/Recordings/{recording}.wav")
@@ -186,6 +193,31 @@ pub struct CallResource {
     pub price: Option<String>,
     #[serde(default)]
     pub price_unit: Option<String>,
+}
+
+/// A page of the list of calls.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct CallsPage {
+    pub calls: Vec<ListedCall>,
+}
+
+/// One call of a list.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct ListedCall {
+    pub sid: CallSid,
+    /// Whom it rings.
+    pub to: String,
+    pub status: CallStatus,
+}
+
+impl std::fmt::Debug for ListedCall {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("ListedCall")
+            .field("sid", &self.sid)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The page of the account's numbers.

@@ -1,4 +1,5 @@
 //! Ways callers reach us. Each channel translates its carrier's names and yields a leg.
 
 pub mod twilio;
+pub mod webrtc;
 pub mod websocket;

@@ -1,5 +1,6 @@
 //! Everything that can be typed, as types.
 
+mod app_users;
 mod outgoing;
 mod retention;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use app_users::AppUsersCommand;
 pub use outgoing::{AddressArguments, ConsentCommand, DialArguments, OptOutCommand};
 pub use retention::RetentionCommand;
 
@@ -81,7 +83,7 @@ pub enum Command {
     List(ListArguments),
     /// Look for what would hurt callers, and say how to mend it
     #[command(
-        after_long_help = "Examples:\n  switchboard doctor\n  switchboard doctor --set-urls --fallback-url https://static.example/human.xml\n\nExit code 1 when a check failed; warnings alone give 0."
+        after_long_help = "Examples:\n  switchboard doctor\n  switchboard doctor --set-urls --fallback-url https://static.example/human.xml\n  switchboard doctor --live-call +12025550142\n\nExit code 1 when a check failed; warnings alone give 0."
     )]
     Doctor(DoctorArguments),
     /// Show agents
@@ -284,6 +286,9 @@ pub struct DoctorArguments {
     /// Set this address of a static document as the fallback of our numbers; refused on our own host
     #[arg(long, value_name = "URL")]
     pub fallback_url: Option<crate::config::BaseUrl>,
+    /// Ring this telephone of yours on the real account, cut its stream, and see that the carrier dials the human
+    #[arg(long, value_name = "NUMBER")]
+    pub live_call: Option<switchboard_store::PhoneNumber>,
 }
 
 /// What to list.
@@ -334,6 +339,8 @@ pub enum Noun {
     Transfers,
     /// Messages that callers left
     Voicemails,
+    /// What agents took down: name, address, job, urgency
+    Captured,
     /// Work beside the calls: mails, webhooks
     Jobs,
     /// Mails, and how far each came
@@ -397,6 +404,9 @@ pub enum TenantCommand {
     /// The tenant's own Twilio account
     #[command(subcommand)]
     Twilio(TwilioCommand),
+    /// Who vouches for the users of the tenant's app
+    #[command(subcommand)]
+    AppUsers(AppUsersCommand),
 }
 
 /// What to do with telephone numbers.

@@ -18,6 +18,7 @@ pub(super) async fn doctor(
     let options = DoctorOptions {
         sets_urls: arguments.set_urls,
         fallback_url: arguments.fallback_url.clone(),
+        live_call: arguments.live_call.clone(),
     };
     let findings = examine(settings, &options).await?;
     if output.is_json() {

@@ -25,7 +25,7 @@ pub(super) async fn list(
         return Err(failure.into());
     };
     let purpose = match arguments.noun {
-        Noun::Turns | Noun::ToolCalls | Noun::Conversations | Noun::Voicemails => {
+        Noun::Turns | Noun::ToolCalls | Noun::Conversations | Noun::Captured | Noun::Voicemails => {
             Purpose::ReadTranscript
         }
         _ => Purpose::List,
@@ -188,10 +188,16 @@ pub(super) async fn list(
                 "length_s",
                 "recorded_at",
                 "heard_at",
+                "transcription",
                 "transcript",
                 "object_key",
             ],
             &tenant.list_voicemails(&filter).await?,
+        ),
+        Noun::Captured => output.rows(
+            "captured fields",
+            &["call_id", "field", "value", "updated_at"],
+            &tenant.list_captured_fields(&filter).await?,
         ),
         Noun::Mails => output.rows(
             "mails",

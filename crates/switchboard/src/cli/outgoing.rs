@@ -51,6 +51,7 @@ pub(super) async fn dial(
         not_before: arguments.not_before,
         not_after: arguments.not_after,
         context: arguments.context.clone().map(Private::new),
+        appointment: None,
     };
     let placed = outgoing::place(&rows, settings, &agent, &wish, Utc::now()).await;
     let placed = placed.map_err(|refusal| refused(&refusal))?;

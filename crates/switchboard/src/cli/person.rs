@@ -101,6 +101,7 @@ async fn document(rows: &TenantStore, person: &PersonRows) -> Result<Value> {
             "consents": rows.list_consents(&filter).await?,
             "transfers": rows.transfers_of(*call).await?,
             "voicemails": rows.list_voicemails(&filter).await?,
+            "captured": rows.captured_fields(*call).await?,
             "recordings": rows.list_recordings(&filter).await?,
             "usage": rows.list_usage(&filter).await?,
         }));

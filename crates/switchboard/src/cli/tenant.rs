@@ -9,6 +9,7 @@ use switchboard_store::{
     TenantScope, TenantStore, Word,
 };
 
+use super::app_users::app_users;
 use super::arguments::{KeyCommand, NumberCommand, TenantCommand, TwilioCommand};
 use super::failure::{Exit, Failure};
 use super::output::Output;
@@ -117,13 +118,14 @@ pub(super) async fn tenant(
             output.note(&format!("callers of this number reach {agent}"));
             output.line(&id.to_string())
         }
+        TenantCommand::AppUsers(command) => app_users(settings, command, output).await,
         TenantCommand::Twilio(TwilioCommand::Set {
             tenant,
             account_sid,
             auth_token_file,
         }) => {
             check_sid(account_sid)?;
-            let token = read_token(auth_token_file)?;
+            let token = read_secret(auth_token_file, "auth token")?;
             let key = SealingKey::load_or_create(&settings.database.sealing_key_file())?;
             let store = Store::open(&store_settings).await?;
             let scope = scope_of(&store, tenant, Actor::Operator, Purpose::Configure).await?;
@@ -247,7 +249,8 @@ fn check_sid(account_sid: &str) -> Result<()> {
     Err(failure.with_help("it has AC and 32 hexadecimal digits, and stands on the first page of the Twilio console").into())
 }
 
-fn read_token(file: &Path) -> Result<Secret> {
+/// A secret from a file or stdin; `what` names it in complaints.
+pub(super) fn read_secret(file: &Path, what: &str) -> Result<Secret> {
     let mut text = String::new();
     let reader: Box<dyn Read> = if file == Path::new("-") {
         Box::new(std::io::stdin())
@@ -259,9 +262,9 @@ fn read_token(file: &Path) -> Result<Secret> {
     reader
         .take(TOKEN_BYTES_MAX)
         .read_to_string(&mut text)
-        .context("cannot read the auth token")?;
+        .with_context(|| format!("cannot read the {what}"))?;
     match text.trim() {
-        "" => Err(Failure::new(Exit::WrongUse, "the auth token is empty").into()),
+        "" => Err(Failure::new(Exit::WrongUse, format!("the {what} is empty")).into()),
         token => Ok(Secret::new(token)),
     }
 }

@@ -3,10 +3,7 @@
 use anyhow::{Context, Result};
 use serde_json::json;
 use std::path::Path;
-use switchboard_store::{
-    Actor, ListFilter, NewWebhook, Private, Purpose, Store, TenantStore, WebhookId, WebhookState,
-    Word,
-};
+use switchboard_store::{Actor, ListFilter, Purpose, Store, TenantStore, WebhookId, WebhookState};
 
 use super::arguments::WebhookCommand;
 use super::failure::{Exit, Failure};
@@ -15,10 +12,7 @@ use super::tenant::scope_of;
 use crate::config::{Secret, Settings};
 use crate::ops::seal::SealingKey;
 use crate::outbound::Outbound;
-use crate::webhooks::{EVENTS, WebhookSecret, event, secret_context};
-
-/// How long the old secret signs too when none is said: receivers are changed in working hours.
-const OVERLAP_HOURS: i64 = 24;
+use crate::webhooks::{self, EVENTS, WebhookRefusal};
 
 pub(super) async fn webhook(
     settings: &Settings,
@@ -94,20 +88,8 @@ async fn add(
     output: &Output,
 ) -> Result<()> {
     let outbound = Outbound::new(&settings.outbound).context("cannot prepare requests")?;
-    let url = outbound.check(url).map_err(|refusal| {
-        Failure::new(Exit::WrongUse, "the address cannot be used")
-            .because(refusal.to_string())
-            .with_help("give a public https:// address; outbound.allow_networks allows more")
-    })?;
-    let events = wanted(events)?;
-    let (id, secret) = (WebhookId::new(), fresh_secret()?);
-    let new = NewWebhook {
-        id,
-        url: url.expose().into(),
-        sealed_secret: sealed(settings, rows, id, &secret)?,
-        events,
-    };
-    rows.add_webhook(&new).await?;
+    let added = webhooks::add(rows, &key(settings)?, &outbound, url, events).await;
+    let (id, secret) = added.map_err(refuse)?;
     print_secret(id, &secret, output)
 }
 
@@ -117,13 +99,31 @@ async fn rotate(
     id: WebhookId,
     output: &Output,
 ) -> Result<()> {
-    let secret = fresh_secret()?;
-    let sealed = sealed(settings, rows, id, &secret)?;
-    let until = chrono::Utc::now() + chrono::TimeDelta::hours(OVERLAP_HOURS);
-    if !rows.rotate_webhook(id, &sealed, until).await? {
-        return Err(unknown(id));
-    }
+    let rotated = webhooks::rotate(rows, &key(settings)?, id).await;
+    let secret = rotated.map_err(refuse)?.ok_or_else(|| unknown(id))?;
     print_secret(id, &secret, output)
+}
+
+fn key(settings: &Settings) -> Result<SealingKey> {
+    Ok(SealingKey::load_or_create(Path::new(
+        &settings.database.sealing_key_file,
+    ))?)
+}
+
+fn refuse(refusal: WebhookRefusal) -> anyhow::Error {
+    match refusal {
+        WebhookRefusal::Address(why) => Failure::new(Exit::WrongUse, "the address cannot be used")
+            .because(why.to_string())
+            .with_help("give a public https:// address; outbound.allow_networks allows more")
+            .into(),
+        WebhookRefusal::Event(name) => {
+            Failure::new(Exit::WrongUse, format!("there is no event `{name}`"))
+                .with_help(format!("events are {}", EVENTS.join(", ")))
+                .into()
+        }
+        WebhookRefusal::Store(error) => error.into(),
+        WebhookRefusal::Secret => anyhow::Error::new(refusal),
+    }
 }
 
 async fn set_state(
@@ -139,37 +139,6 @@ async fn set_state(
         return output.document(&json!({ "id": id, "state": state }));
     }
     output.line(&format!("{id} is {state}"))
-}
-
-/// The events by their names; all of them when none is named.
-fn wanted(names: &[String]) -> Result<Vec<Word>> {
-    if names.is_empty() {
-        return Ok(EVENTS.map(Word::new).to_vec());
-    }
-    let known = names.iter().map(|name| {
-        event(name).ok_or_else(|| {
-            Failure::new(Exit::WrongUse, format!("there is no event `{name}`"))
-                .with_help(format!("events are {}", EVENTS.join(", ")))
-                .into()
-        })
-    });
-    known.collect()
-}
-
-fn fresh_secret() -> Result<Secret> {
-    let secret = WebhookSecret::generate().context("the system gives no random bytes")?;
-    Ok(secret.to_text())
-}
-
-fn sealed(
-    settings: &Settings,
-    rows: &TenantStore,
-    id: WebhookId,
-    secret: &Secret,
-) -> Result<Private<Vec<u8>>> {
-    let key = SealingKey::load_or_create(Path::new(&settings.database.sealing_key_file))?;
-    let context = secret_context(rows.scope().tenant, id);
-    Ok(Private::new(key.seal(secret, &context)?))
 }
 
 fn print_secret(id: WebhookId, secret: &Secret, output: &Output) -> Result<()> {

@@ -38,9 +38,10 @@ pub use self::turn_detection::{TurnDetection, TurnDetectionMode};
 pub use self::voice::REALTIME_VOICES;
 
 /// Every tool an agent may list.
-pub const TOOL_NAMES: [&str; 10] = [
+pub const TOOL_NAMES: [&str; 11] = [
     "find_contact",
     "create_contact",
+    "capture_details",
     "check_availability",
     "book_appointment",
     "transfer_to_human",
@@ -105,6 +106,9 @@ pub struct AgentDefinition {
     /// Whom it may call, and what it does with machines.
     #[serde(default)]
     pub outgoing: AgentOutgoing,
+    /// What clients of `/v1/realtime` may do beyond the protocol.
+    #[serde(default)]
+    pub realtime: AgentRealtime,
     /// When something of a call may be stored.
     #[serde(default)]
     pub consent: ConsentPolicy,
@@ -184,6 +188,17 @@ pub struct AgentLimits {
     /// Seconds that two machines may talk to each other.
     pub automatic_s_max: Option<u64>,
 }
+
+/// What clients of `/v1/realtime` may do beyond the protocol.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AgentRealtime {
+    /// None. Rates of `audio/pcm` beside the protocol's 24000 Hz: 8000, 16000. An extension of ours.
+    pub pcm_rates_hz: Vec<u32>,
+}
+
+/// Rates an agent may allow.
+pub const PCM_RATES_HZ: [u32; 2] = [8_000, 16_000];
 
 /// Who takes over.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -1,5 +1,7 @@
 //! What one setting alone cannot know.
 
+use switchboard_wire::openai::{EXPIRES_AFTER_S_MAX, EXPIRES_AFTER_S_MIN};
+
 use super::error::{Place, SettingsError};
 use super::{MailTls, Settings};
 
@@ -13,7 +15,21 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     super::handoff::check_settings(settings)?;
     bucket(settings)?;
     mail(settings)?;
+    sessions(settings)?;
+    transcription(settings)?;
     not_zero(settings)
+}
+
+/// As long as the vendor's own client secrets may live.
+fn sessions(settings: &Settings) -> Result<(), SettingsError> {
+    if (EXPIRES_AFTER_S_MIN..=EXPIRES_AFTER_S_MAX).contains(&settings.sessions.token_s) {
+        return Ok(());
+    }
+    refuse(
+        "sessions.token_s",
+        "a token lives for 10 to 7200 seconds".to_owned(),
+        "set it to 1800",
+    )
 }
 
 /// A password and what callers said must not cross a network in the clear.
@@ -45,6 +61,29 @@ fn mail(settings: &Settings) -> Result<(), SettingsError> {
             "mail.from",
             "mails need a sender".to_owned(),
             "set it to an address like voice@example.com",
+        );
+    }
+    Ok(())
+}
+
+/// What callers said must not cross a network in the clear, and one transcriber is enough.
+fn transcription(settings: &Settings) -> Result<(), SettingsError> {
+    let transcription = &settings.transcription;
+    let Some(base_url) = &transcription.base_url else {
+        return Ok(());
+    };
+    if transcription.program.is_some() {
+        return refuse(
+            "transcription.program",
+            "a server is set too".to_owned(),
+            "set transcription.base_url or transcription.program, not both",
+        );
+    }
+    if !base_url.is_loopback() && !base_url.is_encrypted() {
+        return refuse(
+            "transcription.base_url",
+            "what callers said would travel in the clear".to_owned(),
+            "use https://",
         );
     }
     Ok(())
@@ -197,7 +236,17 @@ fn not_zero(settings: &Settings) -> Result<(), SettingsError> {
             "recordings.s3_request_ms_max",
             settings.recordings.s3_request_ms_max,
         ),
+        (
+            "transcription.answer_ms_max",
+            settings.transcription.answer_ms_max,
+        ),
         ("jobs.concurrent_max", settings.jobs.concurrent_max as u64),
+        ("webrtc.sessions_max", settings.webrtc.sessions_max as u64),
+        ("webrtc.connect_ms_max", settings.webrtc.connect_ms_max),
+        (
+            "webrtc.unfinished_max",
+            settings.webrtc.unfinished_max as u64,
+        ),
         ("jobs.poll_ms", settings.jobs.poll_ms),
         ("mail.connect_ms_max", settings.mail.connect_ms_max),
         ("mail.answer_ms_max", settings.mail.answer_ms_max),

@@ -16,6 +16,8 @@ pub struct OpsSettings {
     pub fallback_critical_percent: u64,
     /// 10 % of the disk under the database; less free space raises an alert.
     pub disk_free_percent_min: u64,
+    /// None. Addresses that get a mail when an alert is raised and when it is over; needs `[mail]`.
+    pub alert_mail: Vec<String>,
     /// Blank: the host's name. What alerts call this process, where several share one database.
     #[serde(deserialize_with = "blank_is_none")]
     pub node_name: Option<String>,
@@ -28,6 +30,7 @@ impl Default for OpsSettings {
             fallback_warning_percent: 5,
             fallback_critical_percent: 10,
             disk_free_percent_min: 10,
+            alert_mail: Vec::new(),
             node_name: None,
         }
     }

@@ -6,13 +6,14 @@
 use chrono::Duration;
 use serde::{Deserialize, Serialize};
 use switchboard_store::{
-    CallId, ConsentAnswer, ContactId, ContactListing, NewOutgoingCall, OutgoingAttempt,
-    OutgoingCall, OutgoingSettlement, OutgoingState, PhoneNumber, Private, Reachable, StoreError,
-    TenantStore, Timestamp, Word,
+    AppointmentId, AppointmentListing, CallId, ConsentAnswer, ContactId, ContactListing,
+    NewOutgoingCall, OutgoingAttempt, OutgoingCall, OutgoingSettlement, OutgoingState, PhoneNumber,
+    Private, Reachable, StoreError, TenantStore, Timestamp, Word,
 };
 
 use super::dialling::{self, DialRefusal};
 use super::hours::CallingHours;
+use super::reminders;
 use crate::config::agent::{AgentOutgoing, CallPurpose};
 use crate::config::{AgentDefinition, Settings};
 use crate::jobs::outgoing_call::look;
@@ -27,13 +28,14 @@ const TRY_LOST_AFTER: Duration = Duration::minutes(15);
 const LOOK_AGAIN: Duration = Duration::seconds(30);
 
 /// Ends of calls after which nobody is called again: somebody was reached, or a machine has the message.
-const REACHED: [&str; 9] = [
+const REACHED: [&str; 10] = [
     "agent_ended",
     "caller_hung_up",
     "message_left",
     "ended_by_control",
     "dtmf_0",
     "asked",
+    "staff",
     "length",
     "emergency",
     "budget",
@@ -55,6 +57,8 @@ pub struct Wish {
     pub not_after: Option<Timestamp>,
     /// What the agent is told about it, as data.
     pub context: Option<Private<String>>,
+    /// The appointment it reminds of, and when that begins: moved or cancelled, nobody is called.
+    pub appointment: Option<(AppointmentId, Timestamp)>,
 }
 
 /// Who is called.
@@ -101,6 +105,8 @@ pub enum OutgoingRefusal {
         "more calls were asked for in this hour than `outgoing.key_hour_max` or `outgoing.tenant_hour_max` allow"
     )]
     TooManyCalls,
+    #[error("the appointment was cancelled or moved")]
+    AppointmentGone,
     #[error("the context has more than {CONTEXT_CHARS_MAX} characters")]
     ContextTooLong,
     /// The database cannot be asked.
@@ -125,6 +131,7 @@ impl OutgoingRefusal {
             Self::OutsideHours => "outside_hours",
             Self::PersonTooOften => "person_too_often",
             Self::TooManyCalls => "too_many_calls",
+            Self::AppointmentGone => "appointment_gone",
             Self::ContextTooLong => "context_too_long",
             Self::Store(_) => return None,
         })
@@ -175,6 +182,8 @@ pub async fn admit(
         context: wish.context.clone(),
         not_before,
         not_after,
+        appointment_id: wish.appointment.map(|(id, _)| id),
+        appointment_at: wish.appointment.map(|(_, at)| at),
     })
 }
 
@@ -388,6 +397,15 @@ async fn still_allowed(
     let purpose = CallPurpose::from_word(wish.purpose.as_str());
     let purpose = purpose.filter(|purpose| agent.outgoing.purposes.contains(purpose));
     let purpose = purpose.ok_or(OutgoingRefusal::PurposeNotOffered)?;
+    if let Some(id) = wish.appointment_id {
+        let appointment = rows.appointment(id).await?;
+        let stands = |it: &AppointmentListing| {
+            reminders::lies_ahead(it.status) && Some(it.starts_at) == wish.appointment_at
+        };
+        if !appointment.as_ref().is_some_and(stands) {
+            return Err(OutgoingRefusal::AppointmentGone);
+        }
+    }
     dialling::check(&settings.dialling, &wish.to_number, &wish.from_number)?;
     may_reach(rows, Some(contact), &wish.to_number, purpose).await
 }

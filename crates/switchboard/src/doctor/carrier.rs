@@ -9,22 +9,22 @@ use switchboard_wire::twilio::rest::{
 };
 use switchboard_wire::twilio::twiml::{Dial, Document, Record, Say, Verb};
 
-use super::{DoctorOptions, Finding, clock_of};
+use super::{DoctorOptions, Finding, clock_of, live_call};
 use crate::channels::twilio::Account;
 use crate::config::{BaseUrl, Settings};
 use crate::ops::seal::SealingKey;
 
 /// A number of ours, and how its account is asked.
-struct Ours {
-    number: PhoneNumber,
-    human: Option<PhoneNumber>,
-    account: AccountSid,
+pub(super) struct Ours {
+    pub(super) number: PhoneNumber,
+    pub(super) human: Option<PhoneNumber>,
+    pub(super) account: AccountSid,
     token: crate::config::Secret,
 }
 
-struct Carrier<'a> {
-    settings: &'a Settings,
-    client: &'a reqwest::Client,
+pub(super) struct Carrier<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) client: &'a reqwest::Client,
     options: &'a DoctorOptions,
 }
 
@@ -77,6 +77,9 @@ pub(super) async fn findings(
     let mut findings = Vec::new();
     for number in &ours {
         findings.extend(carrier.examine(number, findings.is_empty()).await);
+    }
+    if let Some(to) = &options.live_call {
+        findings.push(live_call::finding(&carrier, &ours, to).await);
     }
     findings
 }
@@ -268,7 +271,8 @@ impl Carrier<'_> {
         serde_json::from_slice(&body).map_err(|_| unreadable())
     }
 
-    async fn ask(
+    /// The answer to a request of this number's account.
+    pub(super) async fn ask(
         &self,
         ours: &Ours,
         request: reqwest::RequestBuilder,
@@ -298,7 +302,7 @@ impl Carrier<'_> {
     }
 }
 
-fn unreadable() -> Finding {
+pub(super) fn unreadable() -> Finding {
     Finding::failed(
         "carrier_api",
         "the carrier's API answers what cannot be read",
@@ -308,10 +312,23 @@ fn unreadable() -> Finding {
 
 /// What a number's fallback URL should serve: the human, then voicemail. It is hosted elsewhere and asks nobody.
 fn static_document(settings: &Settings, human: Option<&PhoneNumber>) -> String {
+    let verbs = static_verbs(settings, human);
+    Document::new(verbs).to_xml().unwrap_or_default()
+}
+
+/// The human of a number, or the installation's.
+pub(super) fn human_of<'a>(
+    settings: &'a Settings,
+    human: Option<&'a PhoneNumber>,
+) -> Option<&'a str> {
+    let human = human.map(PhoneNumber::expose);
+    human.or_else(|| settings.handoff.number.as_ref().map(PhoneNumber::expose))
+}
+
+pub(super) fn static_verbs(settings: &Settings, human: Option<&PhoneNumber>) -> Vec<Verb> {
     let voice = &settings.speech.carrier_voice;
     let say = |words: &str| Verb::Say(Say::new(words).with_voice(voice));
-    let human = human.map(PhoneNumber::expose);
-    let human = human.or_else(|| settings.handoff.number.as_ref().map(PhoneNumber::expose));
+    let human = human_of(settings, human);
     let mut verbs = Vec::new();
     if let Some(human) = human {
         verbs.push(say("One moment please, I am connecting you."));
@@ -328,5 +345,5 @@ fn static_document(settings: &Settings, human: Option<&PhoneNumber>) -> String {
         play_beep: Some(true),
         ..Record::default()
     }));
-    Document::new(verbs).to_xml().unwrap_or_default()
+    verbs
 }

@@ -3,13 +3,11 @@
 use switchboard_wire::twilio::signature::{SIGNATURE_HEADER, SignedBody, sign};
 use switchboard_wire::twilio::{CallSid, Form};
 
-use super::certificate::certificate_days;
+use super::certificate::{self, certificate_days};
 use super::{ANSWER_MAX, Finding};
 use crate::config::Settings;
 use crate::socket::{self, DialError, SocketLimits};
 
-/// Days that a certificate should still be good: mending one takes people.
-const CERTIFICATE_DAYS_MIN: f64 = 14.0;
 const START_IT: &str =
     "start `switchboard serve`, and let the proxy pass http.public_url on to http.listen";
 
@@ -26,7 +24,7 @@ pub(super) async fn findings(settings: &Settings, client: &reqwest::Client) -> V
     } else {
         findings.push(upgrade(settings).await);
     }
-    findings.push(certificate(settings).await);
+    findings.push(shown_certificate(settings).await);
     findings
 }
 
@@ -152,28 +150,13 @@ async fn upgrade(settings: &Settings) -> Finding {
     }
 }
 
-async fn certificate(settings: &Settings) -> Finding {
-    let check = "certificate";
+async fn shown_certificate(settings: &Settings) -> Finding {
     let url = settings.public_url();
     if !url.is_encrypted() {
         return Finding::skipped(
-            check,
+            "certificate",
             "the public address has none; only loopback may do without",
         );
     }
-    match certificate_days(&url, chrono::Utc::now()).await {
-        Some(days) if days >= CERTIFICATE_DAYS_MIN => {
-            Finding::passed(check, format!("the certificate is good for {days:.0} days"))
-        }
-        Some(days) => Finding::warning(
-            check,
-            format!("the certificate ends in {days:.0} days"),
-            "renew it where TLS ends, and see why that did not happen by itself",
-        ),
-        None => Finding::failed(
-            check,
-            "the public address shows no certificate that is trusted",
-            "install a certificate for its host, with the whole chain",
-        ),
-    }
+    certificate::finding(certificate_days(&url, chrono::Utc::now()).await)
 }

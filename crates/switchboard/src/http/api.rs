@@ -4,13 +4,20 @@
 //! bounded and refused with what is wrong ([`input`]), lists come in pages ([`page`]). A foreign id and an unknown one
 //! are answered alike, because the tenant's scope cannot see the difference (threat H7).
 
+mod agents;
+mod call_acts;
+mod call_parts;
 mod calls;
 mod idempotency;
 mod input;
+mod latencies;
+mod live;
 mod outgoing;
 mod page;
+mod peaks;
 mod recordings;
 mod switches;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -27,6 +34,7 @@ use super::auth::KeyIdentity;
 use super::problem::Problem;
 use super::router::keyed;
 use crate::ops::seal::SealingKey;
+use crate::outbound::Outbound;
 use crate::reception::Reception;
 
 /// Largest body of a request. Agents with their instructions are the largest things that are written here.
@@ -37,8 +45,10 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 pub struct ApiContext {
     /// The server's parts: settings, store, calls.
     pub reception: Reception,
-    /// Seals cursors.
+    /// Seals cursors, and secrets of webhooks.
     pub sealing: Arc<SealingKey>,
+    /// Checks addresses that tenants name.
+    pub outbound: Outbound,
 }
 
 impl ApiContext {
@@ -54,9 +64,15 @@ impl ApiContext {
 pub fn routes(context: ApiContext) -> Router {
     let nouns = Router::new()
         .merge(calls::routes())
+        .merge(call_parts::routes())
+        .merge(agents::routes())
+        .merge(call_acts::routes())
+        .merge(live::routes())
         .merge(recordings::routes())
+        .merge(peaks::routes())
         .merge(outgoing::routes())
-        .merge(switches::routes());
+        .merge(switches::routes())
+        .merge(webhooks::routes());
     let once = from_fn_with_state(context.clone(), idempotency::run_once);
     keyed(
         nouns

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde::Serialize;
+use switchboard_wire::openai::RestError;
 
 /// What went wrong. Codes are stable words for programs; titles and details are for people and hold no personal data.
 ///
@@ -22,6 +23,7 @@ pub struct Problem {
     detail: Option<String>,
     pointer: Option<String>,
     retry_after_s: Option<u64>,
+    vendor: Option<RestError>,
 }
 
 #[derive(Serialize)]
@@ -37,6 +39,8 @@ struct Document<'a> {
     pointer: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a RestError>,
 }
 
 impl Problem {
@@ -49,6 +53,7 @@ impl Problem {
             detail: None,
             pointer: None,
             retry_after_s: None,
+            vendor: None,
         }
     }
 
@@ -193,9 +198,23 @@ impl Problem {
         }
     }
 
+    /// Adds the `error` object that clients of the vendor's protocol read, for routes of that protocol.
+    #[must_use]
+    pub fn in_vendor_words(self, error: RestError) -> Self {
+        Self {
+            vendor: Some(error),
+            ..self
+        }
+    }
+
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// What happened here, if it was said.
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
     }
 
     /// The stable code.
@@ -213,6 +232,7 @@ impl Problem {
             detail: self.detail.as_deref(),
             pointer: self.pointer.as_deref(),
             request_id,
+            error: self.vendor.as_ref(),
         };
         let text = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = Response::new(Body::from(text));

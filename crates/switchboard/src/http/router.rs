@@ -10,6 +10,7 @@ use axum::{Extension, Router};
 use http::header::{CONTENT_LENGTH, HeaderValue};
 
 use super::auth::{KeyIdentity, KeyVerifier};
+use super::dashboard;
 use super::guard::guard;
 use super::headers::protect;
 use super::problem::Problem;
@@ -93,13 +94,14 @@ impl HttpContext {
     }
 }
 
-/// One router out of `groups`, with `/healthz`, `/readyz` and `/metrics`, behind limits, headers and problem documents.
+/// One router out of `groups`, with `/healthz`, `/readyz`, `/metrics` and the dashboard, behind limits, headers and
+/// problem documents.
 pub fn router(groups: RouteGroups, context: &HttpContext) -> Router {
     let limited = groups
         .limited
         .merge(routes::health::routes(context.clone()))
         .merge(routes::metrics::routes(context.clone()))
-        .fallback(not_found)
+        .fallback(dashboard::answer)
         .layer(from_fn_with_state(context.0.rate.clone(), limit_rate));
     groups
         .signed
@@ -139,10 +141,6 @@ async fn refuse_large(
         }
         _ => next.run(request).await,
     }
-}
-
-async fn not_found() -> Problem {
-    Problem::not_found()
 }
 
 async fn method_not_allowed() -> Problem {

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 use switchboard_store::{
     AppointmentId, CallId, ClaimedJob, JobIds, JobKey, ListFilter, TenantStore, Timestamp,
-    TransferStatus, VoicemailId, WebhookDeliveryId, WebhookEvent, Word,
+    TransferStatus, VoicemailId, WebhookDeliveryId, WebhookEvent, Word, reminder,
 };
 use uuid::Uuid;
 
@@ -103,6 +103,10 @@ pub(super) async fn booked(shell: &JobShell, job: &ClaimedJob) -> JobResult {
     let Some(appointment) = rows.appointment(id).await? else {
         return Ok(());
     };
+    let look = reminder(id, appointment.starts_at, chrono::Utc::now());
+    if rows.enqueue_job(&look).await? {
+        shell.bell.ring();
+    }
     let payload = json!({
         "appointment_id": id,
         "call_id": appointment.call_id,
@@ -134,7 +138,8 @@ pub(super) async fn mail_transcript(shell: &JobShell, job: &ClaimedJob) -> JobRe
         return Err(JobError::Later(Word::new("mail_is_off")));
     };
     let call = CallId::from_uuid(id_of(job, "call_id")?);
-    mail::post_transcript(mailer, &shell.rows(job), call, job.id).await
+    let public_url = shell.reception.settings.public_url().as_http();
+    mail::post_transcript(mailer, &shell.rows(job), call, job.id, &public_url).await
 }
 
 async fn tell(
@@ -157,7 +162,7 @@ async fn tell(
     Ok(())
 }
 
-fn id_of(job: &ClaimedJob, name: &'static str) -> Result<Uuid, JobError> {
+pub(super) fn id_of(job: &ClaimedJob, name: &'static str) -> Result<Uuid, JobError> {
     let id = job.ids.find(name);
     id.ok_or(JobError::Never(Word::new("no_id")))
 }

@@ -23,6 +23,14 @@ pub enum JobKind {
     CallPlace,
     /// Deletes what a tenant has kept long enough.
     RetentionSweep,
+    /// Fetches the audio of a message from the carrier.
+    VoicemailFetch,
+    /// Has a message written down.
+    VoicemailTranscribe,
+    /// Sends a message by mail.
+    MailVoicemail,
+    /// Looks whether somebody is to be reminded of an appointment.
+    AppointmentRemind,
 }
 
 const fn minutes(minutes: u64) -> Duration {
@@ -107,6 +115,10 @@ impl JobKind {
         Self::MailTranscript,
         Self::CallPlace,
         Self::RetentionSweep,
+        Self::VoicemailFetch,
+        Self::VoicemailTranscribe,
+        Self::MailVoicemail,
+        Self::AppointmentRemind,
     ];
 
     /// Its name in the table, in lists and in measures. A contract: rows of it outlive the process.
@@ -120,6 +132,10 @@ impl JobKind {
             Self::MailTranscript => "mail.transcript",
             Self::CallPlace => "call.place",
             Self::RetentionSweep => "retention.sweep",
+            Self::VoicemailFetch => "voicemail.fetch",
+            Self::VoicemailTranscribe => "voicemail.transcribe",
+            Self::MailVoicemail => "mail.voicemail",
+            Self::AppointmentRemind => "appointment.remind",
         }
     }
 
@@ -129,11 +145,14 @@ impl JobKind {
             Self::CallEnded
             | Self::CallHandedOver
             | Self::VoicemailLeft
-            | Self::AppointmentBooked => OURS,
+            | Self::AppointmentBooked
+            | Self::AppointmentRemind => OURS,
             Self::WebhookDeliver => WEBHOOK,
-            Self::MailTranscript => MAIL,
+            Self::MailTranscript | Self::MailVoicemail => MAIL,
             Self::CallPlace => super::outgoing_call::PATIENCE,
             Self::RetentionSweep => SWEEP,
+            Self::VoicemailFetch => super::voicemail::FETCH,
+            Self::VoicemailTranscribe => super::voicemail::TRANSCRIBE,
         }
     }
 

@@ -9,12 +9,14 @@ use switchboard_store::{Actor, ClaimedJob, Purpose, Store, TenantScope, TenantSt
 use super::bell::JobBell;
 use super::facts;
 use super::kind::{JobKind, Patience};
-use super::outgoing_call;
+use super::{outgoing_call, reminder, voicemail};
 use crate::channels::twilio::TwilioChannel;
 use crate::mail::Mailer;
 use crate::ops::seal::SealingKey;
 use crate::outbound::Outbound;
+use crate::reception::Reception;
 use crate::retention::Retention;
+use crate::transcriber::Transcriber;
 
 /// What jobs need of the server. Cheap to clone.
 #[derive(Clone)]
@@ -29,7 +31,11 @@ pub struct JobShell {
     pub sealing: Arc<SealingKey>,
     /// The way to the mail server; `None` when none is set.
     pub mailer: Option<Mailer>,
-    /// Telephone calls, for those that we place.
+    /// Writes messages down; `None` when nobody is set to.
+    pub transcriber: Option<Transcriber>,
+    /// Agents, switches, settings and the archive of audio.
+    pub reception: Reception,
+    /// Telephone calls, for those that we place and for messages that callers left.
     pub carrier: Arc<TwilioChannel>,
     /// How long things are kept.
     pub retention: Retention,
@@ -111,6 +117,10 @@ impl Work for JobShell {
             Some(JobKind::MailTranscript) => facts::mail_transcript(self, job).await,
             Some(JobKind::CallPlace) => outgoing_call::run(self, job).await,
             Some(JobKind::RetentionSweep) => self.retention.run(&self.rows(job), job).await,
+            Some(JobKind::VoicemailFetch) => voicemail::fetch(self, job).await,
+            Some(JobKind::VoicemailTranscribe) => voicemail::transcribe(self, job).await,
+            Some(JobKind::MailVoicemail) => voicemail::mail(self, job).await,
+            Some(JobKind::AppointmentRemind) => reminder::run(self, job).await,
             None => Err(JobError::Never(Word::new("unknown_kind"))),
         }
     }

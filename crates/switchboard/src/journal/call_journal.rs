@@ -1,5 +1,6 @@
 //! One call's way into the journal.
 
+use serde_json::json;
 use switchboard_call::Moment;
 use switchboard_call::end::End;
 use switchboard_call::event::{CallEvent, EventKind};
@@ -12,6 +13,7 @@ use switchboard_store::{
 };
 
 use super::{Journal, encode};
+use crate::live::{LiveFeed, LiveLine};
 use crate::model::ModelUsage;
 
 /// What the ledger and the list of sessions call a model.
@@ -46,6 +48,7 @@ pub struct CallJournal {
     models: Vec<ModelDescription>,
     disclosed: DisclosedPurposes,
     session: Option<ModelSessionWrite>,
+    live: LiveFeed,
 }
 
 impl CallJournal {
@@ -57,6 +60,7 @@ impl CallJournal {
         offered_at: Timestamp,
         models: Vec<ModelDescription>,
         disclosed: DisclosedPurposes,
+        live: LiveFeed,
     ) -> Self {
         Self {
             journal,
@@ -66,6 +70,7 @@ impl CallJournal {
             models,
             disclosed,
             session: None,
+            live,
         }
     }
 
@@ -125,7 +130,10 @@ impl CallJournal {
     /// A technical event, and the rows that follow from it.
     pub fn event(&mut self, event: &CallEvent) {
         let at = self.at(event.at);
-        self.write(JournalWrite::Event(encode::event(self.call, event, at)));
+        let write = encode::event(self.call, event, at);
+        self.live
+            .event(write.seq, at, event.kind.name(), write.technical.clone());
+        self.write(JournalWrite::Event(write));
         match &event.kind {
             EventKind::LegReadied => self.write(JournalWrite::CallProgressed(CallProgress {
                 call_id: self.call,
@@ -160,7 +168,11 @@ impl CallJournal {
     /// Personal content the core allowed to keep.
     pub fn record(&self, record: Record) {
         match record {
-            Record::Turn(turn) => self.write(JournalWrite::Turn(self.turn(&turn))),
+            Record::Turn(turn) => {
+                let write = self.turn(&turn);
+                self.live.said(write.started_at, json!(write), line(&turn));
+                self.write(JournalWrite::Turn(write));
+            }
             Record::Tool(tool) => self.write(JournalWrite::ToolCall(self.tool(&tool))),
             Record::Disclosed { record, to_its_end } => {
                 let purpose = Word::new("ai_disclosure");
@@ -282,6 +294,8 @@ impl CallJournal {
                 at,
             })
         };
+        self.live
+            .cost(i64::try_from(usage.cost_micros).unwrap_or(i64::MAX));
         self.write(row(usage.component, 1, usage.cost_micros));
         for (unit, quantity) in usage
             .quantities
@@ -302,6 +316,7 @@ impl CallJournal {
             class: encode::end_class(end.class),
             at,
         }));
+        self.live.ended();
         metrics::counter!(crate::ops::metrics::names::CALL_COST_MICROS_TOTAL)
             .increment(cost_micros);
     }
@@ -309,6 +324,7 @@ impl CallJournal {
     /// The task of the call is gone without an end: a panic, or a process that stops.
     pub fn lost(&mut self) {
         let at = chrono::Utc::now();
+        self.live.ended();
         self.close_session(at, None);
         self.write(JournalWrite::CallEnded(CallEnd {
             call_id: self.call,
@@ -317,4 +333,17 @@ impl CallJournal {
             at,
         }));
     }
+}
+
+/// What a list shows of a turn: what an agent was heard to say, what others said.
+fn line(turn: &TurnRecord) -> Option<LiveLine> {
+    let said = match turn.speaker {
+        switchboard_call::turn::Speaker::Agent => &turn.heard,
+        _ => &turn.generated,
+    };
+    let text = said.expose().trim();
+    (!text.is_empty()).then(|| LiveLine {
+        speaker: turn.speaker.as_str(),
+        text: text.to_owned(),
+    })
 }

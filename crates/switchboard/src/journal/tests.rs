@@ -147,6 +147,18 @@ fn r5_a_full_disk_refuses_a_record_whole_and_takes_the_next_when_there_is_room()
     assert_eq!(all(again), kept);
 }
 
+/// r1: what the disk has taken and not confirmed is gone with the power.
+#[test]
+fn r1_a_record_counts_as_stored_only_when_the_disk_has_confirmed_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let disk = Arc::new(UnsureDisk(SmallDisk::new(u64::MAX)));
+    let mut spool = Spool::over(disk, key(directory.path()), u64::MAX).expect("opens");
+    let groups = groups(1);
+    let appended = spool.append(&[&groups[0]]);
+    assert!(appended.is_err(), "nobody may rely on it");
+    assert_eq!(spool.bytes(), 0, "and the next record takes its place");
+}
+
 /// r5, on a real small disk where this user may mount one.
 #[test]
 fn r5_the_reserve_of_a_full_disk_is_given_up_for_events() {
@@ -361,6 +373,32 @@ impl SpoolFile for SmallDisk {
 
     fn length(&self) -> io::Result<u64> {
         Ok(self.bytes.lock().expect("not poisoned").len() as u64)
+    }
+}
+
+/// Takes every byte and confirms none: what fsync says when the disk behind it is sick.
+#[derive(Debug)]
+struct UnsureDisk(SmallDisk);
+
+impl SpoolFile for UnsureDisk {
+    fn write_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        self.0.write_at(bytes, at)
+    }
+
+    fn read_at(&self, bytes: &mut [u8], at: u64) -> io::Result<()> {
+        self.0.read_at(bytes, at)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Err(io::Error::from_raw_os_error(5))
+    }
+
+    fn cut(&self, length: u64) -> io::Result<()> {
+        self.0.cut(length)
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        self.0.length()
     }
 }
 

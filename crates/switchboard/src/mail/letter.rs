@@ -3,8 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use bytes::Bytes;
+use lettre::message::header::ContentType;
 use lettre::message::header::{Header, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, MultiPart};
+use lettre::message::{Attachment as AttachedPart, Mailbox, MultiPart};
 use lettre::{Address, Message};
 use thiserror::Error;
 
@@ -33,9 +35,22 @@ pub struct Letter {
     pub text: String,
     /// The same as HTML, escaped by whoever wrote it; see [`escape_html`].
     pub html: String,
+    /// Sound that goes with it.
+    pub attachment: Option<Attachment>,
     /// What is before the `@` of its `Message-ID`: letters, digits, `.`, `-`. The same on every try of the same mail, so
     /// that whoever gets it twice can tell.
     pub message_id: String,
+}
+
+/// A file of a letter.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// Its name: ours, never a caller's.
+    pub name: &'static str,
+    /// Its type.
+    pub content_type: &'static str,
+    /// What is in it.
+    pub content: Bytes,
 }
 
 impl FromStr for MailAddress {
@@ -96,11 +111,18 @@ impl Letter {
             .message_id(Some(id))
             .date_now()
             .header(AutoSubmitted)
-            .multipart(MultiPart::alternative_plain_html(
-                self.text.clone(),
-                self.html.clone(),
-            ))
+            .multipart(self.parts()?)
             .map_err(|_| Unwritable)
+    }
+
+    fn parts(&self) -> Result<MultiPart, Unwritable> {
+        let words = MultiPart::alternative_plain_html(self.text.clone(), self.html.clone());
+        let Some(file) = &self.attachment else {
+            return Ok(words);
+        };
+        let kind = ContentType::parse(file.content_type).map_err(|_| Unwritable)?;
+        let part = AttachedPart::new(file.name.to_owned()).body(file.content.to_vec(), kind);
+        Ok(MultiPart::mixed().multipart(words).singlepart(part))
     }
 }
 
@@ -158,6 +180,7 @@ mod tests {
             subject: subject.to_owned(),
             text: "words".to_owned(),
             html: "<p>words</p>".to_owned(),
+            attachment: None,
             message_id: "transcript.1".to_owned(),
         }
     }
@@ -240,6 +263,27 @@ mod tests {
                 .err(),
             Some(Unwritable)
         );
+    }
+
+    #[test]
+    fn a_file_goes_with_the_words() {
+        let with_file = Letter {
+            attachment: Some(Attachment {
+                name: "message.wav",
+                content_type: "audio/wav",
+                content: Bytes::from_static(b"RIFF sound"),
+            }),
+            ..letter("Message")
+        };
+        let text = composed(&with_file);
+        for part in [
+            "multipart/mixed",
+            "multipart/alternative",
+            "Content-Type: audio/wav",
+            "filename=\"message.wav\"",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
     }
 
     #[test]

@@ -133,6 +133,17 @@ impl Mailer {
         })
     }
 
+    /// Connects, encrypts and signs in as for a mail, and says goodbye.
+    ///
+    /// # Errors
+    /// [`MailError::Later`] with the step that failed.
+    pub async fn try_out(&self) -> Result<(), MailError> {
+        let answer_max = Duration::from_millis(self.0.settings.answer_ms_max);
+        let mut connection = self.connect(answer_max).await?;
+        let _ = tokio::time::timeout(QUIT_MAX, connection.quit()).await;
+        Ok(())
+    }
+
     async fn connect(&self, answer_max: Duration) -> Result<AsyncSmtpConnection, MailError> {
         let Inner {
             settings,

@@ -3,14 +3,15 @@
 use std::fmt::Write;
 
 use switchboard_store::{
-    CallDetail, CallId, ConsentAnswer, JobId, JobKey, ListFilter, NewMail, Private, Speaker,
-    StoreError, Tenant, TenantStore, Timestamp, TranscriptLine, Word,
+    CallDetail, CallId, CapturedField, ConsentAnswer, JobId, JobKey, ListFilter, NewMail, Private,
+    RecordingStatus, Speaker, StoreError, Tenant, TenantStore, Timestamp, TranscriptLine, Word,
 };
 
 use super::addresses::MailAddresses;
 use super::letter::{Letter, MailAddress, escape_html};
 use super::mailer::Mailer;
 use super::outbox::post_once;
+use crate::config::BaseUrl;
 use crate::jobs::{JobError, JobResult};
 
 /// Turns in one mail. A call of eight minutes has some sixty.
@@ -20,13 +21,17 @@ const WORDS_CHARS_MAX: usize = 8_000;
 /// The purpose of the consent that lets words be kept.
 const PURPOSE: &str = "transcription";
 
-/// Whether a mail about this call is due: somebody wants it, and the caller let the words be kept.
+/// Whether a mail about this call is due: somebody wants it, and the caller let the words be kept or told the agent what
+/// to take down.
 pub(crate) async fn may_be_mailed(
     rows: &TenantStore,
     call: &CallDetail,
 ) -> Result<bool, StoreError> {
     let addresses = MailAddresses::of(rows).await?;
-    Ok(addresses.of_agent(&call.agent_name).is_some() && words_may_leave(rows, call.id).await?)
+    if addresses.of_agent(&call.agent_name).is_none() {
+        return Ok(false);
+    }
+    Ok(words_may_leave(rows, call.id).await? || !rows.captured_fields(call.id).await?.is_empty())
 }
 
 /// The disclosure was heard and agreed to, and not withdrawn since. Asked when the mail is due and again when it is sent.
@@ -48,6 +53,7 @@ pub(crate) async fn post(
     rows: &TenantStore,
     call: CallId,
     job: JobId,
+    public_url: &BaseUrl,
 ) -> JobResult {
     let mail = NewMail {
         kind: Word::new("transcript"),
@@ -55,10 +61,14 @@ pub(crate) async fn post(
         call_id: Some(call),
         job_id: Some(job),
     };
-    post_once(mailer, rows, &mail, || write(rows, call)).await
+    post_once(mailer, rows, &mail, || write(rows, call, public_url)).await
 }
 
-async fn write(rows: &TenantStore, id: CallId) -> Result<Option<Letter>, JobError> {
+async fn write(
+    rows: &TenantStore,
+    id: CallId,
+    public_url: &BaseUrl,
+) -> Result<Option<Letter>, JobError> {
     let Some(call) = rows.call(id).await? else {
         return Ok(None);
     };
@@ -66,10 +76,12 @@ async fn write(rows: &TenantStore, id: CallId) -> Result<Option<Letter>, JobErro
     let Some(to) = addresses.of_agent(&call.agent_name) else {
         return Ok(None);
     };
-    if !words_may_leave(rows, id).await? {
-        return Ok(None);
-    }
-    let lines = rows.transcript(id, LINES_MAX).await?;
+    // What was taken down stands apart from the words, and may leave without them.
+    let lines = match words_may_leave(rows, id).await? {
+        true => rows.transcript(id, LINES_MAX).await?,
+        false => Vec::new(),
+    };
+    let captured = rows.captured_fields(id).await?;
     let Some(tenant) = rows.tenant_profile().await? else {
         return Ok(None);
     };
@@ -81,11 +93,43 @@ async fn write(rows: &TenantStore, id: CallId) -> Result<Option<Letter>, JobErro
         .iter()
         .filter_map(|line| Said::of(line, &tenant))
         .collect();
-    if said.is_empty() {
+    if said.is_empty() && captured.is_empty() {
         return Ok(None);
     }
-    let facts = facts(&call, &tenant, contact.and_then(|contact| contact.name));
+    let mut facts = facts(&call, &tenant, contact.and_then(|contact| contact.name));
+    facts.extend(recording(rows, id, public_url).await?);
+    let facts = captured
+        .iter()
+        .map(taken_down)
+        .chain(facts)
+        .collect::<Vec<_>>();
     Ok(Some(letter(to, &call, &tenant, &facts, &said)))
+}
+
+/// One field that the agent took down.
+fn taken_down(captured: &CapturedField) -> (&'static str, String) {
+    let name = match captured.field.as_str() {
+        "name" => "Name",
+        "address" => "Address of the job",
+        "job" => "Job",
+        "urgency" => "Urgency",
+        _ => "Also",
+    };
+    (name, captured.value.expose().replace('_', " "))
+}
+
+/// Where the recording is heard, if there is one that is kept. The address opens for who is signed in or has a key: the
+/// mail itself opens nothing.
+async fn recording(
+    rows: &TenantStore,
+    call: CallId,
+    public_url: &BaseUrl,
+) -> Result<Option<(&'static str, String)>, StoreError> {
+    let recordings = rows.list_recordings(&ListFilter::of_call(call)).await?;
+    let is_kept = |status| matches!(status, RecordingStatus::Recording | RecordingStatus::Stored);
+    let is_there = recordings.iter().any(|it| is_kept(it.status));
+    let url = || public_url.join(&format!("/api/v1/calls/{call}/recording"));
+    Ok(is_there.then(|| ("Recording", url())))
 }
 
 /// One turn as it is read.
@@ -125,7 +169,7 @@ impl Said {
     }
 }
 
-fn local(at: Timestamp, tenant: &Tenant, format: &str) -> String {
+pub(super) fn local(at: Timestamp, tenant: &Tenant, format: &str) -> String {
     at.with_timezone(&tenant.time_zone.0)
         .format(format)
         .to_string()
@@ -173,6 +217,7 @@ fn letter(
         subject: format!("Call to {} on {began}", tenant.display_name),
         text: as_text(facts, said),
         html: as_html(facts, said),
+        attachment: None,
         message_id: format!("transcript.{}", call.id),
     }
 }
@@ -193,7 +238,7 @@ fn as_text(facts: &[(&'static str, String)], said: &[Said]) -> String {
             plain(&line.words)
         );
     }
-    text.push_str("\nWhat the agent said stands here as far as the caller heard it.\n");
+    let _ = writeln!(text, "\n{}", about_words(said));
     text
 }
 
@@ -215,12 +260,19 @@ fn as_html(facts: &[(&'static str, String)], said: &[Said]) -> String {
             line.at
         );
     }
-    html.push_str("</table>\n<p>What the agent said stands here as far as the caller heard it.</p></body></html>\n");
+    let _ = writeln!(html, "</table>\n<p>{}</p></body></html>", about_words(said));
     html
 }
 
+fn about_words(said: &[Said]) -> &'static str {
+    if said.is_empty() {
+        return "What was said is not kept: the caller did not agree to that.";
+    }
+    "What the agent said stands here as far as the caller heard it."
+}
+
 /// One line without anything that steers a terminal (H8).
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars()
         .map(|letter| if letter.is_control() { ' ' } else { letter })
         .collect()

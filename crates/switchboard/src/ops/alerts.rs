@@ -5,9 +5,11 @@
 
 mod readings;
 mod rules;
+mod telling;
 mod watch;
 
 pub use readings::{NodeSignals, WebhookAnswers, tenant_readings};
 pub use rules::{Change, Phase, Reading, Rule, RuleName, Thresholds};
+pub use telling::{AlertMail, Notice};
 pub use watch::AlertWatch;
 pub(crate) use watch::disk_free_percent;

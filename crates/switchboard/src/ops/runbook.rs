@@ -22,6 +22,13 @@ pub fn sections() -> impl Iterator<Item = &'static str> {
     TEXT.lines().filter_map(|line| line.strip_prefix("## "))
 }
 
+/// The text of one section, without its heading.
+pub fn section(word: &str) -> Option<&'static str> {
+    let mut sections = TEXT.split("\n## ").skip(1);
+    let found = sections.find(|section| section.lines().next() == Some(word))?;
+    found.split_once('\n').map(|(_, text)| text.trim())
+}
+
 /// The part of Markdown that the runbook uses: headings, paragraphs, lists, code.
 #[derive(Default)]
 struct Writer {

@@ -27,6 +27,15 @@ pub enum LegKind {
     Carrier,
     /// A client of the front endpoint.
     Client,
+    /// The same over a media track that we pace ourselves (WebRTC).
+    Track,
+}
+
+impl LegKind {
+    /// Clients of the front endpoint decide when the agent begins to speak; a carrier's caller expects it to.
+    fn is_client(self) -> bool {
+        self != Self::Carrier
+    }
 }
 
 /// The language of a call's core for one of an agent's.
@@ -45,7 +54,7 @@ pub(super) fn call_settings(
 ) -> CallSettings {
     let format = models.format();
     let definition = &agent.definition;
-    let is_client = kind == LegKind::Client;
+    let is_client = kind.is_client();
     let speaks_first = !is_client || definition.greeting.realtime;
     let language = definition.first_language();
     let text = definition.greeting.text.in_language(language);
@@ -57,7 +66,7 @@ pub(super) fn call_settings(
     };
     CallSettings {
         limits: limits(settings, agent, kind, speaks_first),
-        playback: if is_client {
+        playback: if kind == LegKind::Client {
             PlaybackReport::Player
         } else {
             PlaybackReport::Marks
@@ -120,7 +129,7 @@ fn limits(settings: &Settings, agent: &ReadyAgent, kind: LegKind, speaks_first: 
         // A client has no keys to answer with, and a key of ours that it may lose.
         automatic_max: match kind {
             LegKind::Carrier => Span::from_secs(calls.automatic_s_max),
-            LegKind::Client => Span::ZERO,
+            LegKind::Client | LegKind::Track => Span::ZERO,
         },
         dead_air: ms(calls.dead_air_ms),
         backlog_low: if kind == LegKind::Client {
@@ -151,5 +160,6 @@ fn sentences(agent: &ReadyAgent, language: AgentLanguage) -> Sentences {
         returned: phrases.returned(language).into(),
         person_check: phrases.person_check(language).into(),
         goodbye: phrases.goodbye(language).into(),
+        apology: phrases.apology(language).into(),
     }
 }

@@ -49,6 +49,8 @@ async fn message(rows: &TenantStore, at: Timestamp) -> (CallId, VoicemailId) {
         recording_id: format!("RE{}", call.uuid().simple()),
         length_s: Some(3),
         recorded_at: at,
+        account_id: None,
+        disclosed: false,
     };
     let write = JournalWrite::Voicemail(voicemail.clone());
     rows.apply(&[write]).await.expect("stored");

@@ -455,7 +455,7 @@ async fn a2_a_transfer_goes_to_a_configured_name_and_never_to_a_number() {
 fn every_definition_is_a_strict_schema_with_bounds() {
     let tools = all_tools().with_handoff_targets(&["support".to_owned()]);
     let definitions = tools.definitions();
-    assert_eq!(definitions.len(), 10);
+    assert_eq!(definitions.len(), 11);
     for tool in &definitions {
         assert!(!tool.description.contains("  "), "{}", tool.name);
         assert_eq!(tool.parameters["type"], "object");
@@ -532,4 +532,72 @@ async fn m6_a_caller_who_does_not_want_to_be_called_is_opted_out_at_once() {
     let hidden = call_of(desk_for(spa, Caller::default()));
     let refusal = refused(&hidden, "opt_out", "{}").await;
     assert_eq!(refusal["code"], "number_hidden");
+}
+
+async fn offered(spa: &TenantStore, call: CallId) {
+    let offered = switchboard_store::NewCall {
+        id: call,
+        carrier_call_id: None,
+        agent_name: "trades".to_owned(),
+        agent_version: Some(1),
+        channel: switchboard_store::Channel::Phone,
+        direction: switchboard_store::Direction::Inbound,
+        number: None,
+        caller_number: None,
+        contact_id: None,
+        conversation_id: None,
+        location: None,
+        offered_at: at(NOW),
+    };
+    spa.offer_call(&offered).await.unwrap();
+}
+
+#[tokio::test]
+async fn details_are_taken_down_for_this_call_and_the_last_word_counts() {
+    let town = Town::found().await;
+    let spa = town.open_spa("spa").await;
+    let context = call_of(desk_for_caller(&spa));
+    offered(&spa, context.call).await;
+    let first = json!({ "name": "Ama Osei", "job": "a leak", "address": "" });
+    let taken = answered(&context, "capture_details", first).await;
+    assert_eq!(taken, json!({ "taken_down": ["name", "job"] }));
+    let second = json!({ "job": "a burst pipe", "urgency": "today" });
+    answered(&context, "capture_details", second).await;
+    let kept = spa.captured_fields(context.call).await.unwrap();
+    let kept: Vec<_> = kept
+        .iter()
+        .map(|it| (it.field.as_str(), it.value.expose().as_str()))
+        .collect();
+    let expected = [
+        ("name", "Ama Osei"),
+        ("job", "a burst pipe"),
+        ("urgency", "today"),
+    ];
+    assert_eq!(kept.len(), expected.len());
+    assert!(expected.iter().all(|it| kept.contains(it)), "{kept:?}");
+}
+
+/// A1: wrong types, other calls, too much.
+#[tokio::test]
+async fn a1_a_hostile_model_takes_nothing_down_that_is_not_a_detail_of_this_call() {
+    let town = Town::found().await;
+    let spa = town.open_spa("spa").await;
+    let context = call_of(desk_for_caller(&spa));
+    let long = format!("{{\"job\": \"{}\"}}", "x".repeat(501));
+    for arguments in [
+        "{}",
+        "{\"urgency\": \"whenever\"}",
+        "{\"job\": 7}",
+        "{\"job\": \"a leak\", \"call_id\": \"018f0000-0000-7000-8000-000000000001\"}",
+        "{\"card\": \"4111 1111 1111 1111\"}",
+        long.as_str(),
+    ] {
+        let error = refused(&context, "capture_details", arguments).await;
+        assert_eq!(error["code"], "invalid_arguments", "{arguments}");
+    }
+    // A call that the store does not know: said, and nothing kept.
+    let error = refused(&context, "capture_details", "{\"job\": \"a leak\"}").await;
+    assert_eq!(error["code"], "unavailable");
+    let all = spa.list_captured_fields(&ListFilter::default()).await;
+    assert_eq!(all.unwrap(), []);
 }

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use metrics::counter;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use switchboard_store::{
-    TenantStore, Webhook, WebhookDelivery, WebhookDeliveryId, WebhookDeliveryState, WebhookState,
-    WebhookTry, Word,
+    CallId, CapturedField, TenantStore, Webhook, WebhookDelivery, WebhookDeliveryId,
+    WebhookDeliveryState, WebhookState, WebhookTry, Word,
 };
 
 use super::secret_context;
@@ -101,7 +101,8 @@ async fn send(
         .map_err(|_| Word::new("forbidden_address"))?;
     let id = format!("msg_{}", delivery.id.uuid().simple());
     let timestamp = Utc::now().timestamp();
-    let body = body_of(delivery);
+    let captured = captured(rows, delivery).await?;
+    let body = body_of(delivery, captured);
     let signatures = signatures(sealing, rows, webhook, |secret| {
         secret.sign(&id, timestamp, &body)
     })?;
@@ -121,14 +122,36 @@ async fn send(
     outbound.send(request).await.map_err(|error| error.word())
 }
 
-fn body_of(delivery: &WebhookDelivery) -> Vec<u8> {
+fn body_of(delivery: &WebhookDelivery, captured: Map<String, Value>) -> Vec<u8> {
     let happened = delivery.occurred_at;
-    let body = json!({
+    let mut body = json!({
         "type": delivery.event,
         "timestamp": happened.to_rfc3339_opts(SecondsFormat::Micros, true),
         "data": delivery.payload,
     });
+    if !captured.is_empty() {
+        body["data"]["captured"] = captured.into();
+    }
     body.to_string().into_bytes()
+}
+
+/// What the agent took down in the call that has ended. It is personal, so it is read at each try and not kept with the
+/// delivery: what was erased meanwhile is not told (D4).
+async fn captured(
+    rows: &TenantStore,
+    delivery: &WebhookDelivery,
+) -> Result<Map<String, Value>, Word> {
+    let call = delivery.key.as_str().parse().map(CallId::from_uuid);
+    let Ok(call) = call else {
+        return Ok(Map::new());
+    };
+    if delivery.event.as_str() != "call.ended" {
+        return Ok(Map::new());
+    }
+    let fields = rows.captured_fields(call).await;
+    let fields = fields.map_err(|_| Word::new("database"))?.into_iter();
+    let told = |it: CapturedField| (it.field.to_string(), it.value.into_exposed().into());
+    Ok(fields.map(told).collect())
 }
 
 /// By the secret, and by the one before it while it still counts.

@@ -15,10 +15,13 @@ mod support;
 
 mod carrier;
 mod database;
+mod disk;
+mod drain;
 mod limits;
 mod model;
 mod network;
 mod people;
 mod process;
+mod served;
 mod stage;
 mod table;

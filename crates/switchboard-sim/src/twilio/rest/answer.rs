@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Response;
 use serde_json::{Value, json};
-use switchboard_wire::twilio::CallSid;
+use switchboard_wire::twilio::{CallSid, Form};
 
 /// A refusal with Twilio's own error body.
 #[derive(Debug)]
@@ -87,4 +87,32 @@ pub(super) fn call_json(
         "subresource_uris": {},
     });
     Some(json_response(status, &body))
+}
+
+/// The list of calls, which the fake knows by `ParentCallSid` only: the legs that a call's `<Dial>` rang.
+pub(super) fn child_calls(
+    exchange: &Exchange,
+    query: &str,
+) -> Result<Response<Full<Bytes>>, Refusal> {
+    let query = Form::parse(query.as_bytes()).unwrap_or_default();
+    let parent = query
+        .text("ParentCallSid")
+        .and_then(|sid| CallSid::parse(sid).ok())
+        .ok_or_else(|| Refusal::new(400, 20001, "ParentCallSid is no call"))?;
+    let lines = exchange.lines();
+    let children = lines.iter().filter(|line| line.parent == parent);
+    let calls: Vec<Value> = children
+        .map(|line| {
+            json!({
+                "sid": line.sid.as_str(),
+                "parent_call_sid": line.parent.as_str(),
+                "status": line.status,
+                "direction": "outbound-dial",
+                "from": line.from,
+                "to": line.to,
+            })
+        })
+        .collect();
+    let body = json!({ "calls": calls, "page": 0, "page_size": 50, "next_page_uri": null });
+    Ok(json_response(200, &body))
 }

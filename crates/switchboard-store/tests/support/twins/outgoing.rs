@@ -16,6 +16,8 @@ pub fn outgoing_call(id: CallId, contact: ContactId, canary: &str) -> NewOutgoin
         context: Some(canary.into()),
         not_before: at(0),
         not_after: at(9_000),
+        appointment_id: None,
+        appointment_at: None,
     }
 }
 

@@ -6,6 +6,7 @@ use switchboard_wire::twilio::twiml::{
     Verb,
 };
 
+use super::voicemail;
 use crate::config::agent::{AgentMenu, Language};
 use crate::config::{AgentDefinition, CallerIdChoice, PhoneNumber, Settings};
 use crate::handoff::{Line, Party};
@@ -27,6 +28,8 @@ pub(super) struct HandoffWords {
     language: Language,
     voice: Option<String>,
     voicemail_s: u32,
+    /// Messages are written down, and callers are told so before the tone (D1).
+    writes_down: bool,
     accept_s: u32,
 }
 
@@ -56,6 +59,7 @@ impl HandoffWords {
             announcement: announcement
                 .unwrap_or_else(|| agent.phrases.handoff(language))
                 .to_owned(),
+            writes_down: settings.transcription.is_on() && agent.consent.writes_down(),
             ..Self::in_language(settings, language)
         }
     }
@@ -73,6 +77,7 @@ impl HandoffWords {
             language,
             voice: is_english.then(|| settings.speech.carrier_voice.clone()),
             voicemail_s: seconds(settings.handoff.voicemail_s_max),
+            writes_down: false,
             accept_s: seconds(settings.handoff.accept_s_max),
         }
     }
@@ -223,17 +228,22 @@ impl HandoffWords {
 
     /// Nobody took the call. `recorded_url` is told of the message; no verb asks for what comes next.
     pub(super) fn voicemail(&self, recorded_url: &str) -> Vec<Verb> {
+        let (mut words, mut told) = (
+            voicemail_words(self.language).to_owned(),
+            recorded_url.to_owned(),
+        );
+        if self.writes_down {
+            words = format!("{words} {}", voicemail_disclosure(self.language));
+            told = format!("{told}?{}", voicemail::DISCLOSED);
+        }
         let record = Record {
             length_s_max: Some(self.voicemail_s),
             silence_s_max: Some(VOICEMAIL_SILENCE_S),
             play_beep: Some(true),
-            recording_status_callback: Some(recorded_url.to_owned()),
+            recording_status_callback: Some(told),
             ..Record::default()
         };
-        vec![
-            self.say(voicemail_words(self.language)),
-            Verb::Record(record),
-        ]
+        vec![self.say(&words), Verb::Record(record)]
     }
 }
 
@@ -315,6 +325,16 @@ const fn voicemail_words(language: Language) -> &'static str {
         Language::Swahili => "Kama hukusaidiwa, tafadhali acha ujumbe baada ya mlio.",
         Language::French => "Si nous n'avons pas pu vous aider, laissez un message après le bip.",
         Language::Kinyarwanda => "Niba mutafashijwe, musige ubutumwa nyuma y'ijwi.",
+    }
+}
+
+/// What is said of a message that is written down. Whoever then speaks behind the tone agrees.
+pub(crate) const fn voicemail_disclosure(language: Language) -> &'static str {
+    match language {
+        Language::English => "What you say is recorded and written down.",
+        Language::Swahili => "Utakachosema kinarekodiwa na kuandikwa.",
+        Language::French => "Votre message est enregistré et transcrit.",
+        Language::Kinyarwanda => "Ibyo muvuga birafatwa amajwi kandi birandikwa.",
     }
 }
 

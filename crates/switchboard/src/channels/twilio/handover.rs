@@ -28,7 +28,8 @@ use crate::handoff::{HumanOfNumber, Party, TargetBook, Ticket};
 use crate::ops::metrics::names;
 use crate::reception::Reception;
 
-/// A transfer waits for the count of busy lines this long; past it the human is rung uncounted.
+/// A transfer waits for the count of busy lines this long; past it the human is rung uncounted, as often as lines are
+/// allowed.
 const OFFER_TIME_MAX: Duration = Duration::from_millis(300);
 /// What is said before a party rings, and what a carrier takes to notice that it does not.
 const RING_MARGIN_S: u64 = 60;
@@ -276,7 +277,7 @@ impl Handover {
     /// who was handed over because the agent could not go on stays with people.
     pub(super) fn is_attended(&self, ticket: &Ticket) -> bool {
         let party = self.party(ticket);
-        let wanted = ["asked", "dtmf_0", "silence", "emergency"];
+        let wanted = ["asked", "staff", "dtmf_0", "silence", "emergency"];
         party.is_some_and(|party| party.target.attended)
             && wanted.contains(&ticket.reason.as_str())
             && self.returns.load(Ordering::Acquire) < RETURNS_MAX
@@ -358,15 +359,32 @@ impl Handover {
         }
     }
 
-    /// False when the tenant's lines are busy. A database that does not answer keeps nobody from a human.
+    /// False when the tenant's lines are busy. A database that does not answer keeps nobody from a human, unless so many
+    /// ring already from here.
     async fn offer(&self, ticket: &Ticket, party: &Party, status: TransferStatus) -> bool {
         let write = write_of(ticket, party, status, chrono::Utc::now());
         let rows = self.reception.rows(self.tenant);
-        let lines_max = i64::from(self.reception.settings.handoff.lines_max);
-        let offer = rows.offer_transfer(&write, lines_max);
-        match tokio::time::timeout(OFFER_TIME_MAX, offer).await {
-            Ok(Ok(fits)) => fits,
+        let settings = &self.reception.settings.handoff;
+        let (lines, ring_max) = (
+            &self.reception.lines,
+            Duration::from_secs(settings.ring_s_max),
+        );
+        let offer = rows.offer_transfer(&write, i64::from(settings.lines_max));
+        let counted = tokio::time::timeout(OFFER_TIME_MAX, offer).await;
+        let now = std::time::Instant::now();
+        match counted {
+            Ok(Ok(fits)) => {
+                lines.forget(self.tenant, ring_max, now);
+                if fits {
+                    lines.rings(self.tenant, now);
+                }
+                fits
+            }
             Ok(Err(_)) | Err(_) => {
+                let lines_max = settings.lines_max as usize;
+                if !lines.try_ring(self.tenant, lines_max, ring_max, now) {
+                    return false;
+                }
                 tracing::warn!("a human is rung uncounted: the database did not answer");
                 self.write(JournalWrite::Transfer(write));
                 true

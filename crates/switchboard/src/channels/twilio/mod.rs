@@ -33,11 +33,13 @@ use crate::ops::seal::SealingKey;
 use crate::reception::Reception;
 use crate::socket::WebSocket;
 pub use account::{Account, AccountError};
+pub(crate) use documents::voicemail_disclosure;
 use handovers::Handovers;
 use known_calls::KnownCalls;
 pub use leg::TwilioLeg;
 pub use rest::TwilioRest;
 use routing::Routing;
+pub(crate) use stream::CUT_PARAMETER;
 
 /// What all handlers of this channel share.
 pub struct TwilioChannel {

@@ -461,7 +461,10 @@ impl Transferrer for OutgoingTransfer {
     fn transfer(&self, handoff: Handoff, answer: DriveHandle) {
         let is_wanted = matches!(
             handoff.reason,
-            HandoffReason::Asked | HandoffReason::Dtmf0 | HandoffReason::Emergency
+            HandoffReason::Asked
+                | HandoffReason::Staff
+                | HandoffReason::Dtmf0
+                | HandoffReason::Emergency
         );
         if is_wanted {
             return self.to_human.transfer(handoff, answer);

@@ -24,6 +24,10 @@ use crate::upgrade;
 /// The caller hears nothing while the database is asked about the token. Past it the carrier's document goes on.
 const ADMIT_TIME_MAX: Duration = Duration::from_secs(3);
 
+/// A parameter of streams that are refused: their socket breaks without a goodbye, as when the process dies. `doctor
+/// --live-call` asks for it, to see what the carrier does then.
+pub(crate) const CUT_PARAMETER: &str = "cut";
+
 /// Why a stream was closed before it reached a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
@@ -68,8 +72,10 @@ impl TwilioChannel {
     async fn greet(&self, mut socket: WebSocket, headers: &HeaderMap) {
         let limit = Duration::from_millis(self.reception.settings.limits.stream_start_ms_max);
         let start = tokio::time::timeout(limit, read_start(&mut socket)).await;
+        let mut is_to_be_cut = false;
         let admitted = match start {
             Ok(Some(start)) => {
+                is_to_be_cut = start.parameters.value(CUT_PARAMETER).is_some();
                 let admitted = tokio::time::timeout(ADMIT_TIME_MAX, self.admit(&start, headers));
                 let admitted = admitted.await.unwrap_or(Err(Refusal::TooSlow));
                 admitted.map(|handle| (start, handle))
@@ -90,6 +96,9 @@ impl TwilioChannel {
             Err(refusal) => {
                 tracing::warn!(reason = refusal.as_str(), "closed a media stream");
                 metrics::counter!("switchboard_streams_refused_total", "reason" => refusal.as_str()).increment(1);
+                if is_to_be_cut {
+                    return;
+                }
                 socket.close(close_code::POLICY, "").await;
             }
         }

@@ -1,27 +1,23 @@
-//! Messages that callers left: the carrier tells that one was recorded, it gets its row, and its audio is fetched into the
-//! archive, from the carrier's own API and from nowhere else (A4).
-
-use std::sync::Arc;
-use std::time::Duration;
+//! Messages that callers left: the carrier tells that one was recorded, it gets its row, and a job fetches its
+//! audio into the archive, from the carrier's own API and from nowhere else (A4).
 
 use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use switchboard_store::{JournalWrite, NewVoicemail, TenantId, VoicemailId};
+use switchboard_store::{
+    JournalWrite, NewVoicemail, TenantId, VoicemailId, VoicemailListing, Word,
+};
 use switchboard_wire::twilio::id::RecordingSid;
 use switchboard_wire::twilio::requests::{RecordingRequest, RecordingStatus};
 use switchboard_wire::twilio::{AccountSid, Form};
 
-use super::rest::TwilioRest;
+use super::TwilioChannel;
 use super::webhooks::{Channels, refuse, unavailable};
-use crate::archive::{ObjectKey, ObjectKind};
 use crate::http::Problem;
-use crate::reception::Reception;
 
-/// A recording that the carrier does not have ready yet is there seconds later; an outage lasts minutes.
-const FETCHES_MAX: u32 = 6;
-const FETCH_RETRY: Duration = Duration::from_millis(500);
+/// The query of the address that is told of a message whose caller heard that it is written down. The carrier signs it.
+pub(super) const DISCLOSED: &str = "written=1";
 
 /// A recording is there. Its call says whose secret signs this (H1); the URL in it is never fetched.
 pub(super) async fn recorded(
@@ -54,74 +50,52 @@ pub(super) async fn recorded(
     if request.status != RecordingStatus::Completed {
         return StatusCode::NO_CONTENT.into_response();
     }
+    let named = form.text("AccountSid");
+    let named = named.and_then(|sid| AccountSid::parse(sid).ok());
     let voicemail = NewVoicemail {
         id: VoicemailId::new(),
         call_id: call.call_id,
         recording_id: request.recording_sid.to_string(),
+        account_id: named.map(|sid| sid.to_string()),
         length_s: request.duration_s.map(i64::from),
         recorded_at: chrono::Utc::now(),
+        disclosed: uri.query() == Some(DISCLOSED),
     };
     let rows = channel.reception.rows(call.tenant_id);
-    let stored = match rows.add_voicemail(&voicemail).await {
-        Ok(id) => rows.voicemail(id).await.ok().flatten(),
-        Err(error) => {
-            tracing::warn!(%error, "a voicemail waits for the database");
-            let write = JournalWrite::Voicemail(voicemail);
-            channel.reception.journal.write(call.tenant_id, write);
-            None
-        }
-    };
-    // The same webhook again fetches only what is not there yet.
-    let missing = stored.filter(|stored| stored.object_key.is_none());
-    let named = form
-        .text("AccountSid")
-        .and_then(|sid| AccountSid::parse(sid).ok());
-    if let (Some(missing), Some(named)) = (missing, named) {
-        let rest = owned.account.rest(settings, channel.client.clone(), &named);
-        let fetch = Fetch {
-            reception: channel.reception.clone(),
-            tenant: call.tenant_id,
-            voicemail: missing.id,
-            recording: request.recording_sid,
-            rest,
-        };
-        tokio::spawn(fetch.run());
+    // Its audio is fetched by the job that is stored with the row, now or when the database is back.
+    if let Err(error) = rows.add_voicemail(&voicemail).await {
+        tracing::warn!(%error, "a voicemail waits for the database");
+        let write = JournalWrite::Voicemail(voicemail);
+        channel.reception.journal.write(call.tenant_id, write);
     }
+    channel.reception.jobs.ring();
     StatusCode::NO_CONTENT.into_response()
 }
 
-/// The audio of one message on its way into the archive. It is beside every call and waits for nobody.
-struct Fetch {
-    reception: Reception,
-    tenant: TenantId,
-    voicemail: VoicemailId,
-    recording: RecordingSid,
-    rest: Arc<TwilioRest>,
-}
-
-impl Fetch {
-    async fn run(self) {
-        let mut wait = FETCH_RETRY;
-        for _ in 0..FETCHES_MAX {
-            match self.once().await {
-                Ok(()) => return,
-                Err(error) => tracing::warn!(%error, "a voicemail could not be fetched"),
-            }
+impl TwilioChannel {
+    /// The audio of a message, from the account that owns the number its call came in by.
+    ///
+    /// # Errors
+    /// The account cannot be found or used just now, or the carrier does not give the audio.
+    pub(crate) async fn voicemail_audio(
+        &self,
+        tenant: TenantId,
+        message: &VoicemailListing,
+    ) -> Result<Bytes, Word> {
+        let owned = self.owned_call(tenant, message.call_id).await;
+        let owned = owned.map_err(|_| Word::new("no_account"))?;
+        let recording = RecordingSid::parse(&message.recording_id);
+        let recording = recording.map_err(|_| Word::new("bad_recording_id"))?;
+        let named = message.account_id.as_deref().unwrap_or_default();
+        let sid = owned.account.sid.clone().or(AccountSid::parse(named).ok());
+        let sid = sid.ok_or(Word::new("no_account"))?;
+        let settings = &self.reception.settings;
+        let rest = owned.account.rest(settings, self.client.clone(), &sid);
+        rest.recording_audio(&recording).await.map_err(|error| {
             metrics::counter!("switchboard_carrier_retries_total", "request" => "recording")
                 .increment(1);
-            tokio::time::sleep(wait).await;
-            wait *= 4;
-        }
-        tracing::error!("gave up fetching a voicemail; the carrier still has it");
-    }
-
-    async fn once(&self) -> anyhow::Result<()> {
-        let audio = self.rest.recording_audio(&self.recording).await?;
-        let key = ObjectKey::new(self.tenant, ObjectKind::Voicemail, self.voicemail.uuid());
-        self.reception.archive.put(&key, audio).await?;
-        let rows = self.reception.rows(self.tenant);
-        rows.keep_voicemail_audio(self.voicemail, key.as_str())
-            .await?;
-        Ok(())
+            tracing::warn!(%error, "a voicemail could not be fetched");
+            Word::new("carrier")
+        })
     }
 }

@@ -329,6 +329,7 @@ mod tests {
             threshold: 0.6,
             prefix_padding_ms: 300,
             silence_ms: 600,
+            pcm_rates_hz: vec![16_000],
             expires_at: 0,
         };
         let (credential, kind) = (Credential::ApiKey, ClientKind::Other);
@@ -338,6 +339,7 @@ mod tests {
             kind,
             wants_own_events: false,
             seed: 1,
+            session_id: "sess_1".to_owned(),
         };
         let mut leg = ClientLeg::new(server, setup, ClientPatience::of(&limits));
         assert!(matches!(

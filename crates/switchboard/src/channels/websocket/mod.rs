@@ -4,8 +4,9 @@
 //! provider every upgrade succeeds, and what is wrong comes afterwards as an `error` event and a close
 //! (protocols/openai-realtime.md section 1.3). What a client may say is a table in `protocol/credentials.rs`.
 
+mod client_secrets;
 mod leg;
-mod protocol;
+pub(super) mod protocol;
 mod refusals;
 
 use std::net::IpAddr;
@@ -17,7 +18,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
+use http::header::{HOST, ORIGIN, SEC_WEBSOCKET_PROTOCOL, USER_AGENT};
 use switchboard_call::handoff::{Handoff, TransferOutcome};
 use switchboard_call::input::Input;
 use switchboard_store::{CallId, Channel};
@@ -30,17 +31,25 @@ use switchboard_wire::websocket::close_code;
 
 use crate::admission::Permit;
 use crate::drive::{DriveHandle, DriveInput, Transferrer};
-use crate::http::{ApiKey, ClientAddress, KeyVerifier, Problem, bearer_key};
+
+use crate::http::{Brought, CallerCredential, CallerRefusal, ClientAddress, Problem};
 use crate::leg::Leg;
 use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError};
 use crate::socket::{SocketLimits, WebSocket};
 use crate::switches::CallSwitches;
 use crate::upgrade;
+use client_secrets::MintingRate;
+pub use client_secrets::keep_up as keep_sessions_up;
+pub(super) use client_secrets::session_id;
 pub use leg::{ClientLeg, ClientPatience};
 use protocol::{AgentProfile, ClientKind, ClientSetup, Credential, Farewell};
 use refusals::{ClientKey, Refusals};
 
-/// Close code of our own: the tenant holds all the calls it may (design.md section 9).
+/// Close code of our own: the token does not let anybody in (design.md section 9).
+const CLOSE_NOT_SIGNED_IN: u16 = 4401;
+/// Close code of our own: signed in, but not for this agent.
+const CLOSE_NOT_ALLOWED: u16 = 4403;
+/// Close code of our own: the tenant or the user holds all the calls it may.
 const CLOSE_TOO_MANY: u16 = 4429;
 /// The header of the beta protocol; whoever sends it expects events that are no longer spoken.
 const BETA_HEADER: &str = "openai-beta";
@@ -52,17 +61,20 @@ const OWN_EVENTS: &str = "switchboard_events=1";
 struct FrontEndpoint {
     reception: Reception,
     refusals: Refusals,
+    minting: MintingRate,
 }
 
 /// The routes of the endpoint, for the group that is limited per address.
 pub fn routes(reception: Reception) -> Router {
     let front = Arc::new(FrontEndpoint {
+        minting: MintingRate::new(&reception.settings.sessions),
         reception,
         refusals: Refusals::default(),
     });
     Router::new()
         .route("/v1/realtime", get(open))
-        .with_state(front)
+        .with_state(Arc::clone(&front))
+        .merge(client_secrets::routes(front))
 }
 
 async fn open(State(front): State<Arc<FrontEndpoint>>, request: Request) -> Response {
@@ -85,7 +97,7 @@ async fn open(State(front): State<Arc<FrontEndpoint>>, request: Request) -> Resp
 }
 
 /// Programs send no `Origin`; a browser's must be our own page or a listed one (threats.md S6).
-fn allows_origin(headers: &HeaderMap, listed: &[String]) -> bool {
+pub(super) fn allows_origin(headers: &HeaderMap, listed: &[String]) -> bool {
     let Some(origin) = headers.get(ORIGIN) else {
         return true;
     };
@@ -100,10 +112,7 @@ fn allows_origin(headers: &HeaderMap, listed: &[String]) -> bool {
 /// What an upgrade said about its client.
 struct Visitor {
     address: IpAddr,
-    verifier: Arc<dyn KeyVerifier>,
-    key: Option<ApiKey>,
-    /// Some credential was there, right or wrong.
-    has_credential: bool,
+    brought: Brought,
     target: Result<Target, TargetError>,
     is_beta: bool,
     kind: ClientKind,
@@ -125,9 +134,7 @@ impl Visitor {
         };
         Some(Self {
             address: request.extensions().get::<ClientAddress>()?.0,
-            verifier: Arc::clone(request.extensions().get::<Arc<dyn KeyVerifier>>()?),
-            key: bearer_key(headers),
-            has_credential: headers.contains_key(AUTHORIZATION) || offer.api_key.is_some(),
+            brought: Brought::by(headers),
             target: parse_target(query),
             is_beta: headers
                 .get(BETA_HEADER)
@@ -139,12 +146,11 @@ impl Visitor {
     }
 
     fn key_of_refusals(&self) -> ClientKey {
-        let key = self.key.as_ref().map_or("", ApiKey::expose);
         let target = match &self.target {
             Ok(Target::Model(agent)) => agent.as_str(),
             _ => "",
         };
-        ClientKey::new(self.address, key, target)
+        ClientKey::new(self.address, self.brought.expose(), target)
     }
 }
 
@@ -158,6 +164,7 @@ fn subprotocols(headers: &HeaderMap) -> SubprotocolOffer {
 
 /// A client that may have its call.
 struct Admitted {
+    credential: Credential,
     agent: ReadyAgent,
     call: CallId,
     permit: Permit,
@@ -168,10 +175,23 @@ struct Admitted {
 enum Refusal {
     /// As the provider does.
     Handshake(HandshakeRefusal),
+    /// By a token of ours or of an app, which the provider does not have.
+    Caller(CallerRefusal),
     /// The tenant holds all the calls it may.
     TooMany,
     /// Something of ours does not answer.
     Unavailable,
+}
+
+impl From<CallerRefusal> for Refusal {
+    fn from(refusal: CallerRefusal) -> Self {
+        match refusal {
+            CallerRefusal::Missing => Self::Handshake(HandshakeRefusal::MissingApiKey),
+            CallerRefusal::WrongKey => Self::Handshake(HandshakeRefusal::InvalidApiKey),
+            CallerRefusal::Unavailable => Self::Unavailable,
+            refusal => Self::Caller(refusal),
+        }
+    }
 }
 
 impl FrontEndpoint {
@@ -186,26 +206,19 @@ impl FrontEndpoint {
         if visitor.is_beta {
             return Err(Refusal::Handshake(HandshakeRefusal::BetaShape));
         }
-        let wrong_key = if visitor.has_credential {
-            HandshakeRefusal::InvalidApiKey
-        } else {
-            HandshakeRefusal::MissingApiKey
-        };
-        let key = visitor.key.as_ref().ok_or(Refusal::Handshake(wrong_key))?;
-        let identity = visitor
-            .verifier
-            .verify(key)
-            .await
-            .map_err(|_| Refusal::Unavailable)?;
-        let identity = identity.ok_or(Refusal::Handshake(HandshakeRefusal::InvalidApiKey))?;
-        let name = match &visitor.target {
-            Ok(Target::Model(name)) => name,
-            Err(TargetError::Missing) => {
-                return Err(Refusal::Handshake(HandshakeRefusal::MissingModel));
-            }
+        let door = &self.reception.door;
+        let identity = door.recognise(&visitor.brought).await?;
+        if let CallerCredential::Ephemeral { is_used: true, .. } = identity.credential {
+            return Err(CallerRefusal::UsedToken.into());
+        }
+        let asked = match &visitor.target {
+            Ok(Target::Model(name)) => Some(name.as_str()),
+            Err(TargetError::Missing) => None,
             // Sidebands and transcription sessions are not offered.
             _ => return Err(Refusal::Handshake(HandshakeRefusal::InvalidModel)),
         };
+        let name = identity.agent_name(asked)?;
+        let name = name.ok_or(Refusal::Handshake(HandshakeRefusal::MissingModel))?;
         let agent = self
             .reception
             .agent(identity.tenant_id, name)
@@ -217,12 +230,15 @@ impl FrontEndpoint {
                     Refusal::Unavailable
                 }
             })?;
-        let call = CallId::new();
-        let permit = self.reception.admit(&agent, call).await;
+        let call = identity.call_id();
+        let user = identity.user_hash();
+        let permit = self.reception.admit_user(&agent, call, user).await;
         let permit = permit.ok_or(Refusal::TooMany)?;
+        door.begin(&identity, call, name).await?;
         let switches = &self.reception.switches;
         Ok(Admitted {
             switches: switches.for_call(identity.tenant_id, None).await,
+            credential: Credential::of(identity.credential),
             agent,
             call,
             permit,
@@ -231,6 +247,7 @@ impl FrontEndpoint {
 
     fn start(&self, socket: WebSocket, visitor: &Visitor, admitted: Admitted) {
         let Admitted {
+            credential,
             agent,
             call,
             permit,
@@ -238,11 +255,12 @@ impl FrontEndpoint {
         } = admitted;
         let offered_at = chrono::Utc::now();
         let setup = ClientSetup {
-            agent: self.profile(&agent, offered_at.timestamp()),
-            credential: Credential::ApiKey,
+            agent: agent_profile(&self.reception, &agent, offered_at.timestamp()),
+            credential,
             kind: visitor.kind,
             wants_own_events: visitor.wants_own_events,
             seed: seed(),
+            session_id: session_id(call),
         };
         let patience = ClientPatience::of(&self.reception.settings.limits);
         let row = Reception::offered_row(&agent, call, Channel::WebVoice, offered_at);
@@ -260,26 +278,6 @@ impl FrontEndpoint {
             outgoing: None,
             switches,
         });
-    }
-
-    fn profile(&self, agent: &ReadyAgent, now_s: i64) -> AgentProfile {
-        let definition = &agent.definition;
-        let length_max_s = self
-            .reception
-            .settings
-            .calls
-            .with(&definition.limits)
-            .length_max_s;
-        AgentProfile {
-            name: definition.name.clone(),
-            voice: definition.voice.clone(),
-            threshold: definition.turn_detection.threshold,
-            prefix_padding_ms: definition.turn_detection.prefix_padding_ms,
-            silence_ms: definition.turn_detection.silence_ms,
-            expires_at: u64::try_from(now_s)
-                .unwrap_or_default()
-                .saturating_add(length_max_s),
-        }
     }
 
     async fn turn_away(&self, mut socket: WebSocket, visitor: &Visitor, refusal: &Refusal) {
@@ -308,6 +306,23 @@ impl FrontEndpoint {
     }
 }
 
+/// What a client is told about an agent, by a clock in Unix seconds.
+pub(super) fn agent_profile(reception: &Reception, agent: &ReadyAgent, now_s: i64) -> AgentProfile {
+    let definition = &agent.definition;
+    let limits = reception.settings.calls.with(&definition.limits);
+    AgentProfile {
+        name: definition.name.clone(),
+        voice: definition.voice.clone(),
+        threshold: definition.turn_detection.threshold,
+        prefix_padding_ms: definition.turn_detection.prefix_padding_ms,
+        silence_ms: definition.turn_detection.silence_ms,
+        pcm_rates_hz: definition.realtime.pcm_rates_hz.clone(),
+        expires_at: u64::try_from(now_s)
+            .unwrap_or_default()
+            .saturating_add(limits.length_max_s),
+    }
+}
+
 impl Refusal {
     fn farewell(&self) -> Farewell {
         match self {
@@ -318,6 +333,18 @@ impl Refusal {
                     code,
                     reason,
                 }
+            }
+            Self::Caller(refusal) => {
+                let close = match refusal {
+                    CallerRefusal::AgentNotAllowed => CLOSE_NOT_ALLOWED,
+                    _ => CLOSE_NOT_SIGNED_IN,
+                };
+                let kind = "invalid_request_error";
+                let mut farewell = Farewell::with_error(kind, refusal.code(), close);
+                if let Some(error) = &mut farewell.error {
+                    refusal.message().clone_into(&mut error.message);
+                }
+                farewell
             }
             Self::TooMany => Farewell {
                 error: Some(ErrorBody {
@@ -340,12 +367,12 @@ impl Refusal {
 }
 
 /// Ids are names, so a connection without system entropy still has some.
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     getrandom::u64().unwrap_or(0x5EED)
 }
 
 /// A client of this endpoint has no human of ours behind it: a handoff ends the call, and the client is told why.
-struct NobodyBehind;
+pub(super) struct NobodyBehind;
 
 impl Transferrer for NobodyBehind {
     fn transfer(&self, _handoff: Handoff, answer: DriveHandle) {
@@ -434,6 +461,18 @@ mod tests {
             "invalid_request_error.invalid_api_key".to_owned(),
         );
         assert_eq!(codes(wrong), expected);
+        let not_signed_in = [
+            CallerRefusal::InvalidToken,
+            CallerRefusal::ExpiredToken,
+            CallerRefusal::UsedToken,
+        ];
+        for refusal in not_signed_in {
+            let (code, close, reason) = codes(refusal.into());
+            assert_eq!((code.as_str(), close), (refusal.code(), 4401));
+            assert_eq!(reason, format!("invalid_request_error.{code}"));
+        }
+        assert_eq!(codes(CallerRefusal::AgentNotAllowed.into()).1, 4403);
+        assert_eq!(codes(CallerRefusal::WrongKey.into()).1, 3000);
         assert_eq!(codes(Refusal::TooMany).1, 4429);
         assert_eq!(codes(Refusal::Unavailable).1, 1011);
     }

@@ -2,7 +2,10 @@
 
 use super::language::Texts;
 use super::voice::check_voice;
-use super::{ATTEMPTS_MAX, AgentDefinition, ConsentMode, TOOL_NAMES, TurnDetectionMode, invalid};
+use super::{
+    ATTEMPTS_MAX, AgentDefinition, ConsentMode, PCM_RATES_HZ, TOOL_NAMES, TurnDetectionMode,
+    invalid,
+};
 use crate::config::DiallingSettings;
 use crate::config::error::{Place, SettingsError};
 use crate::config::handoff::{check_number, check_targets, check_usual};
@@ -26,6 +29,7 @@ pub(super) fn check(agent: &AgentDefinition, place_of: impl Fn(&str) -> Place) -
     handoff(agent, &place_of)?;
     menu(agent, &place_of)?;
     attempts(agent, &place_of)?;
+    rates(agent, &place_of)?;
     practitioners(agent, &place_of)
 }
 
@@ -232,6 +236,21 @@ fn attempts(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Check
     let help =
         format!("use 1 to {ATTEMPTS_MAX}; an agent without `outgoing.purposes` calls nobody");
     Err(invalid(key, place_of(key), reason, help))
+}
+
+fn rates(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {
+    let mut rates = agent.realtime.pcm_rates_hz.iter();
+    let Some(rate) = rates.find(|rate| !PCM_RATES_HZ.contains(rate)) else {
+        return Ok(());
+    };
+    let key = "realtime.pcm_rates_hz";
+    let help = "use some of 8000, 16000; 24000 is always taken".to_owned();
+    Err(invalid(
+        key,
+        place_of(key),
+        format!("{rate} Hz is not taken"),
+        help,
+    ))
 }
 
 fn practitioners(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {

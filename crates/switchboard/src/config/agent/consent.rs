@@ -59,6 +59,13 @@ pub struct Kept {
     pub sound: bool,
 }
 
+impl ConsentPolicy {
+    /// Whether words may be kept in writing where the caller agrees to that.
+    pub fn writes_down(&self) -> bool {
+        self.transcribe && self.mode != ConsentMode::Never
+    }
+}
+
 impl ConsentMode {
     /// Our own disclosure for agents that have none: who speaks, what is kept, and the question where one is asked.
     pub fn default_disclosure(self, language: Language, kept: Kept) -> String {

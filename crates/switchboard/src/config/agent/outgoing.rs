@@ -25,6 +25,9 @@ pub struct AgentOutgoing {
     pub attempts_max: u8,
     /// 60 minutes between two tries.
     pub retry_minutes: u64,
+    /// 24 hours before an appointment that this agent booked it reminds of it, where `reminder` is among its purposes; 0:
+    /// never.
+    pub reminder_h: u16,
     /// Ours per language. Who calls, that it is automatic, and what is kept: said first.
     pub disclosure: Texts,
     /// Ours per purpose and language. Why it calls: said after the disclosure.
@@ -42,6 +45,7 @@ impl Default for AgentOutgoing {
             fax: OnAnswer::HangUp,
             attempts_max: 3,
             retry_minutes: 60,
+            reminder_h: 24,
             disclosure: Texts::default(),
             reasons: BTreeMap::new(),
             message: Texts::default(),

@@ -36,6 +36,10 @@ const ANSWER_BYTES_MAX: usize = BODY_BYTES_MAX;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(pub String);
 
+/// In the extensions of an answer that shows a secret: what is kept for repetitions in its place.
+#[derive(Clone, Debug)]
+pub(super) struct KeptAnswer(pub(super) String);
+
 /// Runs writes with a key once. Reads and requests without a key pass.
 pub(super) async fn run_once(
     State(context): State<ApiContext>,
@@ -137,6 +141,8 @@ async fn keep(rows: &TenantStore, asked: &IdempotentRequest, response: Response)
         Ok(body) => body.to_bytes(),
         Err(_) => return Problem::internal().into_response(),
     };
+    let instead = parts.extensions.get::<KeptAnswer>();
+    let to_keep = instead.map_or_else(|| body.to_vec(), |kept| kept.0.clone().into_bytes());
     let kept = if passes || body.len() > ANSWER_BYTES_MAX {
         rows.release_idempotency_key(asked).await
     } else {
@@ -145,7 +151,7 @@ async fn keep(rows: &TenantStore, asked: &IdempotentRequest, response: Response)
         let answer = StoredAnswer {
             status: status.as_u16(),
             content_type: content_type.map(ToOwned::to_owned),
-            body: body.to_vec().into(),
+            body: to_keep.into(),
         };
         rows.keep_idempotent_answer(asked, &answer).await
     };

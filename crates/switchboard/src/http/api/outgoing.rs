@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use switchboard_store::{
-    CallDetail, CallId, ContactId, OutgoingAttempt, OutgoingCall, PhoneNumber, Private, Purpose,
-    StoreError, TenantStore, Timestamp,
+    CallId, ContactId, OutgoingAttempt, OutgoingCall, PhoneNumber, Private, Purpose, StoreError,
+    TenantStore, Timestamp,
 };
 
 use super::{ApiContext, IdempotencyKey, Input};
@@ -64,6 +64,7 @@ async fn create(
         not_before: body.not_before,
         not_after: body.not_after,
         context: body.context.map(Private::new),
+        appointment: None,
     };
     let settings = &reception.settings;
     let placed = outgoing::place(
@@ -132,32 +133,32 @@ fn refuse(refusal: OutgoingRefusal) -> Problem {
     Problem::new(status, code, "The call is not made").with_detail(detail)
 }
 
-/// What `GET /api/v1/calls/{id}` shows of a call that we place: the wish, its tries, and the call of the first try once
-/// there is one. None when nobody wished it.
+/// The wish behind a call that we place, as `GET /api/v1/calls/{id}` shows it.
+pub(super) struct ShownWish {
+    /// Whose call it is.
+    pub(super) agent: String,
+    /// The wish with its tries.
+    pub(super) shown: Value,
+}
+
+/// The wish behind a call of this id, or the wish of this id before its first try. None when nobody wished it.
 ///
 /// # Errors
 /// The database cannot be asked.
-pub(super) async fn view(
-    rows: &TenantStore,
-    id: CallId,
-    call: Option<&CallDetail>,
-) -> Result<Option<Value>, StoreError> {
-    let Some(wish) = rows.outgoing_call_of(id).await? else {
-        return match rows.outgoing_call(id).await? {
-            Some(wish) => Ok(Some(shown(&wish, &[], call))),
-            None => Ok(None),
-        };
-    };
-    let attempts = rows.outgoing_attempts(wish.id).await?;
-    Ok(Some(shown(&wish, &attempts, call)))
+pub(super) async fn view(rows: &TenantStore, id: CallId) -> Result<Option<ShownWish>, StoreError> {
+    if let Some(wish) = rows.outgoing_call_of(id).await? {
+        let attempts = rows.outgoing_attempts(wish.id).await?;
+        return Ok(Some(shown(&wish, &attempts)));
+    }
+    let wish = rows.outgoing_call(id).await?;
+    Ok(wish.map(|wish| shown(&wish, &[])))
 }
 
-fn shown(wish: &OutgoingCall, attempts: &[OutgoingAttempt], call: Option<&CallDetail>) -> Value {
-    let mut shown = call.map_or_else(
-        || json!({ "id": wish.id, "agent_name": wish.agent, "direction": "outbound" }),
-        |call| json!(call),
-    );
-    shown["outgoing"] = json!(wish);
-    shown["outgoing"]["tries"] = json!(attempts);
-    shown
+fn shown(wish: &OutgoingCall, attempts: &[OutgoingAttempt]) -> ShownWish {
+    let mut shown = json!(wish);
+    shown["tries"] = json!(attempts);
+    ShownWish {
+        agent: wish.agent.clone(),
+        shown,
+    }
 }

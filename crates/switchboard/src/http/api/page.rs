@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, SecondsFormat, Utc};
 use http::Uri;
 use serde::Serialize;
-use switchboard_store::{PageAsk, PagePosition};
+use switchboard_store::PagePosition;
 
 use super::ApiContext;
 use crate::config::Secret;
@@ -26,11 +26,19 @@ const VALUE_BYTES_MAX: usize = 1024;
 ///
 /// A cursor is sealed together with the tenant, the list and its filters: it opens for the same question only, says
 /// nothing to its holder, and cannot be made up.
-pub struct Page {
+pub struct Page<P = PagePosition> {
     rows: u32,
-    after: Option<PagePosition>,
+    after: Option<P>,
     filters: BTreeMap<String, String>,
     question: String,
+}
+
+/// Where a row stands in its list, as a cursor says it.
+pub trait Place: Copy {
+    /// The place as text, which [`Place::read`] understands.
+    fn write(self) -> String;
+    /// The place in a text of [`Place::write`].
+    fn read(text: &str) -> Option<Self>;
 }
 
 /// One page as it is answered.
@@ -42,7 +50,7 @@ pub struct Listing<T> {
     pub next_cursor: Option<String>,
 }
 
-impl Page {
+impl<P: Place> Page<P> {
     /// Reads `limit`, `cursor` and the named `filters` of a request for the list `noun`.
     ///
     /// # Errors
@@ -85,12 +93,14 @@ impl Page {
         self.filters.get(name).map(String::as_str)
     }
 
-    /// What to ask the store for: one row more than is shown, to know whether there is a next page.
-    pub fn ask(&self) -> PageAsk {
-        PageAsk {
-            after: self.after,
-            rows: self.rows + 1,
-        }
+    /// Rows to ask the store for: one more than is shown, to know whether there is a next page.
+    pub fn rows(&self) -> u32 {
+        self.rows + 1
+    }
+
+    /// Behind which place.
+    pub fn after(&self) -> Option<P> {
+        self.after
     }
 
     /// The answer out of what the store gave. `place` says where a row stands.
@@ -101,7 +111,7 @@ impl Page {
         &self,
         context: &ApiContext,
         mut rows: Vec<T>,
-        place: impl Fn(&T) -> PagePosition,
+        place: impl Fn(&T) -> P,
     ) -> Result<Json<Listing<T>>, Problem> {
         let has_more = rows.len() > self.rows as usize;
         rows.truncate(self.rows as usize);
@@ -143,22 +153,34 @@ pub(super) fn wrong(name: &str, what: &str) -> Problem {
     Problem::bad_request().with_detail(format!("{name} {what}"))
 }
 
-fn seal(context: &ApiContext, question: &str, place: PagePosition) -> Result<String, Problem> {
-    let at = place.at.to_rfc3339_opts(SecondsFormat::Nanos, true);
-    let text = Secret::new(format!("{at} {}", place.id));
-    let sealed = context.sealing.seal(&text, question);
+impl Place for PagePosition {
+    fn write(self) -> String {
+        format!("{} {}", exact(self.at), self.id)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (at, id) = text.split_once(' ')?;
+        Some(Self {
+            at: at.parse().ok()?,
+            id: id.parse().ok()?,
+        })
+    }
+}
+
+/// A time with every digit it has.
+pub(super) fn exact(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Nanos, true)
+}
+
+fn seal(context: &ApiContext, question: &str, place: impl Place) -> Result<String, Problem> {
+    let sealed = context.sealing.seal(&Secret::new(place.write()), question);
     sealed
         .map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
         .map_err(|_| Problem::internal())
 }
 
-fn open(context: &ApiContext, question: &str, cursor: &str) -> Option<PagePosition> {
+fn open<P: Place>(context: &ApiContext, question: &str, cursor: &str) -> Option<P> {
     let sealed = URL_SAFE_NO_PAD.decode(cursor).ok()?;
     let text = context.sealing.open(&sealed, question).ok()?;
-    let (at, id) = text.expose().split_once(' ')?;
-    let at: DateTime<Utc> = at.parse().ok()?;
-    Some(PagePosition {
-        at,
-        id: id.parse().ok()?,
-    })
+    P::read(text.expose())
 }

@@ -26,6 +26,11 @@ const NAME_ASKED_MAX: u8 = 2;
 /// What a booking carries when its name was not understood; honest to whoever reads it.
 const NAME_NOT_UNDERSTOOD: &str = "Name not understood";
 
+/// The tool that takes a message down.
+const TAKE_DOWN: &str = "capture_details";
+/// Letters of a message that the tool takes.
+const NOTE_LETTERS_MAX: usize = 500;
+
 /// What the agent does in one reply.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Step {
@@ -83,6 +88,8 @@ pub(super) struct Dialogue {
     question_unheard: bool,
     /// What a result or a side question left to be said before the next question.
     remark: Option<String>,
+    /// A message of the caller's that is to be taken down.
+    note: Option<String>,
     goal: Option<Goal>,
     last_said: String,
 }
@@ -112,6 +119,7 @@ impl Dialogue {
             name_asked: 0,
             question_unheard: false,
             remark: None,
+            note: None,
             goal: None,
             last_said: String::new(),
         }
@@ -165,9 +173,7 @@ impl Dialogue {
             }
         }
         if self.stage == Stage::Message && meaning.intent.is_none() {
-            self.stage = Stage::AnythingElse;
-            self.remark = Some(sayings::MESSAGE_NOT_KEPT.to_owned());
-            return;
+            return self.on_message(&meaning.words);
         }
         if meaning.is_empty() {
             if self.stage != Stage::Name {
@@ -186,6 +192,21 @@ impl Dialogue {
         self.fill(&meaning);
         self.on_answer(&meaning);
         self.on_name(&meaning);
+    }
+
+    fn on_message(&mut self, words: &str) {
+        let words = words.trim();
+        if words.is_empty() {
+            self.asked = self.asked.saturating_add(1);
+            self.remark = Some(sayings::NOT_UNDERSTOOD.to_owned());
+            return;
+        }
+        self.stage = Stage::AnythingElse;
+        if self.agent.tools.iter().any(|tool| tool == TAKE_DOWN) {
+            self.note = Some(words.chars().take(NOTE_LETTERS_MAX).collect());
+        } else {
+            self.remark = Some(sayings::MESSAGE_NOT_KEPT.to_owned());
+        }
     }
 
     /// True when the intent was dealt with and fills no slots.
@@ -258,6 +279,10 @@ impl Dialogue {
     }
 
     fn next_step(&mut self) -> Step {
+        if let Some(note) = self.note.take() {
+            let words = sayings::TAKING_DOWN.to_owned();
+            return self.call(words, TAKE_DOWN, json!({ "job": note }));
+        }
         match self.goal.take() {
             Some(Goal::Person) => {
                 return self.transfer(sayings::CONNECTING, "the caller asked for a person");

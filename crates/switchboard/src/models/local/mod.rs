@@ -14,6 +14,7 @@
 mod calendar;
 mod child;
 mod dialogue;
+mod dictation;
 mod grammar;
 mod hearing;
 mod language_model;
@@ -46,6 +47,7 @@ use tokio::sync::mpsc;
 
 use crate::model::{ModelEvent, ModelFormats};
 pub use child::{MissingProgram, check_programs};
+pub(crate) use dictation::write_down;
 
 /// Everything the offline model is opened with.
 #[derive(Debug, Clone)]

@@ -20,6 +20,8 @@ pub(super) const ANYTHING_ELSE: &str = "Is there anything else I can do for you?
 pub(super) const ASK_CHANGE: &str =
     "What should I change: the treatment, the day, the time, or the name?";
 pub(super) const ASK_MESSAGE: &str = "Please say your message now.";
+pub(super) const TAKING_DOWN: &str = "One moment, I am writing that down.";
+pub(super) const TAKEN_DOWN: &str = "I have written that down for the people who call you back.";
 pub(super) const MESSAGE_NOT_KEPT: &str =
     "Thank you. Your words are in the transcript of this call, if the business keeps one.";
 pub(super) const NO_SUCH_DAY: &str = "I do not find that day in the calendar.";

@@ -54,15 +54,21 @@ fn setup() -> OpenAiSetup {
     }
 }
 
-/// A session that is ready, and the vendor's end of it.
-async fn ready() -> (OpenAiRealtime, WebSocket) {
+/// A session that the vendor has not said a word to, and the vendor's end of it.
+async fn connected() -> (OpenAiRealtime, WebSocket) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (accepted, connected) = tokio::join!(listener.accept(), TcpStream::connect(address));
     let limits = setup().socket_limits;
-    let mut vendor = WebSocket::server(accepted.unwrap().0, None, &[], limits);
+    let vendor = WebSocket::server(accepted.unwrap().0, None, &[], limits);
     let ours = WebSocket::client(Io::Plain(connected.unwrap()), &[], limits);
-    let mut model = OpenAiRealtime::over(ours, Arc::new(configured()), Vec::new(), 0);
+    let model = OpenAiRealtime::over(ours, Arc::new(configured()), Vec::new(), 0);
+    (model, vendor)
+}
+
+/// A session that is ready, and the vendor's end of it.
+async fn ready() -> (OpenAiRealtime, WebSocket) {
+    let (mut model, mut vendor) = connected().await;
     let session = json!({"type": "realtime"});
     say(
         &mut vendor,
@@ -141,6 +147,35 @@ async fn a_refused_request_for_a_reply_fails_it_at_once_instead_of_leaving_it_op
     assert_eq!(done.outcome, ReplyOutcome::Failed(ModelFailure::Protocol));
     say(&mut vendor, &error("invalid_value", Some(id))).await;
     nothing_came(&mut model, &mut vendor).await;
+}
+
+/// The configuration is taken whole or not at all, and it is all we have said: whatever is wrong before it is confirmed, the
+/// session will not be ours. Refused keys and models come this way too. The vendor may leave the socket open, so neither a
+/// close nor the watchdog is waited for.
+#[tokio::test]
+async fn an_error_before_the_session_is_configured_fails_it_at_once_whatever_its_code() {
+    for code in [
+        "invalid_value",
+        "server_error",
+        "response_cancel_not_active",
+    ] {
+        let (mut model, mut vendor) = connected().await;
+        let session = json!({"type": "realtime"});
+        let created = json!({"type": "session.created", "event_id": "e", "session": session});
+        say(&mut vendor, &created).await;
+        say(&mut vendor, &error(code, None)).await;
+        let failed = FromModel::Failed(ModelFailure::Refused);
+        assert_eq!(next(&mut model).await, failed, "{code}");
+        let updated = json!({"type": "session.updated", "event_id": "e", "session": session});
+        vendor.send_text(&updated.to_string());
+        let _ = vendor.flush().await;
+        let late = poll_fn(|context| model.poll_next(context));
+        let late = tokio::time::timeout(Duration::ZERO, late).await;
+        assert!(
+            late.is_err(),
+            "a confirmation that comes too late revives nothing"
+        );
+    }
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use switchboard_store::{
 
 use super::readings::{NodeSignals, WebhookAnswers, tenant_readings};
 use super::rules::{Change, Phase, Reading, RuleName, Thresholds};
+use super::telling::{AlertMail, Notice};
 use crate::http::Drain;
 use crate::ops::metrics::names;
 use crate::reception::Reception;
@@ -49,6 +50,9 @@ pub struct AlertWatch {
     disk: PathBuf,
     thresholds: Thresholds,
     webhooks: WebhookAnswers,
+    mail: AlertMail,
+    /// Names of tenants, for the mails.
+    names: HashMap<TenantId, String>,
     phases: HashMap<(Subject, RuleName), Phase>,
     waiting: VecDeque<Decision>,
     has_loaded: bool,
@@ -69,6 +73,8 @@ impl AlertWatch {
             disk,
             thresholds: Thresholds::of(&settings.ops),
             webhooks,
+            mail: AlertMail::default(),
+            names: HashMap::new(),
             phases: HashMap::new(),
             waiting: VecDeque::new(),
             has_loaded: false,
@@ -77,6 +83,12 @@ impl AlertWatch {
             clocks: (Instant::now(), chrono::Utc::now()),
             reception,
         }
+    }
+
+    /// The same, telling operators by mail.
+    #[must_use]
+    pub fn telling(self, mail: AlertMail) -> Self {
+        Self { mail, ..self }
     }
 
     /// Looks every minute until the server stops.
@@ -107,6 +119,7 @@ impl AlertWatch {
             tracing::warn!(%error, "open alerts cannot be read");
         }
         self.decide(Subject::Node, &signals.readings(), now, at);
+        self.tell_of_database(at);
         if signals.database != Some(false) {
             if let Err(error) = self.look_at_tenants(now, at).await {
                 tracing::warn!(%error, "calls cannot be looked at for alerts");
@@ -154,6 +167,8 @@ impl AlertWatch {
     async fn look_at_tenants(&mut self, now: Duration, at: Timestamp) -> Result<(), StoreError> {
         let tenants = self.reception.store.installation().list_tenants().await?;
         let known: HashSet<TenantId> = tenants.iter().map(|tenant| tenant.id).collect();
+        let name = |tenant: &switchboard_store::Tenant| (tenant.id, tenant.name.clone());
+        self.names = tenants.iter().map(name).collect();
         self.phases.retain(|(subject, _), _| match subject {
             Subject::Tenant(tenant) => known.contains(tenant),
             Subject::Node => true,
@@ -166,6 +181,10 @@ impl AlertWatch {
                 now,
                 at,
             );
+            // Many tenants may raise the same at once: none of it is dropped for the next.
+            if self.waiting.len() > WAITING_MAX / 2 {
+                self.keep(at).await;
+            }
         }
         Ok(())
     }
@@ -197,18 +216,24 @@ impl AlertWatch {
 
     /// Stores decisions, oldest first. One that cannot be stored waits for the next look, and those behind it too.
     async fn keep(&mut self, at: Timestamp) {
+        let mut told = Vec::new();
         while let Some(decision) = self.waiting.front() {
             match self.store(decision).await {
-                Ok(true) => self.tell(decision),
+                Ok(true) => {
+                    self.tell(decision);
+                    told.extend(self.notice(decision));
+                }
                 // Another node was first, and has told.
                 Ok(false) => {}
                 Err(error) => {
                     tracing::warn!(%error, "an alert cannot be stored yet");
+                    self.mail.tell(&told);
                     return;
                 }
             }
             self.waiting.pop_front();
         }
+        self.mail.tell(&told);
         if let Err(error) = self.see(at).await {
             tracing::warn!(%error, "open alerts cannot be marked as seen");
         }
@@ -274,6 +299,37 @@ impl AlertWatch {
         }
     }
 
+    /// A decision for the operators. That the database is away was told when it was found.
+    fn notice(&self, decision: &Decision) -> Option<Notice> {
+        let is_told = decision.rule == RuleName::DatabaseAway
+            && matches!(decision.change, Change::Raise { .. });
+        (!is_told).then(|| self.notice_of(decision))
+    }
+
+    fn notice_of(&self, decision: &Decision) -> Notice {
+        let whose = match &decision.subject {
+            Subject::Tenant(tenant) => self.names.get(tenant).cloned().unwrap_or_default(),
+            Subject::Node => self.node.clone(),
+        };
+        Notice {
+            rule: decision.rule,
+            change: decision.change,
+            whose,
+            at: decision.at,
+        }
+    }
+
+    /// The one alert that cannot wait for the database: it is told when it is decided, and stored later.
+    fn tell_of_database(&self, at: Timestamp) {
+        let just_now = self.waiting.iter().filter(|decision| {
+            decision.at == at
+                && decision.rule == RuleName::DatabaseAway
+                && matches!(decision.change, Change::Raise { .. })
+        });
+        let told: Vec<Notice> = just_now.map(|decision| self.notice_of(decision)).collect();
+        self.mail.tell(&told);
+    }
+
     /// Shows which rules stand raised, at `/metrics`.
     fn show(&self) {
         for rule in RuleName::ALL {
@@ -300,7 +356,7 @@ impl AlertWatch {
             database: Some(matches!(answers, Ok(Ok(())))),
             spool_percent: Some(self.reception.journal.fill_percent()),
             disk_free_percent: disk_free_percent(&self.disk),
-            breakers_open: None,
+            breakers_open: Some(f64::from(u8::from(self.reception.breaker.is_open()))),
             jobs_failed: self.jobs_failed().await,
             certificate_days: self.certificate_days,
             clock_seconds: Some(self.clock_jump(at).max(self.database_clock().await)),

@@ -1,14 +1,19 @@
 //! What each credential may send: event by field by credential (threats.md S7).
 //!
-//! Only API keys open this endpoint now. They belong to a tenant's own programs, but no key rewrites a tenant's agent:
-//! its instructions, tools and voice stay what the tenant configured. Clients send those fields all the time (empty
-//! instructions, no tools, a default voice), so they are accepted and have no effect instead of being refused.
+//! API keys belong to a tenant's own programs; tokens are in the hands of whoever holds the browser or the app. Nobody
+//! rewrites a tenant's agent: its instructions, tools and voice stay what the tenant configured. Clients send those
+//! fields all the time (empty instructions, no tools, a default voice), so they are accepted and have no effect instead
+//! of being refused. What only a token may not do is refused, because there no honest client does it by itself.
+
+use crate::http::CallerCredential;
 
 /// Who is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::channels::websocket) enum Credential {
+pub(in crate::channels) enum Credential {
     /// A tenant's API key.
     ApiKey,
+    /// An ephemeral token or an app user's: its holder owns the client completely.
+    Token,
 }
 
 /// What becomes of a field.
@@ -28,13 +33,26 @@ struct Rule {
     event: &'static str,
     field: &'static str,
     api_key: Effect,
+    token: Effect,
 }
 
-const fn rule(event: &'static str, field: &'static str, api_key: Effect) -> Rule {
+/// The same for every credential.
+const fn rule(event: &'static str, field: &'static str, effect: Effect) -> Rule {
+    Rule {
+        event,
+        field,
+        api_key: effect,
+        token: effect,
+    }
+}
+
+/// For tenants' own programs only.
+const fn own_programs(event: &'static str, field: &'static str, api_key: Effect) -> Rule {
     Rule {
         event,
         field,
         api_key,
+        token: Effect::Refused,
     }
 }
 
@@ -54,7 +72,13 @@ const RULES: &[Rule] = &[
     rule(SESSION, "reasoning", Effect::Ignored),
     rule(SESSION, "truncation", Effect::Ignored),
     rule(SESSION, "include", Effect::Ignored),
-    rule(SESSION, "tracing", Effect::Echoed),
+    // The agents SDK for browsers switches it on by itself, so a token's is ignored and not refused.
+    Rule {
+        event: SESSION,
+        field: "tracing",
+        api_key: Effect::Echoed,
+        token: Effect::Ignored,
+    },
     rule(SESSION, "max_output_tokens", Effect::Ignored),
     // Only speech is made; `["text"]` is refused by its value.
     rule(SESSION, "output_modalities", Effect::Applied),
@@ -66,7 +90,7 @@ const RULES: &[Rule] = &[
     rule(SESSION, "audio.output.format", Effect::Applied),
     rule(SESSION, "audio.output.voice", Effect::Ignored),
     rule(SESSION, "audio.output.speed", Effect::Ignored),
-    rule(RESPONSE, "instructions", Effect::Applied),
+    own_programs(RESPONSE, "instructions", Effect::Applied),
     rule(RESPONSE, "metadata", Effect::Echoed),
     rule(RESPONSE, "output_modalities", Effect::Applied),
     rule(RESPONSE, "audio", Effect::Ignored),
@@ -80,8 +104,8 @@ const RULES: &[Rule] = &[
     rule(RESPONSE, "conversation", Effect::Refused),
     rule(RESPONSE, "input", Effect::Refused),
     rule(ITEM, "user", Effect::Applied),
-    rule(ITEM, "assistant", Effect::Applied),
-    rule(ITEM, "system", Effect::Applied),
+    own_programs(ITEM, "assistant", Effect::Applied),
+    own_programs(ITEM, "system", Effect::Applied),
     // Tools run here; a client that wrote their results could book what nobody checked.
     rule(ITEM, "function_call", Effect::Refused),
     rule(ITEM, "function_call_output", Effect::Refused),
@@ -89,12 +113,22 @@ const RULES: &[Rule] = &[
 ];
 
 impl Credential {
+    pub(in crate::channels) const fn of(credential: CallerCredential) -> Self {
+        match credential {
+            CallerCredential::ApiKey(_) => Self::ApiKey,
+            CallerCredential::Staff(_)
+            | CallerCredential::AppUser
+            | CallerCredential::Ephemeral { .. } => Self::Token,
+        }
+    }
+
     fn effect(self, event: &str, field: &str) -> Effect {
         let rule = RULES
             .iter()
             .find(|rule| rule.event == event && rule.field == field);
         match self {
             Self::ApiKey => rule.map_or(Effect::Refused, |rule| rule.api_key),
+            Self::Token => rule.map_or(Effect::Refused, |rule| rule.token),
         }
     }
 
@@ -134,14 +168,31 @@ mod tests {
             "prompt",
             "audio.output.voice",
         ] {
-            assert_eq!(
-                Credential::ApiKey.session_field(field),
-                Effect::Ignored,
-                "{field}"
-            );
+            for credential in [Credential::ApiKey, Credential::Token] {
+                assert_eq!(credential.session_field(field), Effect::Ignored, "{field}");
+            }
         }
         for kind in ["function_call", "function_call_output", "mcp"] {
-            assert_eq!(Credential::ApiKey.item(kind), Effect::Refused, "{kind}");
+            for credential in [Credential::ApiKey, Credential::Token] {
+                assert_eq!(credential.item(kind), Effect::Refused, "{kind}");
+            }
         }
+    }
+
+    #[test]
+    fn s7_a_token_neither_instructs_the_agent_nor_writes_its_words() {
+        for kind in ["system", "assistant"] {
+            assert_eq!(Credential::Token.item(kind), Effect::Refused, "{kind}");
+        }
+        assert_eq!(Credential::Token.item("user"), Effect::Applied);
+        assert_eq!(
+            Credential::Token.response_field("instructions"),
+            Effect::Refused
+        );
+        assert_eq!(Credential::Token.session_field("tracing"), Effect::Ignored);
+        let no_wider = |rule: &Rule| {
+            rule.token == rule.api_key || matches!(rule.token, Effect::Refused | Effect::Ignored)
+        };
+        assert!(RULES.iter().all(no_wider));
     }
 }

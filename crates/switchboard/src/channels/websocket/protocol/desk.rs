@@ -18,9 +18,8 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(seed: u64, mut session: Session) -> Self {
+    pub(super) fn new(seed: u64, session: Session) -> Self {
         let mut outbox = Outbox::new(seed);
-        session.id = outbox.new_id(IdPrefix::Session);
         let conversation_id = outbox.new_id(IdPrefix::Conversation);
         Self {
             session,

@@ -16,18 +16,18 @@ use switchboard_wire::websocket::close_code;
 
 /// The last words to a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::channels::websocket) struct Farewell {
+pub(in crate::channels) struct Farewell {
     /// Said before the close.
-    pub(in crate::channels::websocket) error: Option<ErrorBody>,
+    pub(in crate::channels) error: Option<ErrorBody>,
     /// WebSocket close code.
-    pub(in crate::channels::websocket) code: u16,
+    pub(in crate::channels) code: u16,
     /// At most 123 bytes, as RFC 6455 asks.
-    pub(in crate::channels::websocket) reason: String,
+    pub(in crate::channels) reason: String,
 }
 
 /// Clients that need words of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::channels::websocket) enum ClientKind {
+pub(in crate::channels) enum ClientKind {
     /// Reconnects after every close unless an error was final.
     LiveKit,
     /// Everybody else.
@@ -36,7 +36,7 @@ pub(in crate::channels::websocket) enum ClientKind {
 
 impl ClientKind {
     /// By the `User-Agent` of the upgrade: it is only a hint, and only decides how politely we end.
-    pub(in crate::channels::websocket) fn of(user_agent: &str) -> Self {
+    pub(in crate::channels) fn of(user_agent: &str) -> Self {
         if user_agent.starts_with("LiveKit") {
             Self::LiveKit
         } else {
@@ -79,7 +79,7 @@ impl Farewell {
     }
 
     /// An error and a close with the same words.
-    pub(in crate::channels::websocket) fn with_error(kind: &str, word: &str, code: u16) -> Self {
+    pub(in crate::channels) fn with_error(kind: &str, word: &str, code: u16) -> Self {
         Self {
             error: Some(error(kind, word, word)),
             code,

@@ -9,25 +9,46 @@ use switchboard_call::turn::Speaker;
 use switchboard_call::{Span, Words};
 use switchboard_wire::openai::{
     ClientEvent, ContentPart, ConversationChoice, IdPrefix, Item, ItemStatus, ResponseConfig,
-    ResponseReason, Role, ServerEvent, SessionState, SessionUpdate, WireError, code, scan_append,
+    ResponseReason, Role, ServerEvent, SessionState, SessionUpdate, WireError, code, decoded_len,
+    scan_append,
 };
 
 use super::conversation::{Place, is_agent_speech};
-use super::credentials::Effect;
+use super::credentials::{Credential, Effect};
 use super::session::{self, not_yours, require_speech};
 use super::{ClientProtocol, lenient};
 use crate::leg::LegEvent;
 
+/// Least audio in one event of an app's user, decoded. Less is a client that sends sample by sample.
+const APPEND_BYTES_MIN: usize = 100;
+/// Most audio in one event of an app's user, decoded: two seconds of the largest format.
+const APPEND_BYTES_MAX: usize = 100 * 1024;
+
+fn check_append(base64: &[u8]) -> Result<(), WireError> {
+    // What cannot be measured is no base64, and whoever decodes it says so.
+    let fits = decoded_len(base64)
+        .is_none_or(|bytes| (APPEND_BYTES_MIN..=APPEND_BYTES_MAX).contains(&bytes));
+    if fits {
+        return Ok(());
+    }
+    let message = "Invalid 'audio': expected 100 to 102400 bytes of audio.";
+    Err(WireError::new(code::INVALID_VALUE, message).at("audio"))
+}
+
 impl ClientProtocol {
     /// A text message, known to be UTF-8. Nothing a client writes ends the connection.
-    pub(in crate::channels::websocket) fn on_text(&mut self, now: Instant, text: Bytes) {
-        if let Some(base64) = scan_append(&text) {
+    pub(in crate::channels) fn on_text(&mut self, now: Instant, text: Bytes) {
+        if self.track.is_none()
+            && let Some(base64) = scan_append(&text)
+        {
             let base64 = text.slice_ref(base64);
             return self
                 .append(base64)
                 .unwrap_or_else(|error| self.desk.refuse(&error));
         }
-        let message = match lenient::read(&String::from_utf8_lossy(&text)) {
+        let rates_hz = &self.setup.agent.pcm_rates_hz;
+        let read = lenient::read_with_rates(&String::from_utf8_lossy(&text), rates_hz);
+        let message = match read {
             Ok(message) => message,
             Err(error) => return self.desk.refuse(&error),
         };
@@ -38,7 +59,7 @@ impl ClientProtocol {
     }
 
     /// A binary message: the protocol has none (section 1.1).
-    pub(in crate::channels::websocket) fn on_binary(&mut self) {
+    pub(in crate::channels) fn on_binary(&mut self) {
         let message = "Messages must be text frames that hold JSON.";
         self.desk
             .refuse(&WireError::new(code::INVALID_EVENT, message));
@@ -67,11 +88,22 @@ impl ClientProtocol {
             ClientEvent::ResponseCancel { response_id } => {
                 self.cancel_response(now, response_id.as_deref())
             }
-            ClientEvent::OutputAudioBufferClear => Err(not_yours("type")),
+            ClientEvent::OutputAudioBufferClear if self.track.is_none() => Err(not_yours("type")),
+            ClientEvent::OutputAudioBufferClear => {
+                self.tell(FromLeg::ReplyCancelled);
+                Ok(())
+            }
         }
     }
 
     fn append(&mut self, base64: Bytes) -> Result<(), WireError> {
+        if self.track.is_some() {
+            let message = "Audio comes over the media track of this session.";
+            return Err(WireError::new(code::INVALID_VALUE, message).at("type"));
+        }
+        if self.setup.credential == Credential::Token {
+            check_append(&base64)?;
+        }
         let (payload, length) = self.speech.hear(base64)?;
         self.listening.on_appended(length, &mut self.desk);
         if !length.is_zero() {

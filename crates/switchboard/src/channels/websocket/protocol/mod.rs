@@ -18,6 +18,7 @@ mod session;
 mod speech;
 #[cfg(test)]
 mod tests;
+mod track;
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -29,13 +30,14 @@ use switchboard_call::input::{FromLeg, FromModel, TurnTaking};
 use switchboard_call::interruption::StopCause;
 use switchboard_call::output::{Record, ToLeg};
 use switchboard_call::turn::{Speaker, TurnRecord};
-use switchboard_wire::openai::{ResponseReason, ServerEvent, UnknownEvent};
+use switchboard_wire::openai::{ResponseReason, ServerEvent, Session, UnknownEvent};
 
-pub(super) use credentials::Credential;
-pub(super) use farewell::{ClientKind, Farewell};
-pub(super) use outbox::Outgoing;
-pub(super) use session::AgentProfile;
-pub(super) use speech::CALL_FORMAT;
+pub(in crate::channels) use credentials::Credential;
+pub(in crate::channels) use farewell::{ClientKind, Farewell};
+pub(in crate::channels) use outbox::Outgoing;
+pub(in crate::channels) use session::AgentProfile;
+pub(super) use session::{check_session, first_session};
+pub(in crate::channels) use speech::CALL_FORMAT;
 
 use crate::leg::LegEvent;
 use crate::model::Payload;
@@ -43,30 +45,35 @@ use desk::Desk;
 use listening::Listening;
 use replies::Replies;
 use speech::Speech;
+use track::Track;
 
 /// How one client is served.
 #[derive(Debug, Clone)]
-pub(super) struct ClientSetup {
+pub(in crate::channels) struct ClientSetup {
     /// The agent it talks to.
-    pub(super) agent: AgentProfile,
+    pub(in crate::channels) agent: AgentProfile,
     /// What it may do.
-    pub(super) credential: Credential,
+    pub(in crate::channels) credential: Credential,
     /// Which client it is.
-    pub(super) kind: ClientKind,
+    pub(in crate::channels) kind: ClientKind,
     /// It asked for `switchboard.*` events. Off by default: openai-agents takes every unknown event for an error.
-    pub(super) wants_own_events: bool,
+    pub(in crate::channels) wants_own_events: bool,
     /// Makes its ids unlike those of other connections.
-    pub(super) seed: u64,
+    pub(in crate::channels) seed: u64,
+    /// `sess_…`, the name of the session.
+    pub(in crate::channels) session_id: String,
 }
 
 /// One client's view of a call.
 #[derive(Debug)]
-pub(super) struct ClientProtocol {
+pub(in crate::channels) struct ClientProtocol {
     setup: ClientSetup,
     desk: Desk,
     listening: Listening,
     replies: Replies,
     speech: Speech,
+    /// Sound goes beside the events.
+    track: Option<Track>,
     taking: TurnTaking,
     is_ready: bool,
     has_spoken: bool,
@@ -78,8 +85,13 @@ pub(super) struct ClientProtocol {
 
 impl ClientProtocol {
     /// The first message is `session.created`, at once (section 14).
-    pub(super) fn new(setup: ClientSetup) -> Self {
+    pub(in crate::channels) fn new(setup: ClientSetup) -> Self {
         let session = session::first_session(&setup.agent);
+        Self::with_session(setup, session)
+    }
+
+    fn with_session(setup: ClientSetup, mut session: Session) -> Self {
+        session.id.clone_from(&setup.session_id);
         let (manners, padding_ms) = session::manners(&session);
         let taking = session::turn_taking(&session);
         let mut desk = Desk::new(setup.seed, session);
@@ -91,6 +103,7 @@ impl ClientProtocol {
             listening: Listening::new(manners, padding_ms),
             replies: Replies::default(),
             speech: Speech::default(),
+            track: None,
             taking,
             is_ready: false,
             has_spoken: false,
@@ -101,20 +114,20 @@ impl ClientProtocol {
     }
 
     /// The model can hear: only now is anything of the client read, so that nothing is lost or told out of order.
-    pub(super) fn is_ready(&self) -> bool {
+    pub(in crate::channels) fn is_ready(&self) -> bool {
         self.is_ready
     }
 
-    pub(super) fn take_event(&mut self) -> Option<LegEvent> {
+    pub(in crate::channels) fn take_event(&mut self) -> Option<LegEvent> {
         self.events.pop_front()
     }
 
-    pub(super) fn take_outgoing(&mut self) -> Option<Outgoing> {
+    pub(in crate::channels) fn take_outgoing(&mut self) -> Option<Outgoing> {
         self.desk.take_outgoing()
     }
 
     /// The call is over; what was to be said is said.
-    pub(super) fn take_farewell(&mut self) -> Option<Farewell> {
+    pub(in crate::channels) fn take_farewell(&mut self) -> Option<Farewell> {
         self.farewell.take()
     }
 
@@ -123,7 +136,7 @@ impl ClientProtocol {
     }
 
     /// What the model says, before the core decides about it.
-    pub(super) fn observe_model(&mut self, now: Instant, event: &FromModel) {
+    pub(in crate::channels) fn observe_model(&mut self, now: Instant, event: &FromModel) {
         let desk = &mut self.desk;
         match event {
             FromModel::Ready => self.is_ready = true,
@@ -146,10 +159,11 @@ impl ClientProtocol {
             FromModel::Failed(_) => self.replies.on_model_failed(now),
             FromModel::WordsAligned { .. } => {}
         }
+        self.settle_track();
     }
 
     /// What the core decided.
-    pub(super) fn observe_event(&mut self, now: Instant, event: &CallEvent) {
+    pub(in crate::channels) fn observe_event(&mut self, now: Instant, event: &CallEvent) {
         let desk = &mut self.desk;
         match &event.kind {
             EventKind::ReplyRequested => {
@@ -187,9 +201,26 @@ impl ClientProtocol {
                     json!({ "spent_micros": spent_micros }),
                 );
             }
+            EventKind::ToolStarted { name, .. } => {
+                self.say_own("switchboard.tool_started", json!({ "tool": name }));
+            }
+            EventKind::ToolFinished {
+                name, status, took, ..
+            } => self.say_own(
+                "switchboard.tool_finished",
+                json!({ "tool": name, "status": status.as_str(), "took_ms": took.millis() }),
+            ),
+            EventKind::ConfirmationAsked { name } => {
+                self.say_own("switchboard.confirmation_asked", json!({ "tool": name }));
+            }
+            EventKind::ConfirmationAnswered { name, agreed } => self.say_own(
+                "switchboard.confirmation_answered",
+                json!({ "tool": name, "agreed": agreed }),
+            ),
             EventKind::CallEnded(end) => self.on_ended(now, *end),
             _ => {}
         }
+        self.settle_track();
     }
 
     fn on_ended(&mut self, now: Instant, end: End) {
@@ -204,7 +235,7 @@ impl ClientProtocol {
     }
 
     /// What was finally heard.
-    pub(super) fn observe_record(&mut self, record: &Record) {
+    pub(in crate::channels) fn observe_record(&mut self, record: &Record) {
         if let Record::Turn(turn) = record
             && turn.speaker == Speaker::Agent
         {
@@ -224,6 +255,7 @@ impl ClientProtocol {
         let heard = turn.heard.expose();
         if turn.interrupted {
             self.desk.conversation.set_transcript(&item_id, Some(heard));
+            self.tell_truncated(&item_id, turn);
         }
         let fields = json!({
             "item_id": item_id,
@@ -232,6 +264,17 @@ impl ClientProtocol {
             "interrupted": turn.interrupted,
         });
         self.say_own("switchboard.heard", fields);
+    }
+
+    /// A client with a loudspeaker of its own truncates by itself; over a media track only we know what was heard.
+    fn tell_truncated(&mut self, item_id: &str, turn: &TurnRecord) {
+        if self.track.is_some() {
+            self.desk.say(ServerEvent::ConversationItemTruncated {
+                item_id: item_id.to_owned(),
+                content_index: 0,
+                audio_end_ms: turn.heard_audio.millis(),
+            });
+        }
     }
 
     fn say_own(&mut self, kind: &str, fields: Value) {
@@ -245,17 +288,23 @@ impl ClientProtocol {
     }
 
     /// Audio for the client. What belongs to a response it was told the end of is not sent.
-    pub(super) fn play(&mut self, now: Instant, command: &ToLeg, payload: &Payload) {
+    pub(in crate::channels) fn play(&mut self, now: Instant, command: &ToLeg, payload: &Payload) {
         let desk = &mut self.desk;
         let prefix = match command {
             ToLeg::Play { audio, .. } => self.replies.play(now, *audio, desk),
             ToLeg::PlayPhrase { .. } => {
-                self.replies
-                    .play_phrase(now, payload.length(CALL_FORMAT), desk)
+                let format = self
+                    .track
+                    .as_ref()
+                    .map_or(CALL_FORMAT, |track| track.format);
+                self.replies.play_phrase(now, payload.length(format), desk)
             }
             _ => None,
         };
-        if let Some(prefix) = prefix
+        if let Some(track) = &mut self.track {
+            self.has_spoken = true;
+            track.on_play(self.replies.active_id(), &mut self.desk);
+        } else if let Some(prefix) = prefix
             && let Some(base64) = self.speech.say(payload)
         {
             self.has_spoken = true;
@@ -265,25 +314,29 @@ impl ClientProtocol {
     }
 
     /// Any command but audio. An end is told with its reason, by the event that follows it.
-    pub(super) fn send(&mut self, command: &ToLeg) {
+    pub(in crate::channels) fn send(&mut self, command: &ToLeg) {
         match command {
             ToLeg::SpeechStarted => self.listening.tell_started(&mut self.desk),
             // Stopping is told by what the model heard: it cannot be wrong, only not yet told.
             ToLeg::SpeechStopped => {}
-            // The client clears its own player when it reads `speech_started` or the end of the response.
-            ToLeg::Clear => {}
+            // Without a track the client clears its own player when it reads `speech_started` or the end of the response.
+            ToLeg::Clear => {
+                if let Some(track) = &mut self.track {
+                    track.on_clear(&mut self.desk);
+                }
+            }
             ToLeg::Play { .. } | ToLeg::PlayPhrase { .. } | ToLeg::HangUp | ToLeg::Cut => {}
         }
     }
 
     /// Time passed.
-    pub(super) fn on_time(&mut self, now: Instant) {
+    pub(in crate::channels) fn on_time(&mut self, now: Instant) {
         self.listening.on_time(now, &mut self.desk);
         self.replies.on_time(now, &mut self.desk);
     }
 
     /// When time alone changes something.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(in crate::channels) fn deadline(&self) -> Option<Instant> {
         self.listening
             .deadline()
             .into_iter()

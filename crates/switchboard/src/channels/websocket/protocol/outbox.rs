@@ -10,7 +10,7 @@ use switchboard_wire::openai::{
 
 /// One text frame. Audio is kept in slices, so that a pass-through copies it only into the socket's buffer.
 #[derive(Debug)]
-pub(in crate::channels::websocket) enum Outgoing {
+pub(in crate::channels) enum Outgoing {
     /// A whole message.
     Text(String),
     /// A `response.output_audio.delta`.

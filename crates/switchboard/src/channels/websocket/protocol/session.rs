@@ -14,23 +14,25 @@ const PREFIX_PADDING_MS: u32 = 300;
 
 /// What is shown of an agent. Its instructions and tools are not: they are the tenant's, and run here.
 #[derive(Debug, Clone)]
-pub(in crate::channels::websocket) struct AgentProfile {
+pub(in crate::channels) struct AgentProfile {
     /// Its name, the `model` of the session.
-    pub(in crate::channels::websocket) name: String,
+    pub(in crate::channels) name: String,
     /// Its voice.
-    pub(in crate::channels::websocket) voice: String,
+    pub(in crate::channels) voice: String,
     /// How sure its detector must be, 0 to 1.
-    pub(in crate::channels::websocket) threshold: f32,
+    pub(in crate::channels) threshold: f32,
     /// Audio before the detected beginning that belongs to a turn.
-    pub(in crate::channels::websocket) prefix_padding_ms: u32,
+    pub(in crate::channels) prefix_padding_ms: u32,
     /// Silence that ends a turn.
-    pub(in crate::channels::websocket) silence_ms: u32,
+    pub(in crate::channels) silence_ms: u32,
+    /// Rates of `audio/pcm` that it takes beside the protocol's own.
+    pub(in crate::channels) pcm_rates_hz: Vec<u32>,
     /// Unix seconds at which the session ends at the latest.
-    pub(in crate::channels::websocket) expires_at: u64,
+    pub(in crate::channels) expires_at: u64,
 }
 
 /// The session before the client said anything.
-pub(super) fn first_session(agent: &AgentProfile) -> Session {
+pub(in crate::channels::websocket) fn first_session(agent: &AgentProfile) -> Session {
     let mut session = Session {
         model: agent.name.clone(),
         expires_at: agent.expires_at,
@@ -70,6 +72,19 @@ pub(super) fn apply(
     session.apply(&update, state)
 }
 
+/// Whether an update would be taken, for those who only ask.
+///
+/// # Errors
+/// As [`apply`].
+pub(in crate::channels::websocket) fn check_session(
+    session: &Session,
+    update: SessionUpdate,
+    credential: Credential,
+    state: SessionState,
+) -> Result<(), WireError> {
+    apply(&mut session.clone(), update, credential, state)
+}
+
 /// # Errors
 /// Text alone was asked for.
 pub(super) fn require_speech(modalities: &[Modality], param: &str) -> Result<(), WireError> {
@@ -81,7 +96,9 @@ pub(super) fn require_speech(modalities: &[Modality], param: &str) -> Result<(),
     Err(WireError::new(code::INVALID_VALUE, message).at(param))
 }
 
+/// What the credential may not do. Counted: a token that tries again and again is in the wrong hands (threat S7).
 pub(super) fn not_yours(param: &str) -> WireError {
+    metrics::counter!("switchboard_client_events_refused_total").increment(1);
     WireError::new(code::INVALID_VALUE, "This cannot be set on this endpoint.").at(param)
 }
 

@@ -9,8 +9,7 @@ use switchboard_wire::openai::{self, WireError, code, decode_audio, decoded_len}
 use crate::model::{Payload, length_of};
 
 /// What the call speaks on this leg. Clients' default, so that the usual one is never touched.
-pub(in crate::channels::websocket) const CALL_FORMAT: AudioFormat =
-    AudioFormat::Pcm16 { rate_hz: 24_000 };
+pub(in crate::channels) const CALL_FORMAT: AudioFormat = AudioFormat::Pcm16 { rate_hz: 24_000 };
 
 /// Both directions of one client.
 #[derive(Debug)]
@@ -86,16 +85,16 @@ impl Speech {
 }
 
 fn to_call(format: AudioFormat) -> Transcoder {
-    Transcoder::new(format, CALL_FORMAT).expect("8 and 24 kHz are known to the resampler")
+    Transcoder::new(format, CALL_FORMAT).expect("8, 16 and 24 kHz are known to the resampler")
 }
 
 fn to_client(format: AudioFormat) -> Transcoder {
-    Transcoder::new(CALL_FORMAT, format).expect("8 and 24 kHz are known to the resampler")
+    Transcoder::new(CALL_FORMAT, format).expect("8, 16 and 24 kHz are known to the resampler")
 }
 
 fn media_format(format: openai::AudioFormat) -> AudioFormat {
     match format {
-        openai::AudioFormat::Pcm { .. } => CALL_FORMAT,
+        openai::AudioFormat::Pcm { rate } => AudioFormat::Pcm16 { rate_hz: rate },
         openai::AudioFormat::Pcmu => AudioFormat::Ulaw8k,
         openai::AudioFormat::Pcma => AudioFormat::Alaw8k,
     }
@@ -152,6 +151,19 @@ mod tests {
             "{} bytes for 200 ms",
             bytes.len()
         );
+    }
+
+    #[test]
+    fn a_companions_16_khz_become_the_calls_24_khz() {
+        let mut speech = Speech::default();
+        speech.set_input(openai::AudioFormat::Pcm { rate: 16_000 });
+        let samples = Bytes::from(STANDARD.encode([0_u8; 3_200]));
+        let mut length = Span::ZERO;
+        for _ in 0..10 {
+            length = length + speech.hear(samples.clone()).expect("audio").1;
+        }
+        let lost = Span::from_secs(1).micros().saturating_sub(length.micros());
+        assert!(lost <= 20_000, "1,600 samples are 100 ms: {length:?}");
     }
 
     #[test]

@@ -19,6 +19,7 @@ impl Dialogue {
             "check_availability" => self.on_availability(&result),
             "book_appointment" => self.on_booked(&result),
             "opt_out" => self.on_opted_out(&result),
+            "capture_details" => self.on_taken_down(&result),
             "transfer_to_human" => self.on_refused(&result, sayings::NO_PERSON),
             _ => {}
         }
@@ -38,6 +39,14 @@ impl Dialogue {
         if result.get("error").is_some() {
             self.remark = Some(words.to_owned());
         }
+    }
+
+    fn on_taken_down(&mut self, result: &Value) {
+        let words = match result.get("taken_down") {
+            Some(_) => sayings::TAKEN_DOWN,
+            None => sayings::TOOL_FAILED,
+        };
+        self.remark = Some(words.to_owned());
     }
 
     fn on_availability(&mut self, result: &Value) {

@@ -295,3 +295,38 @@ fn a_doubtful_service_is_asked_back_and_only_a_yes_takes_it() {
     assert!(talk.says("no").contains("Which treatment"));
     assert!(talk.asked.is_empty());
 }
+
+/// An agent that takes bookings down by hand: no services, and a tool for notes.
+fn notes(tools: &[&str]) -> Talk {
+    Talk::with(LocalAgent {
+        services: Vec::new(),
+        tools: tools.iter().map(|tool| (*tool).to_owned()).collect(),
+        ..spa()
+    })
+}
+
+#[test]
+fn a_message_is_taken_down_where_the_agent_has_the_tool_for_it() {
+    let mut talk = notes(&["capture_details", "end_call"]);
+    let said = talk.says("I want to leave a message");
+    assert!(said.contains("say your message"), "{said}");
+    talk.says("the boiler leaks please call me");
+    let expected = json!({ "job": "the boiler leaks please call me" });
+    assert_eq!(talk.asked, [("capture_details", expected)]);
+    let failed = json!({ "error": { "code": "unavailable", "message": "not now" } });
+    let taken = json!({ "taken_down": ["job"] });
+    for (answer, words) in [
+        (taken, "I have written that down"),
+        (failed, "could not do that"),
+    ] {
+        talk.dialogue
+            .tool_answered("capture_details", &answer.to_string());
+        let said = talk.replies();
+        assert!(said.contains(words), "{said}");
+    }
+    let mut without = notes(&["end_call"]);
+    without.says("I want to leave a message");
+    let said = without.says("the boiler leaks");
+    assert!(said.contains("in the transcript"), "{said}");
+    assert_eq!(without.asked, []);
+}

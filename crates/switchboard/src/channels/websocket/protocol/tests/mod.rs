@@ -53,6 +53,7 @@ impl Stage {
             threshold: 0.6,
             prefix_padding_ms: 300,
             silence_ms: 600,
+            pcm_rates_hz: vec![16_000],
             expires_at: 1_800_000_000,
         };
         let setup = ClientSetup {
@@ -61,6 +62,7 @@ impl Stage {
             kind,
             wants_own_events,
             seed: 1,
+            session_id: "sess_0123456789012345678901".to_owned(),
         };
         let mut stage = Self {
             protocol: ClientProtocol::new(setup),

@@ -1,0 +1,12 @@
+export { VoiceSession } from "./session.js";
+export type { Confirmation, Credential, SessionEvents, SessionOptions, SessionState, Phase, StateChange, Usage } from "./session.js";
+export { VoiceError } from "./errors.js";
+export type { VoiceErrorCode } from "./errors.js";
+export { Transcript } from "./transcript.js";
+export type { Line, Speaker } from "./transcript.js";
+export { openMicrophone, listDevices } from "./microphone.js";
+export type { Devices, MicrophoneOptions } from "./microphone.js";
+export { Backoff } from "./backoff.js";
+export { SmartCommit } from "./smart-commit.js";
+export { PlaybackLedger } from "./playback-ledger.js";
+export type { ServerEvent, ClientEvent } from "./protocol.js";

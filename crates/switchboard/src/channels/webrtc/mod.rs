@@ -1,0 +1,332 @@
+//! Calls over WebRTC, ended in our process: `POST /v1/realtime/calls` answers an offer, and the call is one more leg.
+//!
+//! The client sends its voice on a media track and talks `/v1/realtime`'s own events on the data channel `oai-events`.
+//! All calls share one UDP port (`ports.rs`); who may call is decided as on the WebSocket.
+
+mod leg;
+mod offer;
+mod peer;
+mod ports;
+mod refusal;
+mod request;
+mod tcp;
+mod unfinished;
+mod voice;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, LOCATION};
+use switchboard_call::input::{Control, Input};
+use switchboard_store::{CallId, Channel, TenantId};
+use switchboard_wire::openai::{Target, parse_target};
+use tokio::sync::{mpsc, oneshot};
+
+use leg::Parts;
+pub use leg::WebRtcLeg;
+use offer::Voice;
+use peer::Peer;
+use ports::{Ports, ToPeer};
+use refusal::Refusal;
+use request::{CallRequest, read_offer};
+use unfinished::UnfinishedCalls;
+
+use super::websocket::protocol::{ClientKind, ClientProtocol, ClientSetup, Credential};
+use super::websocket::{NobodyBehind, agent_profile, allows_origin, seed, session_id};
+use crate::config::{HttpSettings, WebrtcSettings};
+use crate::drive::DriveInput;
+use crate::http::{Brought, CallerCredential, CallerIdentity, CallerRefusal, ClientAddress, Drain};
+use crate::leg::Leg;
+use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError};
+
+/// What the id of a call begins with on the wire.
+const ID_PREFIX: &str = "rtc_";
+/// The path of the calls.
+const PATH: &str = "/v1/realtime/calls";
+/// Turns `switchboard.*` events on.
+const OWN_EVENTS: &str = "switchboard_events=1";
+/// How long a live call may take to answer a new offer. It answers between two packets.
+const REOFFER_MAX: Duration = Duration::from_secs(2);
+
+/// The ports of all calls over WebRTC, open and not yet read.
+pub struct WebRtcPorts(Ports);
+
+impl WebRtcPorts {
+    /// Opens them.
+    ///
+    /// # Errors
+    /// A port is taken, or there is no address to announce.
+    pub async fn open(http: &HttpSettings, settings: &WebrtcSettings) -> Result<Self> {
+        Ok(Self(Ports::open(http, settings).await?))
+    }
+
+    /// Reads them until `drain` begins.
+    pub async fn run(self, drain: Drain) {
+        self.0.run(drain).await;
+    }
+}
+
+/// What the endpoint needs.
+struct Endpoint {
+    reception: Reception,
+    ports: Ports,
+    unfinished: UnfinishedCalls,
+    /// Whose each live call is, and the way to its connection.
+    calls: Mutex<HashMap<CallId, (CallerIdentity, mpsc::WeakSender<ToPeer>)>>,
+}
+
+/// The routes of the endpoint, for the group that is limited per address.
+pub fn routes(reception: Reception, ports: &WebRtcPorts) -> Router {
+    let endpoint = Arc::new(Endpoint {
+        reception,
+        ports: ports.0.clone(),
+        unfinished: UnfinishedCalls::default(),
+        calls: Mutex::default(),
+    });
+    Router::new()
+        .route(PATH, post(begin))
+        .route("/v1/realtime/calls/{id}", post(offer_again))
+        .route("/v1/realtime/calls/{id}/hangup", post(hang_up))
+        .with_state(endpoint)
+}
+
+async fn begin(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
+    let begun = endpoint.begin(request).await;
+    match begun {
+        Ok((call, answer)) => {
+            let location = format!("{PATH}/{}", wire_id(call));
+            let headers = [
+                (CONTENT_TYPE, "application/sdp".to_owned()),
+                (LOCATION, location),
+            ];
+            (StatusCode::CREATED, headers, answer).into_response()
+        }
+        Err(refusal) => refusal.noted().into_response(),
+    }
+}
+
+/// A client whose network changed asks for new ICE credentials; the call goes on.
+async fn offer_again(
+    State(endpoint): State<Arc<Endpoint>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    match endpoint.offer_again(&id, request).await {
+        Ok(answer) => ([(CONTENT_TYPE, "application/sdp")], answer).into_response(),
+        Err(refusal) => refusal.noted().into_response(),
+    }
+}
+
+async fn hang_up(
+    State(endpoint): State<Arc<Endpoint>>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let listed = &endpoint.reception.settings.http.cors_origins;
+    let ended = match brought_by(&request, listed) {
+        Ok(brought) => endpoint.hang_up(&id, brought).await,
+        Err(refusal) => Err(refusal),
+    };
+    match ended {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(refusal) => refusal.noted().into_response(),
+    }
+}
+
+/// What a request of a page that may ask brought to show who sends it.
+fn brought_by(request: &Request, listed: &[String]) -> Result<Brought, Refusal> {
+    if !allows_origin(request.headers(), listed) {
+        return Err(Refusal::foreign_page());
+    }
+    Ok(Brought::by(request.headers()))
+}
+
+impl Endpoint {
+    async fn begin(&self, request: Request) -> Result<(CallId, String), Refusal> {
+        let settings = &self.reception.settings;
+        let brought = brought_by(&request, &settings.http.cors_origins)?;
+        let identity = self.identify(&brought).await?;
+        if let CallerCredential::Ephemeral { is_used: true, .. } = identity.credential {
+            return Err(Refusal::caller(CallerRefusal::UsedToken));
+        }
+        let address = request.extensions().get::<ClientAddress>().copied();
+        let address = address.ok_or_else(Refusal::unavailable)?;
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        let asked = CallRequest::read(request).await?;
+        let voice =
+            Voice::of_offer(&asked.sdp).map_err(|error| Refusal::offer(error.to_string()))?;
+        let named = match (parse_target(&query), asked.model()) {
+            (_, Some(model)) => Some(model.to_owned()),
+            (Ok(Target::Model(model)), None) => Some(model),
+            _ => None,
+        };
+        let name = identity.agent_name(named.as_deref());
+        let name = name.map_err(Refusal::caller)?;
+        let name = name.ok_or_else(Refusal::no_model)?;
+        let agent = self.agent(identity.tenant_id, name).await?;
+        let unfinished = self
+            .unfinished
+            .begin(&identity, address.0, settings.webrtc.unfinished_max)
+            .ok_or_else(|| Refusal::too_many("Too many calls wait for their media already."))?;
+        let seat = self.ports.join();
+        let seat = seat.ok_or_else(|| Refusal::too_many("Too many calls are live already."))?;
+        let call = identity.call_id();
+        let user = identity.user_hash();
+        let permit = self.reception.admit_user(&agent, call, user).await;
+        let permit = permit.ok_or_else(|| {
+            Refusal::too_many("As many calls as this tenant may hold are live already.")
+        })?;
+        let codec = voice.codec().map_err(|error| {
+            tracing::error!(%error, "no codec");
+            Refusal::unavailable()
+        })?;
+        let offered_at = chrono::Utc::now();
+        let setup = ClientSetup {
+            agent: agent_profile(&self.reception, &agent, offered_at.timestamp()),
+            credential: Credential::of(identity.credential),
+            kind: ClientKind::Other,
+            wants_own_events: query.split('&').any(|pair| pair == OWN_EVENTS),
+            seed: seed(),
+            session_id: session_id(call),
+        };
+        let session = asked.session.as_ref().map(ClientProtocol::read_session);
+        let session = session
+            .transpose()
+            .map_err(|error| Refusal::session(&error))?;
+        let protocol = ClientProtocol::with_track(setup, codec.format(), session)
+            .map_err(|error| Refusal::session(&error))?;
+        let sender = seat.sender().downgrade();
+        let (peer, answer) = Peer::answer(seat, &asked.sdp, voice).map_err(Refusal::offer)?;
+        let door = &self.reception.door;
+        let begun = door.begin(&identity, call, name).await;
+        begun.map_err(Refusal::caller)?;
+        let connect_max = Duration::from_millis(settings.webrtc.connect_ms_max);
+        let leg = WebRtcLeg::new(Parts {
+            peer,
+            codec,
+            protocol,
+            connect_by: Instant::now() + connect_max,
+            unfinished,
+        });
+        self.remember(call, identity, sender);
+        let switches = &self.reception.switches;
+        let switches = switches.for_call(agent.tenant, None).await;
+        let row = Reception::offered_row(&agent, call, Channel::WebVoice, offered_at);
+        self.reception.store_offered(agent.tenant, row);
+        self.reception.start(Offer {
+            agent,
+            call,
+            offered_at,
+            leg: Leg::WebRtc(Box::new(leg)),
+            kind: LegKind::Track,
+            number: None,
+            caller: None,
+            transferrer: Arc::new(NobodyBehind),
+            permit,
+            outgoing: None,
+            switches,
+        });
+        Ok((call, answer))
+    }
+
+    async fn agent(&self, tenant: TenantId, name: &str) -> Result<ReadyAgent, Refusal> {
+        let agent = self.reception.agent(tenant, name).await;
+        agent.map_err(|error| match error {
+            ReceptionError::NoAgent => Refusal::wrong_model(),
+            error => {
+                tracing::error!(%error, "an agent cannot answer a client");
+                Refusal::unavailable()
+            }
+        })
+    }
+
+    async fn identify(&self, brought: &Brought) -> Result<CallerIdentity, Refusal> {
+        let door = &self.reception.door;
+        door.recognise(brought).await.map_err(Refusal::caller)
+    }
+
+    fn remember(&self, call: CallId, caller: CallerIdentity, way: mpsc::WeakSender<ToPeer>) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        // Calls that ended are forgotten here: there are never more live ones than the ports have seats.
+        calls.retain(|_, (_, way)| way.upgrade().is_some());
+        calls.insert(call, (caller, way));
+    }
+
+    /// A live call of this caller, or of the tenant whose program asks. Somebody else's answers as one that is not there
+    /// (threats H7, S9).
+    fn find(
+        &self,
+        id: &str,
+        asking: &CallerIdentity,
+    ) -> Result<(CallId, mpsc::Sender<ToPeer>), Refusal> {
+        let call = call_of(id).ok_or_else(Refusal::no_call)?;
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let (owner, way) = calls.get(&call).ok_or_else(Refusal::no_call)?;
+        let is_program = matches!(asking.credential, CallerCredential::ApiKey(_));
+        let may =
+            owner.is_same_caller(asking) || (is_program && owner.tenant_id == asking.tenant_id);
+        let way = way.upgrade().filter(|_| may);
+        Ok((call, way.ok_or_else(Refusal::no_call)?))
+    }
+
+    async fn offer_again(&self, id: &str, request: Request) -> Result<String, Refusal> {
+        let listed = &self.reception.settings.http.cors_origins;
+        let identity = self.identify(&brought_by(&request, listed)?).await?;
+        let (_, way) = self.find(id, &identity)?;
+        let sdp = read_offer(request).await?;
+        let (answer, answered) = oneshot::channel();
+        way.try_send(ToPeer::Offer { sdp, answer })
+            .map_err(|_| Refusal::unavailable())?;
+        match tokio::time::timeout(REOFFER_MAX, answered).await {
+            Ok(Ok(answer)) => answer.map_err(Refusal::offer),
+            Ok(Err(_)) => Err(Refusal::no_call()),
+            Err(_) => Err(Refusal::unavailable()),
+        }
+    }
+
+    async fn hang_up(&self, id: &str, brought: Brought) -> Result<(), Refusal> {
+        let identity = self.identify(&brought).await?;
+        let (call, _) = self.find(id, &identity)?;
+        let live = self.reception.live.find(call);
+        let handle = live.ok_or_else(Refusal::no_call)?;
+        handle.send(DriveInput::Core(Input::Control(Control::End)));
+        Ok(())
+    }
+}
+
+/// `rtc_` and the id of the call without its dashes.
+fn wire_id(call: CallId) -> String {
+    format!("{ID_PREFIX}{}", call.uuid().simple())
+}
+
+fn call_of(id: &str) -> Option<CallId> {
+    let digits = id.strip_prefix(ID_PREFIX).filter(|it| it.len() == 32)?;
+    uuid::Uuid::try_parse(digits).ok().map(CallId::from_uuid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_a_call_comes_back_and_nothing_else_does() {
+        let call = CallId::new();
+        assert_eq!(call_of(&wire_id(call)), Some(call));
+        for wrong in [
+            "",
+            "rtc_",
+            "rtc_1",
+            &call.to_string(),
+            "call_00000000000000000000000000000000",
+        ] {
+            assert_eq!(call_of(wrong), None, "{wrong}");
+        }
+    }
+}

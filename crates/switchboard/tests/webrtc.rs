@@ -1,0 +1,354 @@
+//! Calls over WebRTC in which somebody lies, floods, moves or is not whom they say. A talk with strangers' software is in
+//! `conformance/webrtc_stack.py`.
+
+mod support;
+#[path = "support/webrtc.rs"]
+mod webrtc;
+
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use str0m::ice::{StunMessage, TransId};
+use support::{BOUND, TestServer, carrier};
+use switchboard::config::Settings;
+use switchboard_sim::realtime::{RealtimeScript, RealtimeServer, Reply};
+use switchboard_store::EndClass;
+use tokio::net::UdpSocket;
+use webrtc::{WebCaller, attribute, post_offer};
+
+/// A server with a fake model, and a key of the tenant the calls belong to.
+struct Stage {
+    server: TestServer,
+    _model: RealtimeServer,
+    key: String,
+}
+
+impl Stage {
+    async fn new(adjust: impl FnOnce(&mut Settings)) -> Self {
+        let script = RealtimeScript::default().otherwise(Reply::ladder(400));
+        let model = support::model(script).await;
+        let server = TestServer::start(&carrier().await, Some(&model), adjust).await;
+        let key = key(&server, "medspa").await;
+        Self {
+            server,
+            _model: model,
+            key,
+        }
+    }
+
+    /// A caller whose media flows and whose channel is open, and where its call is.
+    async fn connected(&self) -> (WebCaller, String) {
+        let (mut caller, offer) = WebCaller::offer().await;
+        let answer = post_offer(&self.server.base, &self.key, &offer).await;
+        assert_eq!(answer.status(), 201);
+        let place = answer.headers()["location"]
+            .to_str()
+            .expect("text")
+            .to_owned();
+        caller.answered(&answer.text().await.expect("SDP"));
+        caller
+            .until("an open channel", |caller| {
+                caller.is_open && caller.count("session.created") == 1
+            })
+            .await;
+        (caller, place)
+    }
+
+    async fn post(&self, key: &str, path: &str, sdp: &str) -> (u16, String) {
+        let answer = Client::new()
+            .request(Method::POST, format!("{}{path}", self.server.base))
+            .bearer_auth(key)
+            .header("Content-Type", "application/sdp")
+            .body(sdp.to_owned())
+            .send()
+            .await
+            .expect("answers");
+        (answer.status().as_u16(), answer.text().await.expect("text"))
+    }
+
+    async fn only_end(&self) -> Option<EndClass> {
+        self.server.idle().await;
+        let calls = self.server.calls("medspa").await;
+        assert_eq!(calls.len(), 1, "{calls:?}");
+        calls[0].end_class
+    }
+}
+
+async fn key(server: &TestServer, tenant: &str) -> String {
+    let created = server.rows(tenant).await.create_api_key("test").await;
+    created.expect("a key").key.into_exposed()
+}
+
+fn update() -> Value {
+    json!({"type": "session.update", "session": {"type": "realtime"}})
+}
+
+/// The client writes and is answered.
+async fn talks(caller: &mut WebCaller) {
+    let before = caller.count("session.updated");
+    caller.write(&update());
+    caller
+        .until("an answer", |caller| {
+            caller.count("session.updated") > before
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_asks_hears_the_agent_and_who_leaves_ends_the_call() {
+    let stage = Stage::new(|_| {}).await;
+    let (mut caller, _) = stage.connected().await;
+    let content = json!([{"type": "input_text", "text": "hello"}]);
+    caller.write(&json!({"type": "conversation.item.create",
+        "item": {"type": "message", "role": "user", "content": content}}));
+    caller.write(&json!({"type": "response.create"}));
+    caller
+        .until("the end of the sound", |caller| {
+            caller.count("output_audio_buffer.stopped") == 1
+        })
+        .await;
+    let heard = caller.heard;
+    assert!(
+        (20..=40).contains(&heard),
+        "400 ms and a tail in {heard} packets of 20 ms"
+    );
+    assert_eq!(caller.count("response.output_audio.delta"), 0);
+    caller.close();
+    caller.until("the close", |caller| caller.is_closed).await;
+    assert_eq!(stage.only_end().await, Some(EndClass::Caller));
+    stage.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_changes_networks_keeps_the_call() {
+    let stage = Stage::new(|_| {}).await;
+    let (mut caller, _) = stage.connected().await;
+    talks(&mut caller).await;
+    caller.move_house().await;
+    talks(&mut caller).await;
+    assert_eq!(stage.server.reception.live.count(), 1);
+    stage.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_restarts_ice_keeps_the_call() {
+    let stage = Stage::new(|_| {}).await;
+    let (mut caller, place) = stage.connected().await;
+    talks(&mut caller).await;
+    let offer = caller.restart().to_sdp_string();
+    let (status, answer) = stage.post(&stage.key, &place, &offer).await;
+    assert_eq!(status, 200, "{answer}");
+    caller.answered(&answer);
+    talks(&mut caller).await;
+    assert_eq!(stage.server.reception.live.count(), 1);
+    stage.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h7_somebody_elses_call_answers_like_one_that_is_not_there() {
+    let stage = Stage::new(|_| {}).await;
+    let (mut caller, place) = stage.connected().await;
+    let foreign = key(&stage.server, "trades").await;
+    let unknown = "/v1/realtime/calls/rtc_00000000000000000000000000000000";
+    let (_, offer) = WebCaller::offer().await;
+    let mut answers = Vec::new();
+    for path in [place.as_str(), unknown, "/v1/realtime/calls/nonsense"] {
+        answers.push(stage.post(&foreign, path, &offer).await);
+        answers.push(stage.post(&foreign, &format!("{path}/hangup"), "").await);
+    }
+    for answer in &answers {
+        assert_eq!(answer, &answers[0]);
+        assert_eq!(answer.0, 404);
+    }
+    let wrong = format!("sk_sb_{}", "0".repeat(32));
+    for path in ["/v1/realtime/calls", &place, &format!("{place}/hangup")] {
+        assert_eq!(stage.post(&wrong, path, &offer).await.0, 401, "{path}");
+    }
+    talks(&mut caller).await;
+    let (status, _) = stage.post(&stage.key, &format!("{place}/hangup"), "").await;
+    assert_eq!(status, 200);
+    caller.until("the end", |caller| caller.is_closed).await;
+    stage.server.idle().await;
+    stage.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s6_a_page_of_somebody_else_begins_no_call() {
+    let stage = Stage::new(|_| {}).await;
+    let (_, offer) = WebCaller::offer().await;
+    let answer = Client::new()
+        .post(format!(
+            "{}/v1/realtime/calls?model=medspa",
+            stage.server.base
+        ))
+        .bearer_auth(&stage.key)
+        .header("Origin", "https://evil.example")
+        .header("Content-Type", "application/sdp")
+        .body(offer)
+        .send()
+        .await
+        .expect("answers");
+    assert_eq!(answer.status(), 403);
+    assert_eq!(stage.server.reception.live.count(), 0);
+    stage.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s5_speech_faster_than_real_time_does_not_reach_the_model() {
+    let stage = Stage::new(|settings| settings.limits.audio_burst_ms_max = 1_000).await;
+    let (mut caller, _) = stage.connected().await;
+    talks(&mut caller).await;
+    // An Opus packet of 120 ms: two frames of 60 ms of silence each (RFC 6716 section 3.1).
+    let long = [0x19, 0x00, 0x00];
+    let dropped = || {
+        let text = format!("{}/metrics", stage.server.base);
+        async move {
+            reqwest::get(text)
+                .await
+                .expect("answers")
+                .text()
+                .await
+                .expect("text")
+        }
+    };
+    let mut metrics = String::new();
+    for _ in 0..50 {
+        for _ in 0..20 {
+            caller.say(&long, 120);
+            caller.step(Duration::from_millis(1)).await;
+        }
+        metrics = dropped().await;
+        if metrics.contains("faster_than_real_time") {
+            break;
+        }
+    }
+    assert!(
+        metrics.contains("faster_than_real_time"),
+        "a flood is dropped"
+    );
+    talks(&mut caller).await;
+    stage.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w3_a_call_whose_media_never_comes_ends_by_itself() {
+    let stage = Stage::new(|settings| settings.webrtc.connect_ms_max = 200).await;
+    let (_, offer) = WebCaller::offer().await;
+    let answer = post_offer(&stage.server.base, &stage.key, &offer).await;
+    assert_eq!(answer.status(), 201);
+    assert!(stage.only_end().await.is_some());
+    stage.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w3_a_key_has_only_so_many_calls_that_are_not_connected() {
+    let stage = Stage::new(|settings| settings.webrtc.unfinished_max = 2).await;
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        let (_, offer) = WebCaller::offer().await;
+        let answer = post_offer(&stage.server.base, &stage.key, &offer).await;
+        statuses.push(answer.status().as_u16());
+    }
+    assert_eq!(statuses, [201, 201, 429]);
+    stage.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w1_a_caller_whose_certificate_is_not_the_one_of_the_offer_is_not_connected() {
+    let stage = Stage::new(|settings| settings.webrtc.connect_ms_max = 1_500).await;
+    let (mut caller, offer) = WebCaller::offer().await;
+    let fingerprint = attribute(&offer, "fingerprint");
+    let last = fingerprint.chars().last().expect("a digit");
+    let other = if last == '0' { '1' } else { '0' };
+    let lie = format!("{}{other}", &fingerprint[..fingerprint.len() - 1]);
+    let offer = offer.replace(fingerprint, &lie);
+    let answer = post_offer(&stage.server.base, &stage.key, &offer).await;
+    assert_eq!(answer.status(), 201);
+    caller.answered(&answer.text().await.expect("SDP"));
+    let live = &stage.server.reception.live;
+    caller
+        .until("the server gives up", |_| live.is_idle())
+        .await;
+    assert!(!caller.is_open && caller.events.is_empty());
+    stage.server.stop().await;
+}
+
+/// A STUN request to the agent that gave `answer`, made with this password.
+fn check_of(answer: &str, password: &str) -> (TransId, Vec<u8>) {
+    let name = format!("{}:theirs", attribute(answer, "ice-ufrag"));
+    let id = TransId::new();
+    let request = StunMessage::binding_request(&name, id, true, 7, 1, false);
+    let mut bytes = vec![0; 512];
+    let sign = |key: &[u8], parts: &[&[u8]]| {
+        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key);
+        let tag = hmac::sign(&key, &parts.concat());
+        tag.as_ref().try_into().expect("20 bytes")
+    };
+    let length = request.to_bytes(Some(password.as_bytes()), &mut bytes, sign);
+    bytes.truncate(length.expect("room"));
+    (id, bytes)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w2_a_check_without_valid_integrity_is_not_answered() {
+    let stage = Stage::new(|_| {}).await;
+    let (_, offer) = WebCaller::offer().await;
+    let answer = post_offer(&stage.server.base, &stage.key, &offer).await;
+    let answer = answer.text().await.expect("SDP");
+    assert!(answer.contains("a=ice-lite"), "{answer}");
+    let candidate = attribute(&answer, "candidate");
+    let fields: Vec<&str> = candidate.split(' ').collect();
+    let ports = format!("{}:{}", fields[4], fields[5]);
+    let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+    let (_, forged) = check_of(&answer, "not the password of this agent");
+    let (id, honest) = check_of(&answer, attribute(&answer, "ice-pwd"));
+    for packet in [&forged, &honest] {
+        socket.send_to(packet, &ports).await.expect("sent");
+    }
+    // They are read in their order, so an answer to the forged one would come first.
+    let mut buffer = [0; 1_024];
+    let received = tokio::time::timeout(BOUND, socket.recv(&mut buffer)).await;
+    let length = received.expect("in time").expect("received");
+    let reply = StunMessage::parse(&buffer[..length]).expect("STUN");
+    assert!(reply.is_successful_binding_response());
+    assert_eq!(reply.trans_id(), id);
+    stage.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn w1_packets_of_a_stranger_reach_no_call() {
+    let stage = Stage::new(|_| {}).await;
+    let (mut caller, _) = stage.connected().await;
+    let (_, offer) = WebCaller::offer().await;
+    let answer = post_offer(&stage.server.base, &stage.key, &offer).await;
+    let answer = answer.text().await.expect("SDP");
+    let candidate = attribute(&answer, "candidate");
+    let fields: Vec<&str> = candidate.split(' ').collect();
+    let ports = format!("{}:{}", fields[4], fields[5]);
+    let stranger = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+    // DTLS, RTP, RTCP, nothing known, and a request for nobody.
+    let (_, nobody) = check_of("a=ice-ufrag:nobody\r\n", "password");
+    for packet in [
+        &[22, 254, 253, 0][..],
+        &[0x80, 111, 0, 1],
+        &[0x80, 200, 0, 1],
+        &[0xFF],
+        &nobody,
+    ] {
+        for _ in 0..200 {
+            stranger.send_to(packet, &ports).await.expect("sent");
+        }
+    }
+    talks(&mut caller).await;
+    let metrics = reqwest::get(format!("{}/metrics", stage.server.base)).await;
+    let metrics = metrics.expect("answers").text().await.expect("text");
+    assert!(
+        metrics.contains(r#"switchboard_webrtc_packets_dropped_total{reason="nobody"}"#),
+        "{metrics}"
+    );
+    let mut buffer = [0; 64];
+    assert!(stranger.try_recv(&mut buffer).is_err(), "nobody answered");
+    stage.server.stop().await;
+}

@@ -1,0 +1,25 @@
+import "./phase.css";
+
+const SIGNS: Record<string, string> = {
+  connecting: "◌",
+  listening: "◉",
+  thinking: "…",
+  speaking: "◖◗",
+  tool: "⚙",
+  "handing off": "➜",
+  handing_off: "➜",
+  live: "◉",
+  ended: "■",
+};
+
+/** The phase by shape and word; one hue, because phases change fast. */
+export function PhaseMark({ phase }: { phase: string }) {
+  return (
+    <span className="phase" role="status">
+      <span aria-hidden="true" className="phase-sign">
+        {SIGNS[phase] ?? "●"}
+      </span>{" "}
+      {phase.replaceAll("_", " ")}
+    </span>
+  );
+}

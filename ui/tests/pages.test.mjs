@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
+import { demoLogin, launch, picture, signIn, Watch } from "./support/browser.mjs";
+
+const url = process.env.SWITCHBOARD_UI_URL;
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+const TENANT = "medspa";
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser.close());
+
+async function newPage(options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const page = await context.newPage();
+  return { page, watch: new Watch(page, url) };
+}
+
+/** The address of a page, and what is there when it is read. */
+const PAGES = [
+  { name: "sign-in", path: "/sign-in", ready: (page) => page.getByRole("button", { name: "Sign in" }), isOpen: true },
+  { name: "calls", path: `/t/${TENANT}/calls`, ready: (page) => page.locator("tr[data-call]").first() },
+  { name: "calls-panel", path: `/t/${TENANT}/calls`, ready: (page) => page.locator("tr[data-call]").first(), act: openPanel },
+  { name: "calls-filtered", path: `/t/${TENANT}/calls?q=zzzzz`, ready: (page) => page.getByText("No calls match.") },
+  { name: "call", path: `/t/${TENANT}/calls`, ready: (page) => page.locator("tr[data-call]").first(), act: openCall },
+  { name: "call-latency", path: `/t/${TENANT}/calls`, ready: (page) => page.locator("tr[data-call]").first(), act: (page) => openTab(page, "Latency") },
+  { name: "call-tools", path: `/t/${TENANT}/calls`, ready: (page) => page.locator("tr[data-call]").first(), act: (page) => openTab(page, /^Tools/) },
+  { name: "call-events", path: `/t/${TENANT}/calls`, ready: (page) => page.locator("tr[data-call]").first(), act: (page) => openTab(page, /^Events/) },
+  { name: "call-cost", path: `/t/${TENANT}/calls`, ready: (page) => page.locator("tr[data-call]").first(), act: (page) => openTab(page, "Cost") },
+  { name: "call-checks", path: `/t/${TENANT}/calls`, ready: (page) => page.locator("tr[data-call]").first(), act: (page) => openTab(page, "Checks") },
+  { name: "talk", path: `/t/${TENANT}/talk`, ready: (page) => page.getByRole("button", { name: "Start talking" }) },
+  { name: "live", path: `/t/${TENANT}/live`, ready: (page) => page.getByText("Nobody is on a call.") },
+  { name: "voice-health", path: `/t/${TENANT}/voice-health?window=30d`, ready: (page) => page.locator(".health-cards") },
+  { name: "second-factor", path: `/t/${TENANT}/second-factor`, ready: (page) => page.getByRole("heading", { name: "Second factor" }) },
+  { name: "not-here", path: `/t/${TENANT}/nowhere`, ready: (page) => page.getByText("There is no page at this address.") },
+];
+
+async function openPanel(page) {
+  await page.locator("tr[data-call] a").first().click();
+  await page.getByRole("complementary", { name: "Call" }).getByText("Open the call").waitFor();
+}
+
+async function openCall(page) {
+  const link = await page.locator("tr[data-call] a").first().getAttribute("href");
+  await page.goto(url + link);
+  await page.getByRole("tab", { name: "Conversation" }).waitFor();
+  await page.locator(".conversation, .state-box").first().waitFor();
+}
+
+async function openTab(page, name) {
+  await openCall(page);
+  await page.getByRole("tab", { name }).click();
+  await page.getByRole("tabpanel").locator("> *").first().waitFor();
+}
+
+for (const colorScheme of ["light", "dark"]) {
+  for (const width of [1280, 390]) {
+    test(`every page in ${colorScheme} at ${width} px is free of what axe finds, and fits`, async () => {
+      const { page, watch } = await newPage({ colorScheme, viewport: { width, height: width < 500 ? 844 : 800 }, hasTouch: width < 500 });
+      const findings = [];
+      await signIn(page, url, await demoLogin(url, TENANT));
+      const cookies = await page.context().cookies();
+      for (const { name, path, ready, act, isOpen } of PAGES) {
+        await (isOpen ? page.context().clearCookies() : page.context().addCookies(cookies));
+        await page.goto(url + path);
+        await ready(page).waitFor();
+        await act?.(page);
+        await picture(page, `${name}-${width}-${colorScheme}`);
+        findings.push(...(await axeFindings(page, name)), ...(await overflow(page, name)));
+      }
+      assert.deepEqual(findings, []);
+      assert.deepEqual(watch.faults.filter((fault) => !isExpected(fault)), []);
+    });
+  }
+}
+
+/** The sign-in page asks who is there, and nobody is: the browser logs that answer as an error. */
+function isExpected(fault) {
+  return /status of 401/.test(fault);
+}
+
+async function axeFindings(page, name) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate((tags) => window.axe.run(document, { runOnly: tags }), TAGS);
+  return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${name}: ${id} at ${node.target.join(" ")}: ${node.failureSummary.split("\n").at(-1).trim()}`));
+}
+
+async function overflow(page, name) {
+  const { wide, seen } = await page.evaluate(() => ({ wide: document.documentElement.scrollWidth, seen: document.documentElement.clientWidth }));
+  return wide > seen + 1 ? [`${name}: ${wide} px wide in ${seen} px`] : [];
+}
+
+test("W1 the policy of the pages allows no inline script and no inline style, and nothing trips over it", async () => {
+  const answer = await fetch(`${url}/sign-in`, { headers: { accept: "text/html" } });
+  const policy = answer.headers.get("content-security-policy") ?? "";
+  assert.match(policy, /script-src 'self'/);
+  assert.doesNotMatch(policy, /unsafe/);
+  const { page, watch } = await newPage();
+  await signIn(page, url, await demoLogin(url, TENANT));
+  await page.keyboard.press("Control+k");
+  await page.getByRole("dialog").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "hidden" });
+  assert.deepEqual(watch.faults.filter((fault) => !isExpected(fault)), []);
+});
+
+test("pages are reached by keys alone, and letters typed in a field stay there", async () => {
+  const { page } = await newPage();
+  await signIn(page, url, await demoLogin(url, TENANT));
+  await page.locator("tr[data-call]").first().waitFor();
+  await page.keyboard.press("g");
+  await page.keyboard.press("t");
+  await page.getByRole("heading", { name: "Talk", level: 1 }).waitFor();
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox", { name: "Find or do" }).fill("calls");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Calls", level: 1 }).waitFor();
+  await page.keyboard.press("/");
+  await page.keyboard.type("gt");
+  assert.equal(await page.getByRole("searchbox").inputValue(), "gt");
+  await page.getByRole("heading", { name: "Calls", level: 1 }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("heading", { name: "Calls", level: 1 }).click();
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "Keys of this page" }).getByText("Next call").waitFor();
+});
+
+test("going back from a call brings back the filter of the list", async () => {
+  const { page } = await newPage();
+  await signIn(page, url, await demoLogin(url, TENANT));
+  await page.getByLabel("Channel").selectOption("phone");
+  await page.waitForURL(/channel=phone/);
+  await page.locator("tr[data-call]").first().waitFor();
+  await page.locator("tr[data-call] a").first().click();
+  await page.getByRole("link", { name: /^Open the call/ }).click();
+  await page.getByRole("tab", { name: "Conversation" }).waitFor();
+  await page.goBack();
+  await page.getByRole("button", { name: /Remove Channel/ }).waitFor();
+  assert.match(page.url(), /channel=phone/);
+});
+
+test("a wrong password and a foreign address after sign-in lead nowhere", async () => {
+  const { page } = await newPage();
+  const login = await demoLogin(url, TENANT);
+  await page.goto(`${url}/sign-in?next=//elsewhere.example/`);
+  await page.getByLabel("E-mail").fill(login.email);
+  await page.getByLabel("Password", { exact: true }).fill("wrong password");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("alert").getByText("do not fit together").waitFor();
+  await page.getByLabel("Password", { exact: true }).fill(login.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Calls", level: 1 }).waitFor();
+  assert.equal(new URL(page.url()).origin, url);
+});

@@ -1,0 +1,31 @@
+/** The Talk page as a person sees it. */
+export class Talk {
+  constructor(page) {
+    this.page = page;
+    this.lines = page.getByRole("region", { name: "What is being said" });
+    this.phase = page.locator(".talk-bar .phase");
+  }
+
+  async start(transport) {
+    await this.page.getByLabel("Connection").selectOption(transport);
+    await this.page.getByRole("button", { name: /^(Start talking|Talk again)$/ }).click();
+  }
+
+  /** Waits until the agent has said something that fits and has stopped. Says what all was said where it does not come. */
+  async hears(words, bound_ms = 60_000) {
+    await this.until(`the agent says ${words}`, async () => {
+      const said = await this.lines.innerText();
+      return words.test(said) && /listening/.test(await this.phase.innerText());
+    }, bound_ms);
+  }
+
+  async until(what, holds, bound_ms = 60_000) {
+    const until = Date.now() + bound_ms;
+    while (!(await holds())) {
+      if (Date.now() > until) {
+        throw new Error(`not within ${bound_ms} ms: ${what}. On the page:\n${await this.page.locator("main").innerText()}`);
+      }
+      await this.page.waitForTimeout(100);
+    }
+  }
+}
