@@ -91,6 +91,8 @@ sql! {
     TOOL_CALLS_DUE = count_of_calls!("tool_calls", "");
     WORDS_OF_EVENTS = of_calls!("update call_events set private = null", "call_events", " and x.private is not null");
     WORDS_OF_EVENTS_DUE = count_of_calls!("call_events", " and x.private is not null");
+    CAPTURED = of_calls!("delete from captured_fields", "captured_fields", "");
+    CAPTURED_DUE = count_of_calls!("captured_fields", "");
     EVENTS = of_calls!("delete from call_events", "call_events", "");
     EVENTS_DUE = count_of_calls!("call_events", "");
     INPUTS = of_calls!("delete from call_inputs", "call_inputs", "");
@@ -133,7 +135,7 @@ sql! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RetentionKind {
-    /// What was said, and what tools were asked and answered.
+    /// What was said, what tools were asked and answered, and what was taken down.
     Transcripts,
     /// Messages of conversations: SMS, e-mail, chats.
     Messages,
@@ -208,7 +210,7 @@ impl RetentionKind {
     /// What deletes it, children first. Voicemails go one by one, after their audio.
     const fn steps(self) -> &'static [Sql] {
         match self {
-            Self::Transcripts => &[TURNS, TOOL_CALLS, WORDS_OF_EVENTS],
+            Self::Transcripts => &[TURNS, TOOL_CALLS, CAPTURED, WORDS_OF_EVENTS],
             Self::Messages => &[MESSAGES],
             Self::Events => &[EVENTS],
             Self::ReplayInputs => &[INPUTS],
@@ -225,7 +227,7 @@ impl RetentionKind {
 
     const fn counts(self) -> &'static [Sql] {
         match self {
-            Self::Transcripts => &[TURNS_DUE, TOOL_CALLS_DUE, WORDS_OF_EVENTS_DUE],
+            Self::Transcripts => &[TURNS_DUE, TOOL_CALLS_DUE, CAPTURED_DUE, WORDS_OF_EVENTS_DUE],
             Self::Messages => &[MESSAGES_DUE],
             Self::Events => &[EVENTS_DUE],
             Self::ReplayInputs => &[INPUTS_DUE],
