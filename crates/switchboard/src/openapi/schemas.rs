@@ -38,10 +38,6 @@ pub(super) const SCHEMAS: &[(&str, &str)] = &[
           consent: [ConsentState], handoffs: [Handoff], outgoing?: OutgoingWish}",
     ),
     (
-        "PlannedCall",
-        "{id: uuid, agent_name: string, direction: Direction, outgoing: OutgoingWish}",
-    ),
-    (
         "OutgoingWish",
         "{id: uuid, contact_id: uuid, agent: string, purpose: string, to_number: string, from_number: string,
           context: string?, not_before: time, not_after: time, state: string, outcome: string?, attempts: integer,
