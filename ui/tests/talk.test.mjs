@@ -31,6 +31,7 @@ for (const transport of ["websocket", "webrtc"]) {
     const browser = await launch();
     try {
       const { page, watch } = await signedIn(browser, giveMicrophone);
+      await record(page);
       const talk = await open(page);
       await talk.start(transport);
       await talk.hears(/help you today/);
@@ -78,6 +79,15 @@ async function signedIn(browser, prepare = async () => {}) {
   const watch = new Watch(page, url);
   await signIn(page, url, await demoLogin(url, TENANT));
   return { page, watch };
+}
+
+/** The reference agents record nothing by themselves. */
+async function record(page) {
+  const answer = await page.context().request.put(`${url}/api/v1/switches`, {
+    data: { switch: "recording", value: "on" },
+    headers: { "x-switchboard-request": "1", origin: url },
+  });
+  assert.ok(answer.ok(), await answer.text());
 }
 
 async function open(page) {
