@@ -46,6 +46,7 @@ mod idempotency;
 mod ids;
 mod inspection;
 mod installation;
+mod invitations;
 mod jobs;
 mod journal;
 mod keys;
@@ -71,6 +72,7 @@ mod private;
 mod recordings;
 mod roles;
 mod scope;
+mod second_factors;
 mod services;
 mod settings;
 mod sqlite;
@@ -122,8 +124,11 @@ pub use jobs::{
 };
 pub use journal::JournalWrite;
 pub use list::ListFilter;
-pub use logins::NewLogin;
-pub use lookup::{ApiKeyIdentity, CallIdentity, LoginIdentity, Lookup, NumberRoute, StaffIdentity};
+pub use logins::{LoginStart, NewLogin};
+pub use lookup::{
+    ApiKeyIdentity, CallIdentity, InvitationIdentity, LoginIdentity, Lookup, NumberRoute,
+    StaffIdentity,
+};
 pub use mails::{MailListing, NewMail};
 pub use memories::{Memory, NewMemory};
 pub use migrate::{Migration, MigrationState, MigrationStatus, migrations};
@@ -141,6 +146,7 @@ pub use practitioners::{NewPractitioner, Practitioner};
 pub use private::Private;
 pub use recordings::{RecordingListing, RecordingWrite};
 pub use scope::{Actor, Purpose, TenantScope, TenantStore};
+pub use second_factors::SecondFactor;
 pub use services::{NewService, Service};
 pub use settings::StoreSettings;
 pub use staff::{NewStaff, StaffListing};

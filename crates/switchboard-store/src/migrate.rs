@@ -56,6 +56,7 @@ const MIGRATIONS: &[Migration] = embedded![
     2026112120 "mails",
     2026112121 "webhooks",
     2026112131 "permits",
+    2026112143 "staff_sign_in",
 ];
 
 /// Every migration this version knows, oldest first.

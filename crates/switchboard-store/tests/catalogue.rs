@@ -11,6 +11,7 @@ use switchboard_store::{StoreError, StoreKind, statements};
 const LOOKUP_INDEXES: &[&str] = &[
     "api_keys_by_hash",
     "calls_by_carrier_call_id",
+    "invitations_by_token",
     // For workers, who look over all tenants; see `i6_workers_see_jobs_and_nothing_else`.
     "jobs_by_run_at",
     "logins_by_token",
@@ -72,6 +73,7 @@ async fn i1_every_tenant_table_has_forced_row_security_and_a_policy() {
     let lookups = [
         "lookup_call",
         "lookup_installation_switch",
+        "lookup_invitation",
         "lookup_key",
         "lookup_login",
         "lookup_number",

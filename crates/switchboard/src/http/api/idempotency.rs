@@ -92,7 +92,7 @@ async fn read(
     identified.extend_from_slice(&body);
     parts.extensions.insert(IdempotencyKey(key.clone()));
     let asked = IdempotentRequest {
-        credential: identity.key_id,
+        credential: identity.key_id.uuid(),
         route,
         key: key.into(),
         request: identified.into(),
