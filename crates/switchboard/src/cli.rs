@@ -20,6 +20,7 @@ mod outgoing;
 mod output;
 mod person;
 mod run;
+mod staff;
 mod switch;
 mod tenant;
 mod webhook;

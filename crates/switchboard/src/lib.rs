@@ -31,6 +31,7 @@ pub mod recorder;
 #[cfg(feature = "rehearse")]
 pub mod rehearsal;
 pub mod socket;
+pub mod staff;
 pub mod switches;
 pub mod tls;
 pub mod tool_runner;

@@ -3,11 +3,11 @@
 use anyhow::{Context, Result};
 use tokio::runtime::{Builder, Runtime};
 
-use super::arguments::{Command, CommandLine, ServeOptions};
-use super::failure::{Exit, Failure};
+use super::arguments::{Command, CommandLine};
 use super::output::Output;
 use super::{
-    agent, backup, doctor, job, list, mail, migrate, outgoing, person, switch, tenant, webhook,
+    agent, backup, doctor, job, list, mail, migrate, outgoing, person, staff, switch, tenant,
+    webhook,
 };
 use crate::config::{Settings, SettingsSource};
 
@@ -24,6 +24,7 @@ Call out  dial       let an agent call somebody         consent    who agreed to
 Set up    tenant     tenants, numbers, Twilio accounts  agent      show and import agents
           key        create API keys                    switch     on, off and who picks up, at once
           mail       where transcripts go                 webhook    addresses that are told of events
+          staff      who may sign in
 Keep      backup     a copy of everything               restore    bring it back
 People    export     everything about one person        erase      remove it
 
@@ -39,9 +40,6 @@ pub(super) fn run(command_line: CommandLine, output: &Output) -> Result<()> {
     let Some(command) = command_line.command else {
         return output.line(OVERVIEW.trim_end());
     };
-    if let Command::Serve(options) = &command {
-        refuse_history(options)?;
-    }
     let settings = Settings::load(&SettingsSource::from_process(command_line.global.config))?;
     match command {
         Command::Serve(options) => on_every_core()?.block_on(crate::app::serve(settings, options)),
@@ -67,6 +65,9 @@ pub(super) fn run(command_line: CommandLine, output: &Output) -> Result<()> {
         Command::Mail(command) => on_one_core()?.block_on(mail::mail(&settings, &command, output)),
         Command::Webhook(command) => {
             on_one_core()?.block_on(webhook::webhook(&settings, &command, output))
+        }
+        Command::Staff(command) => {
+            on_one_core()?.block_on(staff::staff(&settings, &command, output))
         }
         Command::Job(command) => on_one_core()?.block_on(job::job(&settings, &command, output)),
         Command::Backup(arguments) => {
@@ -95,16 +96,6 @@ pub(super) fn run(command_line: CommandLine, output: &Output) -> Result<()> {
             on_one_core()?.block_on(switch::switch(&settings, &command, output))
         }
     }
-}
-
-fn refuse_history(options: &ServeOptions) -> Result<()> {
-    if !options.with_history {
-        return Ok(());
-    }
-    let failure = Failure::new(Exit::WrongUse, "`--with-history` is not there yet")
-        .because("weeks of demo data come with the dashboard that shows them")
-        .with_help("leave it out: `switchboard serve --demo`");
-    Err(failure.into())
 }
 
 fn on_every_core() -> Result<Runtime> {

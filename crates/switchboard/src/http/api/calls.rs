@@ -9,7 +9,7 @@ use switchboard_store::{CallFilter, CallListing, CallStatus, PagePosition, Purpo
 
 use super::page::wrong;
 use super::{ApiContext, Listing, Page, outgoing, parse_id};
-use crate::http::{KeyIdentity, Problem};
+use crate::http::{Problem, Visitor};
 
 pub(super) fn routes() -> Router<ApiContext> {
     Router::new()
@@ -19,7 +19,7 @@ pub(super) fn routes() -> Router<ApiContext> {
 
 async fn list(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     uri: Uri,
 ) -> Result<Json<Listing<CallListing>>, Problem> {
     let page = Page::read(&context, &identity, "calls", &uri, &["agent", "status"])?;
@@ -41,7 +41,7 @@ async fn list(
 
 async fn show(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let rows = context.rows(&identity, Purpose::List);
