@@ -103,7 +103,7 @@ impl BackupTable {
 
 backed_up! {
     "tenants" "installation_switches" "installation_audit_entries" "installation_alerts"
-    "staff" "logins" "api_keys" "agents" "twilio_accounts" "numbers" "settings" "audit_entries" "webhook_receipts"
+    "staff" "logins" "second_factors" "recovery_codes" "invitations" "api_keys" "agents" "twilio_accounts" "numbers" "settings" "audit_entries" "webhook_receipts"
     "contacts" "contact_addresses" "memories" "conversations" "messages"
     "calls" "model_sessions" "call_events" "call_inputs" "turns" "tool_calls" "consents" "usage" "handshakes"
     "stream_tokens" "transfers" "human_lines" "voicemails" "jobs"

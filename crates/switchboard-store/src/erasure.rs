@@ -156,6 +156,7 @@ pub const ERASURE_PLAN: &[(&str, Treatment)] = &[
     ),
     ("handshakes", Treatment::Technical),
     ("human_lines", Treatment::Technical),
+    ("invitations", Treatment::Technical),
     ("jobs", Treatment::Erased),
     ("logins", Treatment::Technical),
     (
@@ -181,6 +182,8 @@ pub const ERASURE_PLAN: &[(&str, Treatment)] = &[
     ("practitioner_services", Treatment::Technical),
     ("practitioners", Treatment::Technical),
     ("recordings", Treatment::Erased),
+    ("recovery_codes", Treatment::Technical),
+    ("second_factors", Treatment::Technical),
     ("services", Treatment::Technical),
     ("settings", Treatment::Technical),
     ("staff", Treatment::Technical),

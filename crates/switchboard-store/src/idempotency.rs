@@ -1,9 +1,9 @@
 //! Requests that may come twice: the first does the work, the others get its answer. (Threat T6.)
 
 use sqlx::FromRow;
+use uuid::Uuid;
 
 use crate::error::StoreError;
-use crate::ids::ApiKeyId;
 use crate::keys::secret_hash;
 use crate::private::Private;
 use crate::scope::TenantStore;
@@ -27,8 +27,8 @@ sql! {
 /// A request that its sender may repeat. The tenant is the scope's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotentRequest {
-    /// Who sends it.
-    pub credential: ApiKeyId,
+    /// Who sends it: a key, or a person who is signed in.
+    pub credential: Uuid,
     /// Method and pattern of the route.
     pub route: String,
     /// What the sender named it. Only a hash is kept.

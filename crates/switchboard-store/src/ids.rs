@@ -61,6 +61,8 @@ ids! {
     StaffId,
     /// A signed-in browser of staff.
     LoginId,
+    /// A link by which a person of staff chooses a password.
+    InvitationId,
     /// An API key of the tenant.
     ApiKeyId,
     /// One version of an agent.

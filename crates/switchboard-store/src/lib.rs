@@ -51,6 +51,7 @@ mod idempotency;
 mod ids;
 mod inspection;
 mod installation;
+mod invitations;
 mod jobs;
 mod journal;
 mod keys;
@@ -77,6 +78,7 @@ mod recordings;
 mod retention;
 mod roles;
 mod scope;
+mod second_factors;
 mod services;
 mod settings;
 mod sqlite;
@@ -136,8 +138,11 @@ pub use jobs::{
 };
 pub use journal::JournalWrite;
 pub use list::ListFilter;
-pub use logins::NewLogin;
-pub use lookup::{ApiKeyIdentity, CallIdentity, LoginIdentity, Lookup, NumberRoute, StaffIdentity};
+pub use logins::{LoginStart, NewLogin};
+pub use lookup::{
+    ApiKeyIdentity, CallIdentity, InvitationIdentity, LoginIdentity, Lookup, NumberRoute,
+    StaffIdentity,
+};
 pub use mails::{MailListing, NewMail};
 pub use memories::{Memory, NewMemory};
 pub use migrate::{Migration, MigrationState, MigrationStatus, migrations};
@@ -158,6 +163,7 @@ pub use private::Private;
 pub use recordings::{RecordingListing, RecordingWrite};
 pub use retention::{OverdueVoicemail, RetentionKind};
 pub use scope::{Actor, Purpose, TenantScope, TenantStore};
+pub use second_factors::SecondFactor;
 pub use services::{NewService, Service};
 pub use settings::StoreSettings;
 pub use staff::{NewStaff, StaffListing};

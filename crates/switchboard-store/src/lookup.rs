@@ -5,7 +5,9 @@ use sqlx::FromRow;
 use crate::app_issuers::{AppIssuer, AppIssuerRow};
 use crate::db::{Db, Only, Sight};
 use crate::error::StoreError;
-use crate::ids::{ApiKeyId, CallId, LoginId, NumberId, StaffId, TenantId, TwilioAccountId};
+use crate::ids::{
+    ApiKeyId, CallId, InvitationId, LoginId, NumberId, StaffId, TenantId, TwilioAccountId,
+};
 use crate::keys::{email_key, secret_hash};
 use crate::phone::PhoneNumber;
 use crate::private::Private;
@@ -25,12 +27,14 @@ sql! {
             (select b.id from twilio_accounts b where b.tenant_id = $1 order by b.updated_at desc, b.id desc limit 1))
         where n.tenant_id = $1 and n.number = $2";
     API_KEY = "select tenant_id, id as key_id, name from api_keys where key_hash = $1 and revoked_at is null";
-    LOGIN = "select tenant_id, id as login_id, staff_id, expires_at from logins
-        where token_hash = $1 and ended_at is null and expires_at > $2";
-    LOGIN_STAFF = "select tenant_id, id as staff_id, name, role, password_hash from staff
+    LOGIN = "select tenant_id, id as login_id, staff_id, expires_at, seen_at, proved_at, must_enrol from logins
+        where token_hash = $1 and ended_at is null and expires_at > $2 and seen_at > $3";
+    LOGIN_STAFF = "select tenant_id, id as staff_id, name, role, password_hash, sign_ins, is_demo from staff
         where tenant_id = $1 and id = $2 and disabled_at is null";
-    STAFF = "select tenant_id, id as staff_id, name, role, password_hash from staff
+    STAFF = "select tenant_id, id as staff_id, name, role, password_hash, sign_ins, is_demo from staff
         where email_key = $1 and disabled_at is null order by created_at, id";
+    INVITATION = "select tenant_id, id as invitation_id, staff_id from invitations
+        where token_hash = $1 and used_at is null and expires_at > $2";
     CALL = "select tenant_id, id as call_id, status from calls where carrier_call_id = $1 order by offered_at, id limit 1";
     pub(crate) STREAM_TOKEN = "select tenant_id, call_id, carrier_call_id, carrier_account_id, expires_at, used_at
         from stream_tokens where token_hash = $1";
@@ -82,8 +86,26 @@ pub struct LoginIdentity {
     pub tenant_id: TenantId,
     pub login_id: LoginId,
     pub staff_id: StaffId,
+    pub name: Private<String>,
     pub role: StaffRole,
+    /// When it ends whatever happens.
     pub expires_at: Timestamp,
+    /// When it was last noted to be in use.
+    pub seen_at: Timestamp,
+    /// When the person last showed a password or a code in it.
+    pub proved_at: Option<Timestamp>,
+    /// Nothing is open to it before a second factor is set up.
+    pub must_enrol: bool,
+    /// Made for a demo: opens nothing on another server.
+    pub is_demo: bool,
+}
+
+/// Whose invitation it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+pub struct InvitationIdentity {
+    pub tenant_id: TenantId,
+    pub invitation_id: InvitationId,
+    pub staff_id: StaffId,
 }
 
 /// A person who may sign in.
@@ -94,6 +116,10 @@ pub struct StaffIdentity {
     pub name: Private<String>,
     pub role: StaffRole,
     pub password_hash: Option<Private<String>>,
+    /// How often they did before.
+    pub sign_ins: i64,
+    /// Made for a demo: opens nothing on another server.
+    pub is_demo: bool,
 }
 
 /// Whose call it is.
@@ -110,6 +136,9 @@ struct LoginRow {
     login_id: LoginId,
     staff_id: StaffId,
     expires_at: Timestamp,
+    seen_at: Timestamp,
+    proved_at: Option<Timestamp>,
+    must_enrol: bool,
 }
 
 impl Lookup {
@@ -152,15 +181,17 @@ impl Lookup {
         Ok(rows.into_iter().filter_map(AppIssuerRow::read).collect())
     }
 
-    /// Whose login this token is, if it is still good at `now` and the person still may sign in.
+    /// Whose login this token is, if it is still good at `now`, was in use after `seen_after`, and the person still may
+    /// sign in.
     pub async fn login(
         &self,
         token: &str,
         now: Timestamp,
+        seen_after: Timestamp,
     ) -> Result<Option<LoginIdentity>, StoreError> {
         let hash = secret_hash(token);
         let mut tx = self.db.read(Sight::Key(&hash)).await?;
-        let Some(login) = fetch!(&mut tx, optional LoginRow, LOGIN, hash, now)? else {
+        let Some(login) = fetch!(&mut tx, optional LoginRow, LOGIN, hash, now, seen_after)? else {
             return Ok(None);
         };
         tx.look_through(Sight::Tenant(login.tenant_id)).await?;
@@ -170,8 +201,13 @@ impl Lookup {
             tenant_id: login.tenant_id,
             login_id: login.login_id,
             staff_id: login.staff_id,
+            name: staff.name,
             role: staff.role,
             expires_at: login.expires_at,
+            seen_at: login.seen_at,
+            proved_at: login.proved_at,
+            must_enrol: login.must_enrol,
+            is_demo: staff.is_demo,
         }))
     }
 
@@ -180,6 +216,17 @@ impl Lookup {
         let key = email_key(email);
         let mut tx = self.db.read(Sight::Key(&key)).await?;
         fetch!(&mut tx, all StaffIdentity, STAFF, key)
+    }
+
+    /// Whose invitation this token is, if it is still good at `now`.
+    pub async fn invitation(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Option<InvitationIdentity>, StoreError> {
+        let hash = secret_hash(token);
+        let mut tx = self.db.read(Sight::Key(&hash)).await?;
+        fetch!(&mut tx, optional InvitationIdentity, INVITATION, hash, now)
     }
 
     /// Whose call this is, by the carrier's id of it.

@@ -59,6 +59,7 @@ const MIGRATIONS: &[Migration] = embedded![
     2026112140 "after_the_call",
     2026112141 "caps_retention_and_pick_up",
     2026112142 "voice_sessions",
+    2026112143 "staff_sign_in",
     2026112144 "call_pages",
 ];
 

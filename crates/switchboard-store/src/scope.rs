@@ -48,6 +48,8 @@ pub enum Purpose {
     List,
     /// To read what was said.
     ReadTranscript,
+    /// To sign somebody in, or to refuse it.
+    SignIn,
     /// To load demo data.
     Demo,
     /// To keep the installation in order.
@@ -89,6 +91,7 @@ impl Purpose {
             Self::Configure => "configure",
             Self::List => "list",
             Self::ReadTranscript => "read_transcript",
+            Self::SignIn => "sign_in",
             Self::Demo => "demo",
             Self::Maintain => "maintain",
         }

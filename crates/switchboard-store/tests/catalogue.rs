@@ -12,6 +12,7 @@ const LOOKUP_INDEXES: &[&str] = &[
     "api_keys_by_hash",
     "app_issuers_by_issuer",
     "calls_by_carrier_call_id",
+    "invitations_by_token",
     // For workers, who look over all tenants; see `i6_workers_see_jobs_and_nothing_else`.
     "jobs_by_run_at",
     "logins_by_token",
@@ -98,6 +99,7 @@ async fn i1_every_tenant_table_has_forced_row_security_and_a_policy() {
         "lookup_app_issuer",
         "lookup_call",
         "lookup_installation_switch",
+        "lookup_invitation",
         "lookup_key",
         "lookup_login",
         "lookup_number",

@@ -7,7 +7,7 @@ use switchboard_store::*;
 
 fn request(credential: ApiKeyId, body: &str) -> IdempotentRequest {
     IdempotentRequest {
-        credential,
+        credential: credential.uuid(),
         route: "POST /api/v1/things".to_owned(),
         key: "one".into(),
         request: body.as_bytes().to_vec().into(),

@@ -60,16 +60,19 @@ on_both! {
     a_login_ends_with_its_time_its_logout_and_its_person(test) {
         let (store, lookup) = (test.fresh_tenant().await, test.store.lookup());
         let staff = store.create_staff(&twins::person("here")).await.unwrap();
-        let one = store.create_login(staff, at(100)).await.unwrap();
-        let two = store.create_login(staff, at(100)).await.unwrap();
-        let found = lookup.login(one.token.expose(), at(99)).await.unwrap().unwrap();
+        let one = store.create_login(staff, &twins::login_start(0, 100)).await.unwrap();
+        let two = store.create_login(staff, &twins::login_start(0, 100)).await.unwrap();
+        let found = lookup.login(one.token.expose(), at(99), at(-1)).await.unwrap().unwrap();
         assert_eq!((found.staff_id, found.role, found.login_id), (staff, StaffRole::Owner, one.id));
-        assert_eq!(lookup.login(one.token.expose(), at(100)).await.unwrap(), None);
+        assert_eq!(lookup.login(one.token.expose(), at(100), at(-1)).await.unwrap(), None);
+        assert_eq!(lookup.login(one.token.expose(), at(99), at(0)).await.unwrap(), None, "it was not in use since");
+        store.see_login(one.id, at(10)).await.unwrap();
+        assert!(lookup.login(one.token.expose(), at(99), at(0)).await.unwrap().is_some());
         assert!(store.end_login(one.id, at(50)).await.unwrap());
-        assert_eq!(lookup.login(one.token.expose(), at(50)).await.unwrap(), None);
+        assert_eq!(lookup.login(one.token.expose(), at(50), at(-1)).await.unwrap(), None);
         assert_eq!(lookup.staff_by_email(" KOFI@example.org").await.unwrap().len(), 1);
         assert!(store.disable_staff(staff, at(60)).await.unwrap());
-        assert_eq!(lookup.login(two.token.expose(), at(60)).await.unwrap(), None);
+        assert_eq!(lookup.login(two.token.expose(), at(60), at(-1)).await.unwrap(), None);
         assert!(lookup.staff_by_email("kofi@example.org").await.unwrap().is_empty());
     }
 

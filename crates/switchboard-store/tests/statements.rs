@@ -12,6 +12,7 @@ const LOOKUPS: &[&str] = &[
     "API_KEY",
     "LOGIN",
     "STAFF",
+    "INVITATION",
     "CALL",
     "STREAM_TOKEN",
     "VOICE_SESSION",

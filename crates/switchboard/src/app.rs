@@ -26,7 +26,8 @@ use crate::handoff::RecentLines;
 use crate::http::api::{self, ApiContext};
 use crate::http::routes::voice_health;
 use crate::http::{
-    CallerDoor, Drain, DrainTrigger, HttpContext, KeyVerifier, RouteGroups, Server, router,
+    CallerDoor, CookieRules, Drain, DrainTrigger, HttpContext, KeyVerifier, RouteGroups, Server,
+    router,
 };
 use crate::jobs::{JobBell, JobRunner, JobShell, RunnerLimits};
 use crate::journal::{Journal, Spool, SpoolError};
@@ -43,6 +44,7 @@ use crate::phrases::PhraseCache;
 use crate::reception::{Reach, Reception, local_programs};
 use crate::recorder::Recorder;
 use crate::retention::{self, Retention};
+use crate::staff::{DemoLogin, Doorkeeper, FirstRun};
 use crate::switches::Switches;
 use crate::transcriber::Transcriber;
 
@@ -66,6 +68,8 @@ pub struct App {
     pub reception: Reception,
     /// Telephone calls, those that we place among them.
     pub carrier: Arc<TwilioChannel>,
+    /// Who signs people in.
+    pub doorkeeper: Doorkeeper,
     server: Server,
     ports: WebRtcPorts,
     routes: Router,
@@ -96,6 +100,10 @@ pub async fn serve(mut settings: Settings, options: ServeOptions) -> Result<()> 
     reception
         .phrases
         .fill_in_background(reception.store.clone(), programs);
+    if options.with_history {
+        let added = demo::history::fill(&reception.store, chrono::Utc::now()).await?;
+        tracing::info!(calls = added, "weeks of demo data are there");
+    }
     app.announce(options.demo).await?;
     app.run(stop_asked_for()).await;
     Ok(())
@@ -190,10 +198,13 @@ impl App {
             .context("ops.alert_mail holds no e-mail address")?;
         let webhooks = WebhookAnswers::default();
         let api = ApiContext {
+            doorkeeper: doorkeeper(&reception, &sealing, is_demo).await?,
+            cookies: CookieRules::of(&reception.settings),
             reception: reception.clone(),
             sealing,
             outbound: shell.outbound.clone(),
         };
+        let doorkeeper = api.doorkeeper.clone();
         let routes = routes(
             &reception, &carrier, api, &ports, &health, &metrics, &webhooks,
         );
@@ -212,12 +223,13 @@ impl App {
             shell,
             webhooks,
             alert_mail,
+            doorkeeper,
         })
     }
 
     /// Tells whoever started it where it is and what will answer, the things that will hurt callers first.
     async fn announce(&self, is_demo: bool) -> Result<()> {
-        demo::announce(&self.reception, self.address, is_demo).await
+        demo::announce(&self.reception, &self.doorkeeper, self.address, is_demo).await
     }
 
     /// Answers until `stop` resolves, then drains: no new calls, live ones end within `http.drain_ms_max` or go to a human, the
@@ -272,6 +284,26 @@ impl App {
         flush(&self.reception.journal).await;
         self.reception.admission.leave(FLUSH_MAX).await;
     }
+}
+
+/// Who signs people in. A demo shows its logins; a server that nobody has used yet has a link for its first owner.
+async fn doorkeeper(
+    reception: &Reception,
+    sealing: &Arc<SealingKey>,
+    is_demo: bool,
+) -> Result<Doorkeeper> {
+    let store = &reception.store;
+    let demo_logins = if is_demo {
+        let names = demo::tenant_names()?;
+        DemoLogin::of_tenants(&reception.settings, store, sealing, &names)
+            .await
+            .context("cannot make the demo logins")?
+    } else {
+        Vec::new()
+    };
+    let first_run = FirstRun::of(store).await?;
+    Doorkeeper::new(store.clone(), Arc::clone(sealing), demo_logins, first_run)
+        .context("cannot start the threads that check passwords")
 }
 
 fn start_jobs(reception: &Reception, shell: JobShell) -> JobRunner {
@@ -355,8 +387,8 @@ fn routes(
         )),
         limited: websocket::routes(reception.clone())
             .merge(webrtc::routes(reception.clone(), ports))
-            .merge(api::routes(api))
-            .merge(voice_health::routes(reception.clone(), metrics.clone())),
+            .merge(api::routes(api.clone()))
+            .merge(voice_health::routes(api, metrics.clone())),
     };
     router(groups, &context)
 }

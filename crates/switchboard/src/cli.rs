@@ -22,6 +22,7 @@ mod output;
 mod person;
 mod retention;
 mod run;
+mod staff;
 mod switch;
 mod tenant;
 mod usage;

@@ -1,5 +1,7 @@
 //! The reference agents as a running installation: one tenant each, named like its agent.
 
+pub mod history;
+
 use std::io::Write;
 use std::net::SocketAddr;
 
@@ -15,6 +17,7 @@ use crate::config::agent::reference_agents;
 use crate::config::{AgentDefinition, CallsSettings, Secret, Settings};
 use crate::models::local::check_programs as check_local_programs;
 use crate::reception::{Reception, local_programs};
+use crate::staff::Doorkeeper;
 
 /// Says which program of the offline model is missing, and how to install it.
 ///
@@ -67,6 +70,15 @@ pub async fn load(store: &Store) -> Result<()> {
             .with_context(|| format!("agent {}", agent.name))?;
     }
     Ok(())
+}
+
+/// The names of the demo's tenants.
+///
+/// # Errors
+/// A reference agent cannot be read.
+pub fn tenant_names() -> Result<Vec<String>> {
+    let agents = reference_agents()?;
+    Ok(agents.into_iter().map(|agent| agent.name).collect())
 }
 
 async fn tenant(store: &Store, agent: &AgentDefinition) -> Result<TenantId> {
@@ -173,7 +185,12 @@ fn minute(time: chrono::NaiveTime) -> i64 {
 ///
 /// # Errors
 /// The database cannot be read.
-pub async fn announce(reception: &Reception, address: SocketAddr, is_demo: bool) -> Result<()> {
+pub async fn announce(
+    reception: &Reception,
+    doorkeeper: &Doorkeeper,
+    address: SocketAddr,
+    is_demo: bool,
+) -> Result<()> {
     let settings = &reception.settings;
     let tenants = reception.store.installation().list_tenants().await?;
     let mut lines = Vec::new();
@@ -181,7 +198,9 @@ pub async fn announce(reception: &Reception, address: SocketAddr, is_demo: bool)
         lines.push("warning: openai.api_key is not set; agents with model \"auto\" are offline demo agents".to_owned());
     }
     if tenants.is_empty() {
-        lines.push("warning: no tenant exists; create one, or start with --demo".to_owned());
+        lines.push(
+            "warning: no tenant exists; open the link below, or start with --demo".to_owned(),
+        );
     }
     lines.push(format!(
         "listening on http://{address}, public address {}",
@@ -190,6 +209,20 @@ pub async fn announce(reception: &Reception, address: SocketAddr, is_demo: bool)
     lines.push(format!("database {}", settings.database.url));
     for tenant in &tenants {
         lines.push(format!("tenant {} ({})", tenant.name, tenant.display_name));
+    }
+    if let Some(token) = doorkeeper.first_run().token().await {
+        let page = settings.public_url().as_http().join("/first-run");
+        lines.push(format!(
+            "first use: open {page}#token={} (works once, until the next start)",
+            token.expose()
+        ));
+    }
+    for login in doorkeeper.demo_logins() {
+        let password = login.password.expose();
+        lines.push(format!(
+            "sign in at http://{address}/sign-in as {} with {password}",
+            login.email
+        ));
     }
     if is_demo {
         lines.push("demo data is loaded; talk to an agent: switchboard call --agent medspa --say \"I would like to book a facial\"".to_owned());

@@ -21,6 +21,7 @@ mod rate;
 mod router;
 pub mod routes;
 mod server;
+mod visitor;
 
 pub use self::address::{AddressBlock, ClientAddress};
 pub use self::api_key::ApiKey;
@@ -33,6 +34,7 @@ pub use self::identity::{Brought, CallerCredential, CallerDoor, CallerIdentity, 
 pub use self::problem::Problem;
 pub use self::router::{HttpContext, RouteGroups, keyed, router};
 pub use self::server::{BindError, OpenConnections, Server};
+pub use self::visitor::{CookieRules, Visitor, Who};
 
 #[cfg(test)]
 mod tests;

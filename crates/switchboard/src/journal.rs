@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use switchboard_store::{JournalWrite, Store, TenantId};
+use switchboard_store::{CallEventWrite, CallId, JournalWrite, Store, TenantId, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::jobs::JobBell;
@@ -26,6 +26,15 @@ pub use spool::{Spool, SpoolError, SpoolSettings};
 /// Writes kept in memory while neither database nor spool take them; some 64 MiB. Past it new ones are dropped and
 /// counted, but for the beginnings and ends of calls: they are two per call, and without them the rest means nothing.
 const WAITING_MAX: usize = 200_000;
+
+/// The row of an event, for rows that are not written by a call in progress.
+pub(crate) fn event_write(
+    call: CallId,
+    event: &switchboard_call::event::CallEvent,
+    at: Timestamp,
+) -> CallEventWrite {
+    encode::event(call, event, at)
+}
 
 enum Entry {
     Write(TenantId, Box<JournalWrite>),

@@ -35,6 +35,7 @@ pub mod recorder;
 pub mod rehearsal;
 pub mod retention;
 pub mod socket;
+pub mod staff;
 pub mod switches;
 pub mod tls;
 pub mod tool_runner;

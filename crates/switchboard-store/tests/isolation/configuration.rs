@@ -52,19 +52,105 @@ pub(super) async fn changes_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {
     let twice = store.create_staff(&person("changed")).await;
     assert!(matches!(twice, Err(StoreError::AlreadyExists { .. })));
     watch.ran("create_staff", format!("{twice:?}")).await;
-    assert_eq!(
-        store.create_login(b.staff, at(9)).await.unwrap_err(),
-        StoreError::MissingReference
-    );
-    watch.ran("create_login", String::new()).await;
-    assert!(!store.end_login(b.login, at(9)).await.unwrap());
-    watch.ran("end_login", String::new()).await;
-    assert!(!store.disable_staff(b.staff, at(9)).await.unwrap());
-    assert!(store.disable_staff(a.staff, at(9)).await.unwrap());
-    watch.ran("disable_staff", String::new()).await;
+    people_stay_inside(watch, a, b).await;
     repeatable_requests_stay_inside(watch, a, b).await;
     switches_stay_inside(watch, a).await;
     permits_stay_inside(watch, a, b).await;
+}
+
+async fn people_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {
+    let store = &a.store;
+    let start = twins::login_start(9, 99);
+    assert_eq!(
+        store.create_login(b.staff, &start).await.unwrap_err(),
+        StoreError::MissingReference
+    );
+    watch.ran("create_login", String::new()).await;
+    store.see_login(b.login, at(9)).await.unwrap();
+    watch.ran("see_login", String::new()).await;
+    assert!(!store.prove_login(b.login, at(9)).await.unwrap());
+    watch.ran("prove_login", String::new()).await;
+    assert!(
+        !store
+            .staff_came_from(b.staff, "block", at(-1))
+            .await
+            .unwrap()
+    );
+    watch.ran("staff_came_from", String::new()).await;
+    assert!(!store.end_login(b.login, at(9)).await.unwrap());
+    watch.ran("end_login", String::new()).await;
+    assert_eq!(store.end_logins_of(b.staff, at(9)).await.unwrap(), 0);
+    watch.ran("end_logins_of", String::new()).await;
+    assert_eq!(store.staff_member(b.staff).await.unwrap(), None);
+    watch.ran("staff_member", String::new()).await;
+    let found = store.find_staff("kofi@example.org").await.unwrap();
+    assert_eq!(found, Some(a.staff), "the same address in both");
+    watch.ran("find_staff", format!("{found:?}")).await;
+    assert_eq!(store.staff_password(b.staff).await.unwrap(), None);
+    watch.ran("staff_password", String::new()).await;
+    let hash = "changed".into();
+    assert!(
+        !store
+            .set_staff_password(b.staff, &hash, at(9))
+            .await
+            .unwrap()
+    );
+    watch.ran("set_staff_password", String::new()).await;
+    let role = StaffRole::Viewer;
+    assert!(!store.set_staff_role(b.staff, role, at(9)).await.unwrap());
+    watch.ran("set_staff_role", String::new()).await;
+    store.note_refused_sign_in(b.staff).await.unwrap();
+    watch.ran("note_refused_sign_in", String::new()).await;
+    second_factors_stay_inside(watch, a, b).await;
+    assert!(!store.disable_staff(b.staff, at(9)).await.unwrap());
+    assert!(store.disable_staff(a.staff, at(9)).await.unwrap());
+    watch.ran("disable_staff", String::new()).await;
+}
+
+async fn second_factors_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {
+    let store = &a.store;
+    let sealed = twins::sealed("changed");
+    assert_eq!(
+        store
+            .begin_second_factor(b.staff, &sealed, &[], at(9))
+            .await,
+        Err(StoreError::MissingReference)
+    );
+    watch.ran("begin_second_factor", String::new()).await;
+    assert_eq!(store.second_factor(b.staff).await.unwrap(), None);
+    watch.ran("second_factor", String::new()).await;
+    assert!(!store.use_second_factor_step(b.staff, 9).await.unwrap());
+    watch.ran("use_second_factor_step", String::new()).await;
+    assert!(
+        !store
+            .confirm_second_factor(b.staff, 9, at(9))
+            .await
+            .unwrap()
+    );
+    watch.ran("confirm_second_factor", String::new()).await;
+    assert!(
+        !store
+            .use_recovery_code(b.staff, b.canary, at(9))
+            .await
+            .unwrap()
+    );
+    watch.ran("use_recovery_code", String::new()).await;
+    assert_eq!(store.recovery_codes_left(b.staff).await.unwrap(), 0);
+    watch.ran("recovery_codes_left", String::new()).await;
+    assert!(!store.remove_second_factor(b.staff, at(9)).await.unwrap());
+    watch.ran("remove_second_factor", String::new()).await;
+    assert_eq!(
+        store
+            .invite_staff(b.staff, at(9), at(99))
+            .await
+            .unwrap_err(),
+        StoreError::MissingReference
+    );
+    watch.ran("invite_staff", String::new()).await;
+    let hash = "changed".into();
+    let accepted = store.accept_invitation(InvitationId::new(), b.staff, &hash, at(9));
+    assert!(!accepted.await.unwrap());
+    watch.ran("accept_invitation", String::new()).await;
 }
 
 async fn permits_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {
@@ -119,7 +205,15 @@ async fn repeatable_requests_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) 
     let theirs = store
         .claim_idempotency_key(&twins::repeatable(b.api_key), &times)
         .await;
-    assert_eq!(theirs, Err(StoreError::MissingReference));
+    assert_eq!(
+        theirs,
+        Ok(IdempotencyClaim::Mine),
+        "the id alone leads to nothing of theirs"
+    );
+    store
+        .release_idempotency_key(&twins::repeatable(b.api_key))
+        .await
+        .unwrap();
     let own = store
         .claim_idempotency_key(&twins::repeatable(a.api_key), &times)
         .await

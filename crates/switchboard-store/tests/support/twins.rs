@@ -111,6 +111,11 @@ impl Twin {
             .await
             .unwrap();
         let staff = store.create_staff(&person(canary)).await.unwrap();
+        let codes = [canary.to_owned().into()];
+        let secret = sealed(canary);
+        let begun = store.begin_second_factor(staff, &secret, &codes, at(0));
+        assert!(begun.await.unwrap());
+        store.invite_staff(staff, at(0), at(900)).await.unwrap();
         let contact = store.create_contact(&contact()).await.unwrap().id;
         let conversation = store
             .open_conversation(Some(contact), Channel::Phone, at(0))
@@ -218,7 +223,11 @@ impl Twin {
             node,
             canary,
             staff,
-            login: store.create_login(staff, at(3600)).await.unwrap().id,
+            login: store
+                .create_login(staff, &login_start(0, 3600))
+                .await
+                .unwrap()
+                .id,
             api_key,
             account: store
                 .put_twilio_account(ACCOUNT, &sealed(canary))
@@ -320,6 +329,16 @@ pub fn alert(canary: &str) -> NewAlert {
     }
 }
 
+/// A login from the beginning of time `from_s` until `until_s`.
+pub fn login_start(from_s: i64, until_s: i64) -> LoginStart {
+    LoginStart {
+        at: at(from_s),
+        expires_at: at(until_s),
+        address_hash: Some("block".to_owned()),
+        must_enrol: false,
+    }
+}
+
 pub fn person(canary: &str) -> NewStaff {
     NewStaff {
         name: canary.into(),
@@ -327,6 +346,7 @@ pub fn person(canary: &str) -> NewStaff {
         role: StaffRole::Owner,
         password_hash: None,
         location: Some(canary.to_owned()),
+        is_demo: false,
     }
 }
 
@@ -340,7 +360,7 @@ pub fn permits() -> Vec<PermitLimit> {
 
 pub fn repeatable(credential: ApiKeyId) -> IdempotentRequest {
     IdempotentRequest {
-        credential,
+        credential: credential.uuid(),
         route: "PUT /api/v1/switches".to_owned(),
         key: "once".into(),
         request: b"body".to_vec().into(),

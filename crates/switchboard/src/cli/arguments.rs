@@ -3,6 +3,7 @@
 mod app_users;
 mod outgoing;
 mod retention;
+mod staff;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use app_users::AppUsersCommand;
 pub use outgoing::{AddressArguments, ConsentCommand, DialArguments, OptOutCommand};
 pub use retention::RetentionCommand;
+pub use staff::{NewStaffArguments, StaffArguments, StaffCommand};
 
 /// Answers the telephone, the browser and the WebSocket with an AI agent that books and hands over to people.
 #[derive(Debug, Parser)]
@@ -64,7 +66,7 @@ pub enum ColorChoice {
 pub enum Command {
     /// Answer calls until Ctrl-C
     #[command(
-        after_long_help = "Examples:\n  switchboard serve --demo\n  switchboard serve --config /etc/switchboard.toml"
+        after_long_help = "Examples:\n  switchboard serve --demo\n  switchboard serve --demo --with-history\n  switchboard serve --config /etc/switchboard.toml"
     )]
     Serve(ServeOptions),
     /// Bring the database to this version, or show where it stands
@@ -103,6 +105,12 @@ pub enum Command {
     /// Create API keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Who may sign in to the dashboard, and as what
+    #[command(
+        subcommand,
+        after_long_help = "Examples:\n  switchboard staff invite --tenant medspa --name \"Ama Osei\" --email ama@example.org --role manager\n  switchboard staff list --tenant medspa\n  switchboard staff reset --tenant medspa --email ama@example.org --second-factor"
+    )]
+    Staff(StaffCommand),
     /// Try a job again, or take it back
     #[command(subcommand)]
     Job(JobCommand),
@@ -243,7 +251,7 @@ pub struct ServeOptions {
     /// Load the five reference agents, one tenant each, and print how to reach them
     #[arg(long)]
     pub demo: bool,
-    /// Add weeks of marked demo data
+    /// Add four weeks of marked demo calls, turns, costs and bookings
     #[arg(long, requires = "demo")]
     pub with_history: bool,
 }

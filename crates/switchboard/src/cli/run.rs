@@ -3,12 +3,11 @@
 use anyhow::{Context, Result};
 use tokio::runtime::{Builder, Runtime};
 
-use super::arguments::{Command, CommandLine, ServeOptions};
-use super::failure::{Exit, Failure};
+use super::arguments::{Command, CommandLine};
 use super::output::Output;
 use super::{
-    agent, backup, doctor, job, list, mail, migrate, outgoing, person, retention, switch, tenant,
-    usage, webhook,
+    agent, backup, doctor, job, list, mail, migrate, outgoing, person, retention, staff, switch,
+    tenant, usage, webhook,
 };
 use crate::config::{Settings, SettingsSource};
 
@@ -26,6 +25,7 @@ Call out  dial       let an agent call somebody         consent    who agreed to
 Set up    tenant     tenants, numbers, Twilio accounts  agent      show and import agents
           key        create API keys                    switch     on, off and who picks up, at once
           mail       where transcripts go                 webhook    addresses that are told of events
+          staff      who may sign in
 Keep      backup     a copy of everything               restore    bring it back
           retention  how long each kind is kept
 People    export     everything about one person        erase      remove it
@@ -42,9 +42,6 @@ pub(super) fn run(command_line: CommandLine, output: &Output) -> Result<()> {
     let Some(command) = command_line.command else {
         return output.line(OVERVIEW.trim_end());
     };
-    if let Command::Serve(options) = &command {
-        refuse_history(options)?;
-    }
     let settings = Settings::load(&SettingsSource::from_process(command_line.global.config))?;
     match command {
         Command::Serve(options) => on_every_core()?.block_on(crate::app::serve(settings, options)),
@@ -74,6 +71,9 @@ pub(super) fn run(command_line: CommandLine, output: &Output) -> Result<()> {
         Command::Mail(command) => on_one_core()?.block_on(mail::mail(&settings, &command, output)),
         Command::Webhook(command) => {
             on_one_core()?.block_on(webhook::webhook(&settings, &command, output))
+        }
+        Command::Staff(command) => {
+            on_one_core()?.block_on(staff::staff(&settings, &command, output))
         }
         Command::Job(command) => on_one_core()?.block_on(job::job(&settings, &command, output)),
         Command::Backup(arguments) => {
@@ -105,16 +105,6 @@ pub(super) fn run(command_line: CommandLine, output: &Output) -> Result<()> {
             on_one_core()?.block_on(switch::switch(&settings, &command, output))
         }
     }
-}
-
-fn refuse_history(options: &ServeOptions) -> Result<()> {
-    if !options.with_history {
-        return Ok(());
-    }
-    let failure = Failure::new(Exit::WrongUse, "`--with-history` is not there yet")
-        .because("weeks of demo data come with the dashboard that shows them")
-        .with_help("leave it out: `switchboard serve --demo`");
-    Err(failure.into())
 }
 
 fn on_every_core() -> Result<Runtime> {

@@ -1,10 +1,12 @@
-//! The JSON API `/api/v1/<nouns>`, behind the API key. Every route reaches the rows of the key's tenant and no others.
+//! The JSON API `/api/v1/<nouns>`, behind an API key or a login. Every route reaches the rows of one tenant and no others.
 //!
 //! What all routes share is here: writes with an `Idempotency-Key` run once ([`idempotency`]), bodies and parameters are
 //! bounded and refused with what is wrong ([`input`]), lists come in pages ([`page`]). A foreign id and an unknown one
 //! are answered alike, because the tenant's scope cannot see the difference (threat H7).
 
+pub mod access;
 mod agents;
+mod audit;
 mod call_acts;
 mod call_parts;
 mod calls;
@@ -18,6 +20,8 @@ mod outgoing;
 mod page;
 mod peaks;
 mod recordings;
+mod session;
+mod staff;
 mod switches;
 mod usage;
 mod webhooks;
@@ -28,17 +32,17 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use http::StatusCode;
-use switchboard_store::{Actor, Purpose, StoreError, TenantScope, TenantStore};
+use switchboard_store::{Purpose, StoreError, TenantScope, TenantStore};
 
 pub use self::idempotency::IdempotencyKey;
 pub use self::input::{Input, parse_id};
 pub use self::page::{Listing, Page};
-use super::auth::KeyIdentity;
 use super::problem::Problem;
-use super::router::keyed;
+use super::visitor::{CookieRules, Visitor};
 use crate::ops::seal::SealingKey;
 use crate::outbound::Outbound;
 use crate::reception::Reception;
+use crate::staff::Doorkeeper;
 
 /// Largest body of a request. Agents with their instructions are the largest things that are written here.
 const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -52,20 +56,31 @@ pub struct ApiContext {
     pub sealing: Arc<SealingKey>,
     /// Checks addresses that tenants name.
     pub outbound: Outbound,
+    /// Knows people of staff.
+    pub doorkeeper: Doorkeeper,
+    /// How the login cookie looks here.
+    pub cookies: CookieRules,
 }
 
 impl ApiContext {
-    /// The rows that `identity` reaches.
-    pub fn rows(&self, identity: &KeyIdentity, purpose: Purpose) -> TenantStore {
-        let actor = Actor::ApiKey(identity.key_id);
-        let scope = TenantScope::new(identity.tenant_id, actor, purpose);
+    /// Whether a browser sent what looks like a login.
+    pub(super) fn has_login(&self, headers: &http::HeaderMap) -> bool {
+        self.cookies.token(headers).is_some()
+    }
+
+    /// The rows that `visitor` reaches.
+    pub fn rows(&self, visitor: &Visitor, purpose: Purpose) -> TenantStore {
+        let scope = TenantScope::new(visitor.tenant_id, visitor.actor(), purpose);
         self.reception.store.tenant(scope)
     }
 }
 
-/// All routes of the API, closed to whoever has no key. Each noun is one file and one line here.
+/// All routes of the API, closed by the table in [`access`]. Each noun is one file and one line here, and its routes
+/// have their rows there.
 pub fn routes(context: ApiContext) -> Router {
     let nouns = Router::new()
+        .merge(audit::routes())
+        .merge(staff::routes())
         .merge(calls::routes())
         .merge(call_parts::routes())
         .merge(agents::routes())
@@ -79,14 +94,15 @@ pub fn routes(context: ApiContext) -> Router {
         .merge(switches::routes())
         .merge(webhooks::routes());
     let once = from_fn_with_state(context.clone(), idempotency::run_once);
-    let closed = keyed(
-        nouns
-            .layer(once)
-            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-            .with_state(context),
-    );
-    // What the API is, everybody may know.
-    closed.merge(openapi::routes())
+    let admit = from_fn_with_state(context.clone(), access::admit);
+    nouns
+        .layer(once)
+        // Whoever signs in is nobody yet, so nothing of it can be repeated for them.
+        .merge(session::routes())
+        .merge(openapi::routes())
+        .layer(admit)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(context)
 }
 
 impl From<StoreError> for Problem {

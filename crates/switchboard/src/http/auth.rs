@@ -4,9 +4,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use http::request::Parts;
+use http::{Extensions, HeaderMap};
 use switchboard_store::{ApiKeyId, Lookup, TenantId};
 use thiserror::Error;
 
@@ -79,11 +79,24 @@ impl<S: Send + Sync> FromRequestParts<S> for KeyIdentity {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        if let Some(known) = parts.extensions.get::<Self>() {
+        Self::of_request(&parts.headers, &parts.extensions).await
+    }
+}
+
+impl KeyIdentity {
+    /// Whose key a request brought.
+    ///
+    /// # Errors
+    /// 401 without a good one, 503 when keys cannot be checked.
+    pub(super) async fn of_request(
+        headers: &HeaderMap,
+        extensions: &Extensions,
+    ) -> Result<Self, Problem> {
+        if let Some(known) = extensions.get::<Self>() {
             return Ok(known.clone());
         }
-        let key = bearer_key(&parts.headers).ok_or_else(Problem::not_signed_in)?;
-        let verifier = parts.extensions.get::<Arc<dyn KeyVerifier>>().cloned();
+        let key = bearer_key(headers).ok_or_else(Problem::not_signed_in)?;
+        let verifier = extensions.get::<Arc<dyn KeyVerifier>>().cloned();
         let verifier = verifier.ok_or_else(Problem::unavailable)?;
         match verifier.verify(&key).await {
             Ok(Some(identity)) => Ok(identity),

@@ -41,6 +41,7 @@ struct Document<'a> {
     request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a RestError>,
+    retry_after_s: Option<u64>,
 }
 
 impl Problem {
@@ -71,8 +72,29 @@ impl Problem {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "not_signed_in",
-            "A valid key is needed",
+            "A valid key or a login is needed",
         )
+    }
+
+    /// 403: a request that another site's page may have made with our cookie.
+    pub fn foreign_origin() -> Self {
+        let title = "The request does not come from our own pages";
+        Self::new(StatusCode::FORBIDDEN, "foreign_origin", title).with_detail(
+            "send X-Switchboard-Request: 1 and an Origin of http.public_url or http.cors_origins",
+        )
+    }
+
+    /// 403: the person has to set up a second factor before anything else is open.
+    pub fn second_factor_missing() -> Self {
+        let title = "A second factor has to be set up first";
+        Self::new(StatusCode::FORBIDDEN, "second_factor_missing", title)
+    }
+
+    /// 403: a password or code has to be shown again.
+    pub fn proof_needed() -> Self {
+        let title = "Show your password or code again";
+        Self::new(StatusCode::FORBIDDEN, "proof_needed", title)
+            .with_detail("POST /api/v1/session/proof, then send this again")
     }
 
     /// 403: the credential does not reach this.
@@ -233,6 +255,7 @@ impl Problem {
             pointer: self.pointer.as_deref(),
             request_id,
             error: self.vendor.as_deref(),
+            retry_after_s: self.retry_after_s,
         };
         let text = serde_json::to_vec(&document).unwrap_or_default();
         let mut response = Response::new(Body::from(text));

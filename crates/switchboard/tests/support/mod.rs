@@ -5,6 +5,7 @@
     reason = "each test binary uses its own part of it"
 )]
 
+pub mod browser;
 pub mod postgres;
 pub mod relay;
 
@@ -15,6 +16,7 @@ use switchboard::app::App;
 use switchboard::channels::twilio::TwilioChannel;
 use switchboard::config::{DatabaseUrl, Secret, Settings};
 use switchboard::reception::Reception;
+use switchboard::staff::Doorkeeper;
 use switchboard_sim::caller::CallerScript;
 use switchboard_sim::realtime::{RealtimeScript, RealtimeServer};
 use switchboard_sim::twilio::{CallHandle, FakeTwilio, FakeTwilioSettings, PlaceCall};
@@ -35,6 +37,7 @@ pub struct TestServer {
     pub base: String,
     pub reception: Reception,
     pub carrier: Arc<TwilioChannel>,
+    pub doorkeeper: Doorkeeper,
     stop: Option<oneshot::Sender<()>>,
     running: Option<tokio::task::JoinHandle<()>>,
     _directory: tempfile::TempDir,
@@ -45,6 +48,20 @@ impl TestServer {
     pub async fn start(
         twilio: &FakeTwilio,
         model: Option<&RealtimeServer>,
+        adjust: impl FnOnce(&mut Settings),
+    ) -> Self {
+        Self::start_as(twilio, model, true, adjust).await
+    }
+
+    /// The same without demo agents: a server that nobody has used yet.
+    pub async fn start_fresh(twilio: &FakeTwilio, adjust: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_as(twilio, None, false, adjust).await
+    }
+
+    async fn start_as(
+        twilio: &FakeTwilio,
+        model: Option<&RealtimeServer>,
+        is_demo: bool,
         adjust: impl FnOnce(&mut Settings),
     ) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
@@ -68,10 +85,13 @@ impl TestServer {
         settings.calls.caller_concurrent_max = 0;
         settings.calls.caller_hour_max = 0;
         adjust(&mut settings);
-        let app = App::start(settings, true).await.expect("the server starts");
+        let app = App::start(settings, is_demo)
+            .await
+            .expect("the server starts");
         let base = format!("http://{}", app.address);
         let reception = app.reception.clone();
         let carrier = Arc::clone(&app.carrier);
+        let doorkeeper = app.doorkeeper.clone();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(app.run(async move {
             let _ = stopped.await;
@@ -80,6 +100,7 @@ impl TestServer {
             base,
             reception,
             carrier,
+            doorkeeper,
             stop: Some(stop),
             running: Some(running),
             _directory: directory,

@@ -9,7 +9,7 @@ use switchboard_store::Purpose;
 use super::ApiContext;
 use crate::config::AgentDefinition;
 use crate::config::agent::{Language, ModelChoice};
-use crate::http::{KeyIdentity, Problem};
+use crate::http::{Problem, Visitor};
 
 pub(super) fn routes() -> Router<ApiContext> {
     Router::new().route("/api/v1/agents", get(list))
@@ -46,7 +46,7 @@ struct AgentSummary {
 
 async fn list(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
 ) -> Result<Json<Agents>, Problem> {
     let rows = context.rows(&identity, Purpose::List);
     let mut items = Vec::new();

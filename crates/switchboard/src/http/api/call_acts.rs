@@ -13,7 +13,7 @@ use super::{ApiContext, parse_id};
 use crate::drive::DriveInput;
 use crate::handoff::TargetBook;
 use crate::http::api::Input as Body;
-use crate::http::{KeyIdentity, Problem};
+use crate::http::{Problem, Visitor};
 
 pub(super) fn routes() -> Router<ApiContext> {
     Router::new()
@@ -64,7 +64,7 @@ type Answer = (StatusCode, Json<Steered>);
 
 async fn end(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Path(id): Path<String>,
     Body(body): Body<EndBody>,
 ) -> Result<Answer, Problem> {
@@ -80,7 +80,7 @@ async fn end(
 
 async fn hand_over(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Path(id): Path<String>,
     Body(body): Body<HandoffBody>,
 ) -> Result<Answer, Problem> {
@@ -103,7 +103,7 @@ async fn call(rows: &TenantStore, id: &str) -> Result<CallDetail, Problem> {
 /// A party is named as the agent's configuration names it, never by a number.
 async fn check_target(
     context: &ApiContext,
-    identity: &KeyIdentity,
+    identity: &Visitor,
     call: &CallDetail,
     target: &str,
 ) -> Result<(), Problem> {

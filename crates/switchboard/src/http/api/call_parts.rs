@@ -14,7 +14,7 @@ use switchboard_store::{
 use super::latencies::{self, CallLatencies};
 use super::page::{parameters, wrong};
 use super::{ApiContext, parse_id};
-use crate::http::{KeyIdentity, Problem};
+use crate::http::{Problem, Visitor};
 use crate::live::TurnRow;
 
 pub(super) fn routes() -> Router<ApiContext> {
@@ -78,7 +78,7 @@ async fn call(rows: &TenantStore, id: &str) -> Result<CallDetail, Problem> {
 
 async fn turns(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Path(id): Path<String>,
     uri: Uri,
 ) -> Result<Json<Part<TurnRow>>, Problem> {
@@ -94,7 +94,7 @@ async fn turns(
 
 async fn events(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Path(id): Path<String>,
     uri: Uri,
 ) -> Result<Json<Part<CallEventReading>>, Problem> {
@@ -107,7 +107,7 @@ async fn events(
 
 async fn tool_calls(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Path(id): Path<String>,
     uri: Uri,
 ) -> Result<Json<Part<ToolCallReading>>, Problem> {
@@ -128,7 +128,7 @@ struct CallUsage {
 
 async fn usage(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Path(id): Path<String>,
 ) -> Result<Json<CallUsage>, Problem> {
     let rows = context.rows(&identity, Purpose::List);
@@ -149,7 +149,7 @@ struct Consents {
 
 async fn consents(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Path(id): Path<String>,
 ) -> Result<Json<Consents>, Problem> {
     let rows = context.rows(&identity, Purpose::ReadTranscript);
@@ -160,7 +160,7 @@ async fn consents(
 
 async fn waits(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Path(id): Path<String>,
 ) -> Result<Json<CallLatencies>, Problem> {
     let rows = context.rows(&identity, Purpose::List);

@@ -14,7 +14,7 @@ use switchboard_store::{
 
 use super::page::{Place, exact, wrong};
 use super::{ApiContext, Listing, Page, outgoing, parse_id};
-use crate::http::{KeyIdentity, Problem};
+use crate::http::{Problem, Visitor};
 
 pub(super) fn routes() -> Router<ApiContext> {
     Router::new()
@@ -33,7 +33,7 @@ const SEARCH_CHARS_MAX: usize = 100;
 
 async fn list(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     uri: Uri,
 ) -> Result<Json<Listing<CallSummary>>, Problem> {
     let page = Page::<CallPlace>::of(&context, &identity, "calls", &uri, &FILTERS)?;
@@ -189,7 +189,7 @@ struct ConsentState {
 
 async fn show(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let rows = context.rows(&identity, Purpose::List);

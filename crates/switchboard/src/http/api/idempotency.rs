@@ -15,7 +15,7 @@ use switchboard_store::{
 };
 
 use super::{ApiContext, BODY_BYTES_MAX};
-use crate::http::{KeyIdentity, Problem};
+use crate::http::{Problem, Visitor};
 
 /// The header of the request.
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -43,7 +43,7 @@ pub(super) struct KeptAnswer(pub(super) String);
 /// Runs writes with a key once. Reads and requests without a key pass.
 pub(super) async fn run_once(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     request: Request,
     next: Next,
 ) -> Response {
@@ -79,7 +79,7 @@ fn key_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 /// The whole request, put together again, and what identifies it.
 async fn read(
     request: Request,
-    identity: &KeyIdentity,
+    identity: &Visitor,
     key: String,
 ) -> Result<(Request, IdempotentRequest), Problem> {
     let pattern = request.extensions().get::<MatchedPath>();
@@ -96,7 +96,7 @@ async fn read(
     identified.extend_from_slice(&body);
     parts.extensions.insert(IdempotencyKey(key.clone()));
     let asked = IdempotentRequest {
-        credential: identity.key_id,
+        credential: identity.credential(),
         route,
         key: key.into(),
         request: identified.into(),

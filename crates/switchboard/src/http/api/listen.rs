@@ -16,7 +16,7 @@ use switchboard_wire::websocket::{Message as Frame, close_code};
 use super::{ApiContext, parse_id};
 use crate::config::agent::ConsentMode;
 use crate::drive::DriveInput;
-use crate::http::{KeyIdentity, Problem};
+use crate::http::{Problem, Visitor};
 use crate::live::listening::{LISTEN_RATE_HZ, Mixer, Overhearing, listen};
 use crate::socket::{SocketLimits, WebSocket};
 use crate::upgrade;
@@ -36,7 +36,7 @@ const AGREED_TO: [&str; 2] = ["recording", "transcription"];
 
 async fn open(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -78,7 +78,7 @@ fn not_live() -> Problem {
 /// Whether the caller agreed that something is kept, or nothing has to be asked of whoever talks to this agent.
 async fn may_be_heard(
     context: &ApiContext,
-    identity: &KeyIdentity,
+    identity: &Visitor,
     rows: &TenantStore,
     call: &CallDetail,
 ) -> Result<bool, Problem> {

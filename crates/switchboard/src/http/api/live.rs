@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::ApiContext;
 use super::call_parts::ROWS_MAX;
-use crate::http::{KeyIdentity, Problem};
+use crate::http::{Problem, Visitor};
 use crate::live::{Following, LiveCall, Message, Topic, TurnRow, event_row};
 use crate::socket::{SocketLimits, WebSocket};
 use crate::upgrade;
@@ -60,7 +60,7 @@ struct LiveCalls {
 
 async fn snapshot(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
 ) -> Result<Json<LiveCalls>, Problem> {
     let snapshot = context.reception.hub.snapshot(identity.tenant_id).await;
     let snapshot = snapshot.ok_or_else(Problem::unavailable)?;
@@ -73,7 +73,7 @@ async fn snapshot(
 
 async fn follow(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     request: Request,
 ) -> Result<Response, Problem> {
     let limits = SocketLimits {
@@ -118,7 +118,7 @@ type Comings = Pin<Box<dyn Stream<Item = (u64, Coming)> + Send>>;
 /// One open socket and what it follows.
 struct Listener {
     context: ApiContext,
-    identity: KeyIdentity,
+    identity: Visitor,
     /// What is followed, each with the number of its subscription.
     topics: Vec<(Topic, u64)>,
     subscriptions: u64,

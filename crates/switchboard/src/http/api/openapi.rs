@@ -5,9 +5,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
+use super::ApiContext;
 use crate::openapi;
 
-pub(super) fn routes() -> Router {
+pub(super) fn routes() -> Router<ApiContext> {
     Router::new().route("/api/v1/openapi.json", get(show))
 }
 

@@ -17,7 +17,7 @@ use super::{ApiContext, IdempotencyKey, Input};
 use crate::config::agent::CallPurpose;
 use crate::desk::dialling::read_number;
 use crate::desk::outgoing::{self, CallTarget, OutgoingRefusal, Wish};
-use crate::http::{KeyIdentity, Problem};
+use crate::http::{Problem, Visitor};
 use crate::reception::ReceptionError;
 
 pub(super) fn routes() -> Router<ApiContext> {
@@ -40,7 +40,7 @@ struct NewCallBody {
 
 async fn create(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     key: Option<Extension<IdempotencyKey>>,
     Input(body): Input<NewCallBody>,
 ) -> Result<(StatusCode, [(http::HeaderName, String); 1], Json<Value>), Problem> {
@@ -103,9 +103,9 @@ fn target(body: &NewCallBody) -> Result<CallTarget, Problem> {
 }
 
 /// The same key and the same request are the same call, also when this process dies between storing and answering.
-fn same_id(identity: &KeyIdentity, key: &IdempotencyKey, body: &NewCallBody) -> CallId {
+fn same_id(identity: &Visitor, key: &IdempotencyKey, body: &NewCallBody) -> CallId {
     let mut hash = Sha256::new();
-    hash.update(identity.key_id.uuid().as_bytes());
+    hash.update(identity.credential().as_bytes());
     hash.update(key.0.as_bytes());
     hash.update(b"\n");
     hash.update(serde_json::to_vec(body).unwrap_or_default());

@@ -13,7 +13,7 @@ use switchboard_store::{PageAsk, PagePosition};
 
 use super::ApiContext;
 use crate::config::Secret;
-use crate::http::{KeyIdentity, Problem};
+use crate::http::{Problem, Visitor};
 
 /// Rows of a page when the request does not say; a screenful.
 const ROWS_DEFAULT: u32 = 50;
@@ -57,7 +57,7 @@ impl Page {
     /// As [`Page::of`].
     pub fn read(
         context: &ApiContext,
-        identity: &KeyIdentity,
+        identity: &Visitor,
         noun: &str,
         uri: &Uri,
         filters: &[&str],
@@ -81,7 +81,7 @@ impl<P: Place> Page<P> {
     /// 400 for an unknown parameter, a wrong limit, and a cursor of another list or tenant.
     pub fn of(
         context: &ApiContext,
-        identity: &KeyIdentity,
+        identity: &Visitor,
         noun: &str,
         uri: &Uri,
         filters: &[&str],

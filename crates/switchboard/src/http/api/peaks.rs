@@ -10,7 +10,7 @@ use switchboard_store::{Private, Purpose, RecordingId};
 
 use super::recordings::{audio, playable};
 use super::{ApiContext, parse_id};
-use crate::http::{KeyIdentity, Problem};
+use crate::http::{Problem, Visitor};
 
 pub(super) fn routes() -> Router<ApiContext> {
     Router::new().route("/api/v1/calls/{id}/peaks", get(show))
@@ -46,7 +46,7 @@ struct Outline {
 
 async fn show(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Path(id): Path<String>,
 ) -> Result<Json<Peaks>, Problem> {
     let rows = context.rows(&identity, Purpose::List);

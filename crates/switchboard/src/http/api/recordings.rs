@@ -21,7 +21,7 @@ use super::page::{parameters, wrong};
 use super::{ApiContext, parse_id};
 use crate::archive::{ArchiveError, ObjectKey};
 use crate::drive::DriveInput;
-use crate::http::{KeyIdentity, Problem};
+use crate::http::{Problem, Visitor};
 
 /// What one answer holds at most: a player asks for the rest. Longer recordings are not held in memory at once.
 const PART_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -34,7 +34,7 @@ pub(super) fn routes() -> Router<ApiContext> {
 
 async fn play(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Path(id): Path<String>,
     uri: Uri,
     headers: HeaderMap,
@@ -212,7 +212,7 @@ fn refused(error: ArchiveError) -> Problem {
 /// In a live call the call itself withdraws, so that nothing is kept any more. After it the rows and the audio go.
 async fn withdraw(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let rows = context.rows(&identity, Purpose::Maintain);

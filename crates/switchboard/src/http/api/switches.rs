@@ -12,7 +12,7 @@ use switchboard_store::{NewSwitch, PhoneNumber, Purpose, StoreError, Switch, Swi
 
 use super::page::{parameters, wrong};
 use super::{ApiContext, Input};
-use crate::http::{KeyIdentity, Problem};
+use crate::http::{Problem, Visitor};
 use crate::switches::{ImpossibleSwitch, parse_switch, parse_value};
 
 pub(super) fn routes() -> Router<ApiContext> {
@@ -38,7 +38,7 @@ struct Wanted {
 
 async fn list(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
 ) -> Result<Json<AllSwitches>, Problem> {
     let rows = context.rows(&identity, Purpose::List);
     let items = rows.list_switches().await?;
@@ -47,7 +47,7 @@ async fn list(
 
 async fn set(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Input(wanted): Input<Wanted>,
 ) -> Result<Json<SwitchListing>, Problem> {
     let switch = parse_switch(&wanted.switch).map_err(|it| impossible(&it, "/switch"))?;
@@ -74,7 +74,7 @@ async fn set(
 
 async fn clear(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     uri: Uri,
 ) -> Result<StatusCode, Problem> {
     let given = parameters(&uri, &["switch", "number"])?;

@@ -8,7 +8,7 @@ use switchboard_store::{Purpose, Timestamp, UsageBy};
 
 use super::ApiContext;
 use super::page::{parameters, wrong};
-use crate::http::{KeyIdentity, Problem};
+use crate::http::{Problem, Visitor};
 use crate::usage::{UsageAsk, UsageReport, report};
 
 pub(super) fn routes() -> Router<ApiContext> {
@@ -17,7 +17,7 @@ pub(super) fn routes() -> Router<ApiContext> {
 
 async fn show(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     uri: Uri,
 ) -> Result<Json<UsageReport>, Problem> {
     let given = parameters(&uri, &["by", "from", "to"])?;

@@ -17,7 +17,7 @@ use super::idempotency::KeptAnswer;
 use super::page::wrong;
 use super::{ApiContext, Input, Listing, Page, parse_id};
 use crate::config::Secret;
-use crate::http::{KeyIdentity, Problem};
+use crate::http::{Problem, Visitor};
 use crate::webhooks::{self, WebhookRefusal};
 
 pub(super) fn routes() -> Router<ApiContext> {
@@ -48,7 +48,7 @@ struct NewWebhookBody {
 
 async fn list(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
 ) -> Result<Json<AllWebhooks>, Problem> {
     let rows = context.rows(&identity, Purpose::List);
     let items = rows.list_webhooks().await?;
@@ -57,7 +57,7 @@ async fn list(
 
 async fn show(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Path(id): Path<String>,
 ) -> Result<Json<WebhookListing>, Problem> {
     listed(&context, &identity, parse_id(&id)?).await.map(Json)
@@ -65,7 +65,7 @@ async fn show(
 
 async fn listed(
     context: &ApiContext,
-    identity: &KeyIdentity,
+    identity: &Visitor,
     id: WebhookId,
 ) -> Result<WebhookListing, Problem> {
     let rows = context.rows(identity, Purpose::List);
@@ -76,7 +76,7 @@ async fn listed(
 
 async fn create(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Input(body): Input<NewWebhookBody>,
 ) -> Result<Response, Problem> {
     let rows = context.rows(&identity, Purpose::Configure);
@@ -90,7 +90,7 @@ async fn create(
 
 async fn rotate(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
@@ -112,7 +112,7 @@ fn once(mut shown: Value, secret: &Secret) -> Response {
 
 async fn remove(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
     let rows = context.rows(&identity, Purpose::Configure);
@@ -126,7 +126,7 @@ async fn remove(
 /// One that is enabled already stays so: a repetition has the same answer.
 async fn enable(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Path(id): Path<String>,
 ) -> Result<Json<WebhookListing>, Problem> {
     let id = parse_id(&id)?;
@@ -137,7 +137,7 @@ async fn enable(
 
 async fn deliveries(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     uri: Uri,
 ) -> Result<Json<Listing<WebhookDelivery>>, Problem> {
     let page = Page::read(
@@ -165,7 +165,7 @@ async fn deliveries(
 
 async fn delivery(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let id = parse_id(&id)?;
@@ -178,7 +178,7 @@ async fn delivery(
 
 async fn replay(
     State(context): State<ApiContext>,
-    identity: KeyIdentity,
+    identity: Visitor,
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let id = parse_id(&id)?;

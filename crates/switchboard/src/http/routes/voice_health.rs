@@ -1,6 +1,7 @@
 //! `GET /ops/voice-health`: how well callers are served, as a page, as JSON, or for Prometheus; and its runbook.
 //!
-//! All tenants are for the addresses of `http.metrics_allow`, as `/metrics` is; a tenant's API key shows its own.
+//! All tenants are for the addresses of `http.metrics_allow`, as `/metrics` is; a tenant's API key, or the login of one of
+//! its managers, shows its own. A page of the dashboard asks with `?tenant=`, which is how a login is meant.
 
 use std::time::Instant;
 
@@ -11,14 +12,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json};
 use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, FORWARDED, HeaderMap};
+use http::request::Parts;
 use http::{Method, StatusCode};
-use switchboard_store::{
-    Actor, ApiKeyId, ListFilter, Purpose, StoreError, Tenant, TenantId, TenantScope,
-};
+use switchboard_store::{Actor, ListFilter, Purpose, StoreError, Tenant, TenantId, TenantScope};
 
 use crate::http::address::ClientAddress;
-use crate::http::auth::KeyIdentity;
+use crate::http::api::{ApiContext, access};
 use crate::http::problem::Problem;
+use crate::http::visitor::Visitor;
 use crate::ops::alerts::WebhookAnswers;
 use crate::ops::metrics::MetricsHandle;
 use crate::ops::runbook;
@@ -27,6 +28,7 @@ use crate::ops::voice_health::{
     WindowQuery,
 };
 use crate::reception::Reception;
+use crate::staff::Capability;
 
 /// Alerts shown per tenant; what is older is in `switchboard list alerts`.
 const ALERTS_MAX: u32 = 50;
@@ -37,6 +39,7 @@ const CALL_WEBHOOKS: [&str; 2] = ["/twilio/voice", "/twilio/dial-ended"];
 struct Ops {
     reception: Reception,
     metrics: MetricsHandle,
+    api: ApiContext,
 }
 
 /// How the answer is written.
@@ -52,18 +55,23 @@ enum Format {
 enum Viewer {
     /// Everything, by address.
     Operator,
-    Tenant(TenantId, ApiKeyId),
+    Tenant(TenantId, Actor),
 }
 
 /// The routes of the operations view.
-pub fn routes(reception: Reception, metrics: MetricsHandle) -> Router {
+pub fn routes(api: ApiContext, metrics: MetricsHandle) -> Router {
+    let reception = api.reception.clone();
     Router::new()
         .route("/ops/voice-health", get(by_accept))
         .route("/ops/voice-health.json", get(json))
         .route("/ops/voice-health.prom", get(prometheus))
         .route(STYLESHEET_PATH, get(stylesheet))
         .route("/ops/runbook", get(runbook_page))
-        .with_state(Ops { reception, metrics })
+        .with_state(Ops {
+            reception,
+            metrics,
+            api,
+        })
 }
 
 /// Counts how the carrier's questions about calls were answered. A refused signature is no failure of ours.
@@ -144,7 +152,8 @@ impl Ops {
         format: Format,
         request: Request,
     ) -> Response {
-        let viewer = match self.viewer(address, request).await {
+        let (parts, _) = request.into_parts();
+        let viewer = match self.viewer(address, &query, &parts).await {
             Ok(viewer) => viewer,
             Err(problem) => return problem.into_response(),
         };
@@ -154,29 +163,55 @@ impl Ops {
         }
     }
 
-    /// A key says whose calls are shown. Without one the address has to be allowed to see all.
-    async fn viewer(&self, address: std::net::IpAddr, request: Request) -> Result<Viewer, Problem> {
-        if request.headers().contains_key(AUTHORIZATION) {
-            let (mut parts, _) = request.into_parts();
-            let identity =
-                <KeyIdentity as axum::extract::FromRequestParts<()>>::from_request_parts(
-                    &mut parts,
-                    &(),
-                )
-                .await?;
-            return Ok(Viewer::Tenant(identity.tenant_id, identity.key_id));
+    /// A key or a login says whose calls are shown; an address that is allowed to see all does. On such an address a login
+    /// narrows nothing, unless the request names its tenant, as pages of the dashboard do.
+    async fn viewer(
+        &self,
+        address: std::net::IpAddr,
+        query: &WindowQuery,
+        parts: &Parts,
+    ) -> Result<Viewer, Problem> {
+        let headers = &parts.headers;
+        let names_tenant = query.tenant.as_deref().is_some_and(|it| !it.is_empty());
+        let has_key = headers.contains_key(AUTHORIZATION);
+        let has_login = !has_key && self.api.has_login(headers);
+        let sees_all = self.sees_all(address, headers);
+        if has_key || has_login && (names_tenant || !sees_all) {
+            let visitor = access::identify(&self.api, parts).await?;
+            access::check(&visitor, Capability::ReadHealth)?;
+            if has_login && names_tenant {
+                self.check_tenant(&visitor, query).await?;
+            }
+            return Ok(Viewer::Tenant(visitor.tenant_id, visitor.actor()));
         }
-        let http = &self.reception.settings.http;
-        let is_allowed = http
-            .metrics_allow
-            .iter()
-            .any(|block| block.contains(address));
-        // A proxy that nobody configured hides whose request it is: then loopback means anybody.
-        let is_hidden = http.trusted_proxies.is_empty() && is_forwarded(request.headers());
-        if is_allowed && !is_hidden {
+        if sees_all {
             return Ok(Viewer::Operator);
         }
         Err(Problem::not_signed_in())
+    }
+
+    fn sees_all(&self, address: std::net::IpAddr, headers: &HeaderMap) -> bool {
+        let http = &self.reception.settings.http;
+        let mut blocks = http.metrics_allow.iter();
+        // A proxy that nobody configured hides whose request it is: then loopback means anybody.
+        let is_hidden = http.trusted_proxies.is_empty() && is_forwarded(headers);
+        blocks.any(|block| block.contains(address)) && !is_hidden
+    }
+
+    /// A page that names another tenant than its login's is not answered with this one's figures.
+    async fn check_tenant(&self, visitor: &Visitor, query: &WindowQuery) -> Result<(), Problem> {
+        let wanted = query.tenant.as_deref().unwrap_or_default();
+        let found = self
+            .reception
+            .store
+            .installation()
+            .find_tenant(wanted)
+            .await;
+        let found = found.map_err(away)?;
+        if found.is_some_and(|tenant| tenant.id == visitor.tenant_id) {
+            return Ok(());
+        }
+        Err(Problem::not_found().with_detail("there is no such tenant"))
     }
 
     async fn health(
@@ -206,7 +241,7 @@ impl Ops {
         }
         let actor = match viewer {
             Viewer::Operator => Actor::Operator,
-            Viewer::Tenant(_, key) => Actor::ApiKey(key),
+            Viewer::Tenant(_, actor) => actor,
         };
         let newest = ListFilter::newest(ALERTS_MAX);
         let mut parts = Vec::with_capacity(shown.len());
