@@ -159,7 +159,7 @@ async fn the_vendors_route_refuses_as_the_vendor_and_as_problem_documents() {
         (with(9), 400, "integer_below_min_value"),
         (with(7_201), 400, "integer_above_max_value"),
         (
-            json!({"session": {"type": "transcription", "model": "medspa"}}),
+            json!({"session": {"type": "transcription"}}),
             400,
             "invalid_value",
         ),

@@ -20,7 +20,8 @@ use serde_json::{Value, json};
 use switchboard_store::{CallId, ContactId, Private};
 use switchboard_wire::openai::{
     ClientSecret, ClientSecretRequest, EXPIRES_AFTER_S_MAX, EXPIRES_AFTER_S_MIN, IdPrefix,
-    RestError, RestErrorBody, SessionState, WireError, code, parse_client_secret_request, wire_id,
+    RestError, RestErrorBody, Session, SessionState, SessionUpdate, WireError, code,
+    parse_client_secret_request, wire_id,
 };
 
 use super::protocol::{Credential, check_session, first_session};
@@ -80,6 +81,7 @@ async fn create_client_secret(
     let identity = front.reception.door.identify(&headers).await?;
     let (request, binding) = read_vendor_body(&body)?;
     let session = request.session.unwrap_or_default();
+    check(&session).map_err(|error| wrong(&error))?;
     let seconds = request.expires_after.and_then(|after| after.seconds);
     let wish = Wish {
         agent: session.model.clone(),
@@ -93,11 +95,6 @@ async fn create_client_secret(
     let profile = agent_profile(&front.reception, &agent, 0);
     let mut effective = first_session(&profile);
     effective.expires_at = 0;
-    let state = SessionState {
-        model_ignored: true,
-        ..SessionState::default()
-    };
-    check_session(&effective, *session, Credential::Token, state).map_err(|error| wrong(&error))?;
     effective.id = session_id(minted.id);
     let answer = ClientSecret {
         value: minted.token.into_exposed(),
@@ -136,6 +133,20 @@ async fn create_voice_session(
     });
     let created = StatusCode::CREATED;
     Ok((created, [(CACHE_CONTROL, "no-store")], Json(answer)))
+}
+
+/// Whether the session's fields would be taken on the connection. None of them is kept, so any agent's session will do.
+fn check(session: &SessionUpdate) -> Result<(), WireError> {
+    let state = SessionState {
+        model_ignored: true,
+        ..SessionState::default()
+    };
+    check_session(
+        &Session::default(),
+        session.clone(),
+        Credential::Token,
+        state,
+    )
 }
 
 /// The vendor's request, and what of ours stands in it.

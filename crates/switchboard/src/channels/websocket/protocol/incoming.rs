@@ -314,11 +314,12 @@ impl ClientProtocol {
         if let Some(modalities) = &config.output_modalities {
             require_speech(modalities, "response.output_modalities")?;
         }
-        let may_instruct = credential.response_field("instructions") == Effect::Applied;
-        let instructions = config
-            .instructions
-            .map(Words::new)
-            .filter(|words| may_instruct && !words.is_empty());
+        // Empty ones are sent by clients that have none.
+        let instructions = config.instructions.filter(|words| !words.is_empty());
+        if instructions.is_some() && credential.response_field("instructions") == Effect::Refused {
+            return Err(not_yours("response.instructions"));
+        }
+        let instructions = instructions.map(Words::new);
         self.replies.ask(config.metadata);
         self.tell(FromLeg::ReplyRequested { instructions });
         Ok(())
