@@ -385,7 +385,7 @@ fn routes(
             webhooks.clone(),
             voice_health::count_answer,
         )),
-        limited: websocket::routes(reception.clone())
+        limited: websocket::routes(reception.clone(), api.clone())
             .merge(webrtc::routes(reception.clone(), ports))
             .merge(api::routes(api.clone()))
             .merge(voice_health::routes(api, metrics.clone())),

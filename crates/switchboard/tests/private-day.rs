@@ -7,7 +7,6 @@ mod by_hand;
 #[path = "support/canaries.rs"]
 mod canaries;
 #[path = "support/handoff.rs"]
-#[allow(dead_code, reason = "each test binary uses its own part of it")]
 mod handoff;
 #[path = "support/listening.rs"]
 mod listening;

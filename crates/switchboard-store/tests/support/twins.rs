@@ -3,6 +3,7 @@
 mod left;
 mod outgoing;
 mod voice;
+mod webhook;
 
 use serde_json::json;
 use switchboard_store::*;
@@ -11,6 +12,7 @@ use super::{TestStore, at};
 pub use left::*;
 pub use outgoing::*;
 pub use voice::*;
+pub use webhook::*;
 
 /// The ids of one twin's rows that the store made.
 pub struct Twin {
@@ -633,33 +635,6 @@ pub fn mail(about: uuid::Uuid) -> NewMail {
         key: JobKey::of(about),
         call_id: None,
         job_id: None,
-    }
-}
-
-pub fn webhook_of(id: WebhookId, canary: &str) -> NewWebhook {
-    NewWebhook {
-        id,
-        url: format!("https://example.org/{canary}").into(),
-        sealed_secret: sealed(canary),
-        events: vec![Word::new("call.ended")],
-    }
-}
-
-pub fn told(about: uuid::Uuid) -> WebhookEvent {
-    WebhookEvent {
-        event: Word::new("call.ended"),
-        about,
-        payload: json!({ "call_id": about }),
-        occurred_at: at(1),
-    }
-}
-
-pub fn tried() -> WebhookTry {
-    WebhookTry {
-        at: at(2),
-        status: Some(500),
-        error: Some(Word::new("status_500")),
-        duration_ms: 5,
     }
 }
 

@@ -8,7 +8,8 @@ mod minting;
 
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Extension, State};
+use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::{Json, Router};
@@ -27,7 +28,9 @@ use switchboard_wire::openai::{
 use super::protocol::{Credential, check_session, first_session};
 use super::{FrontEndpoint, agent_profile};
 use crate::http::Problem;
-use crate::http::api::Input;
+use crate::http::Visitor;
+use crate::http::api::{ApiContext, Input, access};
+use crate::http::{CallerCredential, CallerIdentity};
 pub(super) use minting::MintingRate;
 use minting::Wish;
 pub use minting::keep_up;
@@ -38,10 +41,12 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 const OWN_FIELDS: &str = "switchboard";
 
 /// The routes, for the group that is limited per address.
-pub(super) fn routes(front: Arc<FrontEndpoint>) -> Router {
+pub(super) fn routes(front: Arc<FrontEndpoint>, api: ApiContext) -> Router {
+    let staff_too = from_fn_with_state(api, access::admit_talker);
     Router::new()
-        .route("/v1/realtime/client_secrets", post(create_client_secret))
         .route("/api/v1/voice/sessions", post(create_voice_session))
+        .layer(staff_too)
+        .route("/v1/realtime/client_secrets", post(create_client_secret))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(front)
 }
@@ -106,10 +111,18 @@ async fn create_client_secret(
 
 async fn create_voice_session(
     State(front): State<Arc<FrontEndpoint>>,
+    staff: Option<Extension<Visitor>>,
     headers: HeaderMap,
     Input(body): Input<VoiceSessionBody>,
 ) -> Result<impl IntoResponse, Problem> {
-    let identity = front.reception.door.identify(&headers).await?;
+    let login = staff.as_ref().and_then(|Extension(it)| it.login());
+    let identity = match login {
+        Some(login) => {
+            let staff = CallerCredential::Staff(login.staff_id);
+            CallerIdentity::of(login.tenant_id, staff)
+        }
+        None => front.reception.door.identify(&headers).await?,
+    };
     let bounds = EXPIRES_AFTER_S_MIN..=EXPIRES_AFTER_S_MAX;
     if body.expires_after_s.is_some_and(|it| !bounds.contains(&it)) {
         return Err(Problem::invalid()

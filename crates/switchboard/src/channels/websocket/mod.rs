@@ -35,6 +35,7 @@ use switchboard_wire::websocket::close_code;
 
 use crate::admission::Permit;
 use crate::drive::{DriveHandle, DriveInput, Transferrer};
+use crate::http::api::ApiContext;
 use crate::http::identity::Brought;
 use crate::http::{CallerCredential, CallerIdentity, CallerRefusal, ClientAddress, Problem};
 use crate::leg::Leg;
@@ -72,7 +73,7 @@ struct FrontEndpoint {
 }
 
 /// The routes of the endpoint, for the group that is limited per address.
-pub fn routes(reception: Reception) -> Router {
+pub fn routes(reception: Reception, api: ApiContext) -> Router {
     let front = Arc::new(FrontEndpoint {
         minting: MintingRate::new(&reception.settings.sessions),
         reception,
@@ -82,7 +83,7 @@ pub fn routes(reception: Reception) -> Router {
     Router::new()
         .route("/v1/realtime", get(open))
         .with_state(Arc::clone(&front))
-        .merge(client_secrets::routes(front))
+        .merge(client_secrets::routes(front, api))
 }
 
 async fn open(State(front): State<Arc<FrontEndpoint>>, request: Request) -> Response {

@@ -206,6 +206,26 @@ pub(super) async fn admit(
     next.run(Request::from_parts(parts, body)).await
 }
 
+/// Lets a person who is signed in and may talk to agents in with their [`Visitor`]; whoever brings another credential, or
+/// none, is the route's own to judge.
+pub(crate) async fn admit_talker(
+    State(context): State<ApiContext>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let brings_token = parts.headers.contains_key(AUTHORIZATION);
+    if !brings_token && context.cookies.token(&parts.headers).is_some() {
+        let identified = identify(&context, &parts).await;
+        let may = identified.and_then(|visitor| check(&visitor, May::Talk).map(|()| visitor));
+        match may {
+            Ok(visitor) => parts.extensions.insert(visitor),
+            Err(problem) => return problem.into_response(),
+        };
+    }
+    next.run(Request::from_parts(parts, body)).await
+}
+
 /// `None`: the route is open to everybody.
 async fn visitor(context: &ApiContext, parts: &Parts) -> Result<Option<Visitor>, Problem> {
     let pattern = parts.extensions.get::<MatchedPath>();
