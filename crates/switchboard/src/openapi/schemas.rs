@@ -4,7 +4,7 @@ pub(super) const SCHEMAS: &[(&str, &str)] = &[
     (
         "Problem",
         "{type: string, title: string, status: integer, code: string, detail?: string, pointer?: string,
-          request_id?: string}",
+          request_id?: string, retry_after_s?: integer}",
     ),
     ("Channel", r#""phone" | "web_voice""#),
     ("Direction", r#""inbound" | "outbound""#),

@@ -51,9 +51,15 @@ pub fn check_strength(password: &str, known: &[&str]) -> Result<(), WeakPassword
             "A password has at most {BYTES_MAX} bytes."
         )));
     }
+    // First and last name are also written as one word.
+    let joined: Vec<String> = known
+        .iter()
+        .map(|text| text.chars().filter(|it| it.is_alphanumeric()).collect())
+        .collect();
     let parts = known
         .iter()
         .flat_map(|text| text.split(['@', '.', ' ', '-']))
+        .chain(joined.iter().map(String::as_str))
         .chain(["switchboard"]);
     let known: Vec<&str> = parts.filter(|part| part.len() > 2).collect();
     let estimate = zxcvbn::zxcvbn(password, &known);

@@ -455,7 +455,7 @@ async fn a2_a_transfer_goes_to_a_configured_name_and_never_to_a_number() {
 fn every_definition_is_a_strict_schema_with_bounds() {
     let tools = all_tools().with_handoff_targets(&["support".to_owned()]);
     let definitions = tools.definitions();
-    assert_eq!(definitions.len(), 10);
+    assert_eq!(definitions.len(), 11);
     for tool in &definitions {
         assert!(!tool.description.contains("  "), "{}", tool.name);
         assert_eq!(tool.parameters["type"], "object");

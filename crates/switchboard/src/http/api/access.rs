@@ -57,7 +57,6 @@ pub const ROUTES: &[(&str, &str, Access)] = &[
     ("GET", "/api/v1/calls", Access::May(May::ListCalls)),
     ("POST", "/api/v1/calls", Access::May(May::PlaceCalls)),
     ("GET", "/api/v1/calls/{id}", Access::May(May::ListCalls)),
-    ("DELETE", "/api/v1/calls/{id}", Access::May(May::PlaceCalls)),
     (
         "GET",
         "/api/v1/calls/{id}/turns",
@@ -67,11 +66,6 @@ pub const ROUTES: &[(&str, &str, Access)] = &[
         "GET",
         "/api/v1/calls/{id}/events",
         Access::May(May::ListCalls),
-    ),
-    (
-        "POST",
-        "/api/v1/calls/{id}/events",
-        Access::May(May::ActOnCalls),
     ),
     (
         "GET",
@@ -126,8 +120,6 @@ pub const ROUTES: &[(&str, &str, Access)] = &[
     ("GET", "/api/v1/live", Access::May(May::WatchLive)),
     ("GET", "/api/v1/live/calls", Access::May(May::WatchLive)),
     ("GET", "/api/v1/usage", Access::May(May::ReadUsage)),
-    ("GET", "/api/v1/budgets", Access::May(May::ReadUsage)),
-    ("PUT", "/api/v1/budgets", Access::Proved(May::ChangeBudgets)),
     ("GET", "/api/v1/openapi.json", Access::Open),
     ("POST", "/api/v1/voice/sessions", Access::May(May::Talk)),
     ("GET", "/api/v1/webhooks", Access::May(May::ManageWebhooks)),
