@@ -88,12 +88,18 @@ export interface Ending {
 /** Close codes after which the same call, or the server, may be there again. */
 const PASSING = new Set([1001, 1005, 1006, 1011, 1012, 1013, 1014, 1015, 4408]);
 
+/** The server knows no call of the resume token: it was restarted, or the call ended meanwhile. */
+const NO_WAY_BACK = "invalid_resume_token";
+
 /** Reads a close code and its reason `call_ended.<reason>` or `<type>.<code>`. */
 export function endingOf(code: number, reason: string): Ending {
   const word = reason.split(".").at(-1) ?? "";
   if (code === 1000) {
     const error = word === "budget" ? new VoiceError("budget") : null;
     return { isFinal: true, reason: word || "closed", error };
+  }
+  if (word === NO_WAY_BACK) {
+    return { isFinal: true, reason: word, error: new VoiceError("call_lost") };
   }
   const refused = refusalOf(code, word);
   if (refused !== null) {

@@ -10,6 +10,9 @@ import { callQuery, type Transport, type TransportRequest } from "./transport.js
 /** Unsent bytes beyond which microphone audio is dropped: two seconds that nobody would want to hear late. */
 const UNSENT_BYTES_MAX = 130_000;
 
+/** A connection that is neither open nor refused by then is not coming: some networks swallow everything. */
+const OPEN_MS_MAX = 10_000;
+
 /** Audio and events over one WebSocket: works wherever web pages work. */
 export class WebSocketTransport implements Transport {
   private readonly request: TransportRequest;
@@ -47,7 +50,11 @@ export class WebSocketTransport implements Transport {
 
   private listen() {
     const { listener } = this.request;
-    this.socket.onopen = () => void this.begin();
+    const late = setTimeout(() => this.giveUp(), OPEN_MS_MAX);
+    this.socket.onopen = () => {
+      clearTimeout(late);
+      void this.begin();
+    };
     this.socket.onmessage = ({ data }) => {
       const event = parseEvent(data);
       if (event !== null) {
@@ -55,11 +62,19 @@ export class WebSocketTransport implements Transport {
       }
     };
     this.socket.onclose = ({ code, reason }) => {
+      clearTimeout(late);
       if (!this.isClosed) {
         this.release();
         listener.onClosed(endingOf(code, reason));
       }
     };
+  }
+
+  private giveUp() {
+    if (!this.isClosed) {
+      this.close();
+      this.request.listener.onClosed(endingOf(1006, ""));
+    }
   }
 
   private async begin() {
