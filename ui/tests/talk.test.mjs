@@ -27,7 +27,7 @@ for (const transport of ["websocket", "webrtc"]) {
     }
   });
 
-  test(`over ${transport} a spoken booking stands under Calls, with words and recording`, async () => {
+  test(`over ${transport} a spoken booking stands under Calls, with words and what was recorded`, async () => {
     const browser = await launch();
     try {
       const { page, watch } = await signedIn(browser, giveMicrophone);
@@ -39,7 +39,7 @@ for (const transport of ["websocket", "webrtc"]) {
       await picture(page, `talk-booked-${transport}`);
       await page.getByRole("button", { name: /^End/ }).click();
       await page.getByRole("link", { name: "Open the call" }).click();
-      await hasTheCall(page);
+      await hasTheCall(page, transport);
       await picture(page, `call-of-the-talk-${transport}`);
       assert.deepEqual(watch.faults, []);
     } finally {
@@ -128,7 +128,7 @@ async function lastOfAgent(page) {
   return said.locator("p").innerText();
 }
 
-async function hasTheCall(page) {
+async function hasTheCall(page, transport) {
   await page.getByRole("heading", { level: 1 }).waitFor();
   const words = page.locator(".conversation");
   await words.getByText(/You are booked/).waitFor();
@@ -136,7 +136,12 @@ async function hasTheCall(page) {
   await page.getByRole("tab", { name: /^Tools/ }).click();
   await page.getByText("book_appointment").waitFor();
   await page.getByRole("tab", { name: "Conversation" }).click();
-  await hearsTheRecording(page);
+  if (transport === "webrtc") {
+    await hearsTheRecording(page);
+  } else {
+    // A client of the WebSocket has the sound itself; we keep none of it.
+    await page.getByText("This call was not recorded").waitFor();
+  }
 }
 
 /** The recording is stored a moment after the end; then it plays, and the clock goes on. */

@@ -24,6 +24,7 @@ pub(crate) fn run() -> Result<()> {
     })?;
     steps.run("dependency rules", trees::check)?;
     steps.run("dashboard", ui::build)?;
+    steps.run("client of pages and apps", ui::browser_tests::client)?;
     steps.run("clippy", check_lints)?;
     let database = steps.run("PostgreSQL 15", database)?;
     steps.run("tests", || run_tests(&database))?;

@@ -21,8 +21,8 @@ const JUDGED_CALLS: u32 = 200;
 
 /// Figure of a window: share of all cores that was busy with anything, in percent.
 pub(super) const MACHINE_BUSY: &str = "machine_busy_percent";
-/// Gateway and load, which never sleeps, keep two cores at most this busy at 200 calls. Above it others work here too.
-const BUSY_PERCENT_QUIET: f64 = 75.0;
+/// Gateway and load alone keep two cores at most this busy at 200 calls. Above it others work here too.
+const BUSY_PERCENT_QUIET: f64 = 50.0;
 
 /// The columns: name of the figure, heading, digits behind the point.
 const COLUMNS: [(&str, &str, usize); 13] = [

@@ -71,17 +71,7 @@ fn main() -> Result<()> {
     LocalSet::new().block_on(&runtime, run(arguments))
 }
 
-/// Keeps this process from sleeping. A gateway's send over loopback wakes whoever sleeps at the other end, and pays for it:
-/// on a virtual machine a seventh of what it costs to carry a frame, which no network card would ask of it. It also stamps
-/// what arrives when it arrives.
-async fn stay_awake() {
-    loop {
-        tokio::task::yield_now().await;
-    }
-}
-
 async fn run(arguments: Arguments) -> Result<()> {
-    spawn_local(stay_awake());
     let book = Book::shared();
     let listener = TcpListener::bind(arguments.listen).await?;
     let serving = model::serve(listener, Rc::clone(&book));
