@@ -20,6 +20,7 @@ pub(crate) fn run() -> Result<()> {
     steps.run("format", check_format)?;
     steps.run("system packages", || {
         packages::require(&packages::SPEECH)?;
+        packages::require(&packages::BROWSER)?;
         packages::require(&packages::TESTS)
     })?;
     steps.run("dependency rules", trees::check)?;

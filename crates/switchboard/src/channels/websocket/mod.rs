@@ -39,7 +39,7 @@ use crate::http::api::ApiContext;
 use crate::http::identity::Brought;
 use crate::http::{CallerCredential, CallerIdentity, CallerRefusal, ClientAddress, Problem};
 use crate::leg::Leg;
-use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError};
+use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError, unsaid_disclosure};
 use crate::socket::{SocketLimits, WebSocket};
 use crate::switches::CallSwitches;
 use crate::upgrade;
@@ -272,7 +272,7 @@ impl FrontEndpoint {
         } = admitted;
         let offered_at = chrono::Utc::now();
         let setup = ClientSetup {
-            agent: agent_profile(&self.reception, &agent, offered_at.timestamp()),
+            agent: agent_profile(&self.reception, &agent, &switches, offered_at.timestamp()),
             credential: Credential::of(identity.credential),
             kind: visitor.kind,
             wants_own_events: visitor.wants_own_events,
@@ -385,7 +385,12 @@ impl FrontEndpoint {
 }
 
 /// What a client is told about an agent, by a clock in Unix seconds.
-pub(super) fn agent_profile(reception: &Reception, agent: &ReadyAgent, now_s: i64) -> AgentProfile {
+pub(super) fn agent_profile(
+    reception: &Reception,
+    agent: &ReadyAgent,
+    switches: &CallSwitches,
+    now_s: i64,
+) -> AgentProfile {
     let definition = &agent.definition;
     let limits = reception.settings.calls.with(&definition.limits);
     AgentProfile {
@@ -398,6 +403,7 @@ pub(super) fn agent_profile(reception: &Reception, agent: &ReadyAgent, now_s: i6
         expires_at: u64::try_from(now_s)
             .unwrap_or_default()
             .saturating_add(limits.length_max_s),
+        disclosure: unsaid_disclosure(agent, switches),
     }
 }
 

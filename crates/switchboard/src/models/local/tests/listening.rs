@@ -71,14 +71,35 @@ async fn unscripted_paraphrases_in_three_voices_name_their_service() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sentences_about_something_else_are_not_taken_for_bookings() {
     let listener = Listener::new();
-    let (mut taken, mut total) = (0, 0);
+    let (mut taken, mut opted_out, mut total) = (0, 0, 0);
     for text in FOREIGN {
         for voice in VOICES {
             let meaning = listener.understands(text, voice, Expecting::Request).await;
             total += 1;
             taken += usize::from(meaning.service.is_some() || meaning.intent == Some(Intent::Book));
+            opted_out += usize::from(meaning.intent == Some(Intent::OptOut));
         }
     }
     eprintln!("foreign sentences: {taken} of {total} taken for a booking");
     assert!(taken * 100 <= total * 6, "{taken} of {total}");
+    assert_eq!(opted_out, 0, "nobody asked for that");
+}
+
+/// M6: whoever says it aloud is understood, and by all means nothing else is made of it. Who is not understood is asked
+/// again, and after three times goes to a person.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m6_who_says_that_they_want_no_calls_is_heard_in_three_voices() {
+    let listener = Listener::new();
+    let (mut right, mut wrong, mut total) = (0, 0, 0);
+    for text in ["please stop calling me", "do not call me again"] {
+        for voice in VOICES {
+            let meaning = listener.understands(text, voice, Expecting::Request).await;
+            total += 1;
+            right += usize::from(meaning.intent == Some(Intent::OptOut));
+            wrong += usize::from(meaning.service.is_some() || meaning.intent == Some(Intent::Book));
+        }
+    }
+    eprintln!("opt-outs: {right} of {total} heard, {wrong} taken for a booking");
+    assert!(right * 100 >= total * 65, "{right} of {total}");
+    assert_eq!(wrong, 0);
 }
