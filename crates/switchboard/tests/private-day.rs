@@ -497,5 +497,8 @@ async fn d5_a_day_of_everything_leaves_canaries_only_where_they_belong() {
     for name in ["call", "handshake", "turn", "tool", "handoff"] {
         assert!(spans.iter().any(|span| span.name == name), "{name}");
     }
-    assert_none_in(&[("the log", log), ("traces", day.collector.text())], &secrets);
+    assert_none_in(
+        &[("the log", log), ("traces", day.collector.text())],
+        &secrets,
+    );
 }

@@ -282,7 +282,10 @@ fn not_zero(settings: &Settings) -> Result<(), SettingsError> {
         ("mail.connect_ms_max", settings.mail.connect_ms_max),
         ("mail.answer_ms_max", settings.mail.answer_ms_max),
         ("ops.handshake_p95_ms", settings.ops.handshake_p95_ms),
-        ("telemetry.sample_percent", settings.telemetry.sample_percent),
+        (
+            "telemetry.sample_percent",
+            settings.telemetry.sample_percent,
+        ),
         (
             "ops.fallback_warning_percent",
             settings.ops.fallback_warning_percent,

@@ -63,7 +63,10 @@ mod tests {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(
             of("authorization=Basic abc=, x-scope=1"),
-            Some(vec![pair("authorization", "Basic abc="), pair("x-scope", "1")])
+            Some(vec![
+                pair("authorization", "Basic abc="),
+                pair("x-scope", "1")
+            ])
         );
         for wrong in ["authorization", "a b=1", "name=line\nbreak"] {
             assert_eq!(of(wrong), None, "{wrong}");

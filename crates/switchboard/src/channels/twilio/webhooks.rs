@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{OriginalUri, State};
 use axum::Extension;
+use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use bytes::Bytes;
