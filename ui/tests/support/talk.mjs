@@ -1,3 +1,5 @@
+import { demoLogin, signIn, Watch } from "./browser.mjs";
+
 /** The Talk page as a person sees it. */
 export class Talk {
   constructor(page) {
@@ -28,4 +30,18 @@ export class Talk {
       await this.page.waitForTimeout(100);
     }
   }
+}
+
+export async function signedIn(browser, url, prepare = async () => {}, tenant = "medspa") {
+  const page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
+  await prepare(page);
+  const watch = new Watch(page, url);
+  await signIn(page, url, await demoLogin(url, tenant));
+  return { page, watch };
+}
+
+export async function open(page) {
+  await page.getByRole("link", { name: "Talk", exact: true }).click();
+  await page.getByRole("button", { name: "Start talking" }).waitFor();
+  return new Talk(page);
 }
