@@ -25,9 +25,10 @@ describe("booking by voice", { concurrency: TALKS_AT_ONCE }, () => {
         const { page, watch } = await signedIn(browser, url, giveMicrophone);
         await record(page);
         const talk = await open(page);
-        await talk.start(transport);
-        await talk.hears(/help you today/);
-        await bookAloud(page, talk);
+        await talk.holds(transport, async () => {
+          await talk.hears(/help you today/);
+          await bookAloud(page, talk);
+        });
         await picture(page, `talk-booked-${transport}`);
         await page.getByRole("button", { name: /^End/ }).click();
         await page.getByRole("link", { name: "Open the call" }).click();
@@ -72,7 +73,7 @@ async function bookAloud(page, talk) {
       return;
     }
     await say(page, answer);
-    await talk.until("the agent answers", async () => (await lastOfAgent(page)) !== question && /listening/.test(await talk.phase.innerText()));
+    await talk.until("the agent answers", async () => (await lastOfAgent(page)) !== question && (await talk.isListening()));
   }
   assert.fail(`not booked after ${QUESTIONS_MAX} questions:\n${await talk.lines.innerText()}`);
 }

@@ -33,6 +33,8 @@ async function newPage(options = {}) {
 /** The address of a page, and what is there when it is read. */
 const PAGES = [
   { name: "sign-in", path: "/sign-in", ready: (page) => page.getByRole("button", { name: "Sign in" }), isOpen: true },
+  { name: "home", path: `/t/${TENANT}/`, ready: (page) => page.locator(".home-table") },
+  { name: "invitation", path: "/invitation#token=abc", ready: (page) => page.getByRole("button", { name: "Accept and sign in" }), isOpen: true },
   { name: "calls", path: `/t/${TENANT}/calls`, ready: (page) => page.locator("tr[data-call]").first() },
   { name: "calls-panel", path: `/t/${TENANT}/calls`, ready: (page) => page.locator("tr[data-call]").first(), act: openPanel },
   { name: "calls-filtered", path: `/t/${TENANT}/calls?q=zzzzz`, ready: (page) => page.getByText("No calls match.") },
@@ -124,7 +126,6 @@ test("W1 the policy of the pages allows no inline script and no inline style, an
 test("pages are reached by keys alone, and letters typed in a field stay there", async () => {
   const { page } = await newPage();
   await signIn(page, url, await demoLogin(url, TENANT));
-  await page.locator("tr[data-call]").first().waitFor();
   await page.keyboard.press("g");
   await page.keyboard.press("t");
   await page.getByRole("heading", { name: "Talk", level: 1 }).waitFor();
@@ -145,6 +146,7 @@ test("pages are reached by keys alone, and letters typed in a field stay there",
 test("going back from a call brings back the filter of the list", async () => {
   const { page } = await newPage();
   await signIn(page, url, await demoLogin(url, TENANT));
+  await page.getByRole("link", { name: "Calls", exact: true }).click();
   await page.getByLabel("Agent").selectOption(TENANT);
   await page.waitForURL(/agent=medspa/);
   await page.locator("tr[data-call]").first().waitFor();
@@ -166,6 +168,6 @@ test("a wrong password and a foreign address after sign-in lead nowhere", async 
   await page.getByRole("alert").getByText("do not fit together").waitFor();
   await page.locator('input[name="password"]').fill(login.password);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByRole("heading", { name: "Calls", level: 1 }).waitFor();
+  await page.getByRole("heading", { name: "Home", level: 1 }).waitFor();
   assert.equal(new URL(page.url()).origin, url);
 });

@@ -29,9 +29,10 @@ describe("talking", () => {
       try {
         const { page, watch } = await signedIn(browser, url);
         const talk = await open(page);
-        await talk.start(transport);
-        await talk.until("the agent is cut", async () => /not heard/.test(await talk.lines.innerText()));
-        await talk.hears(/facial/i, 100_000);
+        await talk.holds(transport, async () => {
+          await talk.until("the agent is cut", async () => /not heard/.test(await talk.lines.innerText()));
+          await talk.hears(/facial/i, 100_000);
+        });
         await picture(page, `talk-interrupted-${transport}`);
         await page.getByRole("button", { name: /^End/ }).click();
         await page.getByText("The talk has ended").waitFor();

@@ -46,7 +46,7 @@ export async function signIn(page, url, { email, password }) {
   await page.getByLabel("E-mail").fill(email);
   await page.locator('input[name="password"]').fill(password);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByRole("heading", { name: "Calls", level: 1 }).waitFor();
+  await page.getByRole("heading", { name: "Home", level: 1 }).waitFor();
 }
 
 /** The demo's login of a business. */
