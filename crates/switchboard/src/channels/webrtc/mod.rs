@@ -38,7 +38,9 @@ use refusal::Refusal;
 use request::{CallRequest, read_offer};
 use unfinished::UnfinishedCalls;
 
-use super::websocket::protocol::{ClientKind, ClientProtocol, ClientSetup, Credential};
+use super::websocket::protocol::{
+    AgentProfile, ClientKind, ClientProtocol, ClientSetup, Credential,
+};
 use super::websocket::{
     NobodyBehind, about_session, agent_profile, allows_origin, seed, session_id,
 };
@@ -47,7 +49,7 @@ use crate::drive::DriveInput;
 use crate::http::identity::Brought;
 use crate::http::{CallerCredential, CallerIdentity, CallerRefusal, ClientAddress, Drain};
 use crate::leg::Leg;
-use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError};
+use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError, unsaid_disclosure};
 
 /// What the id of a call begins with on the wire.
 const ID_PREFIX: &str = "rtc_";
@@ -189,7 +191,10 @@ impl Endpoint {
         let switches = &self.reception.switches;
         let switches = switches.for_call(agent.tenant, None).await;
         let setup = ClientSetup {
-            agent: agent_profile(&self.reception, &agent, &switches, offered_at.timestamp()),
+            agent: AgentProfile {
+                disclosure: unsaid_disclosure(&agent, &switches),
+                ..agent_profile(&self.reception, &agent, offered_at.timestamp())
+            },
             credential: Credential::of(identity.credential),
             kind: ClientKind::Other,
             wants_own_events: query.split('&').any(|pair| pair == OWN_EVENTS),

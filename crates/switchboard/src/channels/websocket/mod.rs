@@ -272,7 +272,10 @@ impl FrontEndpoint {
         } = admitted;
         let offered_at = chrono::Utc::now();
         let setup = ClientSetup {
-            agent: agent_profile(&self.reception, &agent, &switches, offered_at.timestamp()),
+            agent: AgentProfile {
+                disclosure: unsaid_disclosure(&agent, &switches),
+                ..agent_profile(&self.reception, &agent, offered_at.timestamp())
+            },
             credential: Credential::of(identity.credential),
             kind: visitor.kind,
             wants_own_events: visitor.wants_own_events,
@@ -385,12 +388,7 @@ impl FrontEndpoint {
 }
 
 /// What a client is told about an agent, by a clock in Unix seconds.
-pub(super) fn agent_profile(
-    reception: &Reception,
-    agent: &ReadyAgent,
-    switches: &CallSwitches,
-    now_s: i64,
-) -> AgentProfile {
+pub(super) fn agent_profile(reception: &Reception, agent: &ReadyAgent, now_s: i64) -> AgentProfile {
     let definition = &agent.definition;
     let limits = reception.settings.calls.with(&definition.limits);
     AgentProfile {
@@ -403,7 +401,7 @@ pub(super) fn agent_profile(
         expires_at: u64::try_from(now_s)
             .unwrap_or_default()
             .saturating_add(limits.length_max_s),
-        disclosure: unsaid_disclosure(agent, switches),
+        disclosure: None,
     }
 }
 
