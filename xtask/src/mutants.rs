@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::postgres::URL_VARIABLE;
-use crate::process;
 use crate::test;
 use crate::workspace;
 
