@@ -488,8 +488,17 @@ fn key(directory: &Path) -> Arc<SealingKey> {
     Arc::new(SealingKey::load_or_create(&path).expect("made"))
 }
 
+/// A program that another test starts holds the lock of a spool that was just dropped, between its fork and its exec.
 fn open(directory: &Path) -> Spool {
-    Spool::open(&settings(directory), key(directory)).expect("opens")
+    let until = std::time::Instant::now() + BOUND;
+    loop {
+        match Spool::open(&settings(directory), key(directory)) {
+            Err(SpoolError::InUse { .. }) if std::time::Instant::now() < until => {
+                std::thread::yield_now();
+            }
+            opened => return opened.expect("opens"),
+        }
+    }
 }
 
 /// Gives the length of the file after each group.
