@@ -22,7 +22,8 @@ sql! {
     END = "update logins set ended_at = $3 where tenant_id = $1 and id = $2 and ended_at is null";
     END_ALL = "update logins set ended_at = $3 where tenant_id = $1 and staff_id = $2 and ended_at is null";
     STANDS = "select s.role from logins l join staff s on s.tenant_id = l.tenant_id and s.id = l.staff_id
-        where l.tenant_id = $1 and l.id = $2 and l.ended_at is null and l.expires_at > $3 and s.disabled_at is null";
+        where l.tenant_id = $1 and l.id = $2 and l.ended_at is null and l.expires_at > $3
+            and s.tenant_id = $1 and s.disabled_at is null";
     LET_IN = "update logins set must_enrol = $3 where tenant_id = $1 and staff_id = $2 and ended_at is null";
 }
 
