@@ -1,6 +1,7 @@
 """An S3 service that nobody here wrote: moto, with users, keys and signatures checked."""
 
 import json
+import logging
 import os
 
 # What sets the service up needs no key; everything after it does. Read when moto is imported.
@@ -10,6 +11,9 @@ os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = str(SET_UP_CALLS)
 import boto3  # noqa: E402
 from botocore.exceptions import ClientError  # noqa: E402
 from moto.server import ThreadedMotoServer  # noqa: E402
+
+# One line per request is no news.
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
 BUCKET = "audio"
 REGION = "us-east-1"
