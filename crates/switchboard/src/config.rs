@@ -65,7 +65,7 @@ pub use self::ops::OpsSettings;
 pub use self::outbound::OutboundSettings;
 pub use self::outgoing::OutgoingSettings;
 pub use self::prices::{ModelPrices, Prices};
-pub use self::recordings::RecordingsSettings;
+pub use self::recordings::{RecordedBy, RecordingsSettings};
 pub use self::retention::RetentionSettings;
 pub use self::sessions::SessionsSettings;
 pub use self::speech::SpeechSettings;

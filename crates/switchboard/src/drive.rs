@@ -30,7 +30,7 @@ use crate::leg::{Leg, LegEvent, PhraseAudio};
 use crate::live::listening::{Ear, Overheard};
 use crate::model::{Model, ModelAudio, ModelEvent, Payload};
 use crate::ops::call_metrics;
-use crate::recorder::{RecordedCall, Recorder, RecordingTap};
+use crate::recorder::{CallRecording, CarrierRecording, RecordedCall, Recorder};
 use crate::tool_runner::ToolRunner;
 use audio_shelf::AudioShelf;
 use beside::Beside;
@@ -83,6 +83,11 @@ pub trait ModelOpener: Send + Sync {
 pub trait Transferrer: Send + Sync {
     /// Starts the transfer. Its outcome comes back through `answer`.
     fn transfer(&self, handoff: switchboard_call::handoff::Handoff, answer: DriveHandle);
+
+    /// Has the carrier record the call from here, where it is set to. None: the server does.
+    fn begin_recording(&self, _of: RecordedCall, _now: Moment) -> Option<CarrierRecording> {
+        None
+    }
 }
 
 /// Everything a call is driven with.
@@ -133,7 +138,7 @@ pub struct Drive {
     phrases: PhraseAudio,
     recorder: Recorder,
     recorded: RecordedCall,
-    recording: Option<RecordingTap>,
+    recording: Option<CallRecording>,
     listeners: Vec<Ear>,
     audio: AudioShelf,
     meter: AudioMeter,
@@ -278,7 +283,11 @@ impl Drive {
         let now = self.now();
         if step == RecordingStep::Start {
             let format = self.leg.format();
-            self.recording = Some(self.recorder.begin(self.recorded, format, now));
+            let by_carrier = self.transferrer.begin_recording(self.recorded, now);
+            self.recording = Some(match by_carrier {
+                Some(carrier) => CallRecording::Carrier(carrier),
+                None => CallRecording::Own(self.recorder.begin(self.recorded, format, now)),
+            });
         }
         let Some(recording) = &mut self.recording else {
             return;

@@ -46,6 +46,7 @@ use crate::drive::{DriveHandle, DriveInput, Transferrer};
 use crate::http::Problem;
 use crate::leg::Leg;
 use crate::reception::{LegKind, Offer, OutgoingTopic, ReadyAgent, Reception};
+use crate::recorder::{CarrierRecording, RecordedCall};
 
 /// A permit of a call that nobody heard of again is given back after this long: ringing, and the carrier's delay.
 const PLACED_MAX: Duration = Duration::from_secs(5 * 60);
@@ -458,6 +459,14 @@ struct OutgoingTransfer {
 }
 
 impl Transferrer for OutgoingTransfer {
+    fn begin_recording(
+        &self,
+        of: RecordedCall,
+        now: switchboard_call::Moment,
+    ) -> Option<CarrierRecording> {
+        self.to_human.begin_recording(of, now)
+    }
+
     fn transfer(&self, handoff: Handoff, answer: DriveHandle) {
         let is_wanted = matches!(
             handoff.reason,
