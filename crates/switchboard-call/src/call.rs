@@ -307,7 +307,8 @@ impl Call {
                 let by_staff = Handoff::because(HandoffReason::Staff);
                 self.hand_off(now, Handoff { target, ..by_staff });
             }
-            Control::Drain => self.hand_off(now, Handoff::because(HandoffReason::ProcessLost)),
+            Control::CallerHangsUp => self.caller_hangs_up(now),
+            Control::Drain => self.hand_off(now, Handoff::because(HandoffReason::Drained)),
         }
     }
 

@@ -80,6 +80,12 @@ impl Call {
         });
     }
 
+    /// As if the leg had closed, and the leg is told.
+    pub(crate) fn caller_hangs_up(&mut self, now: Moment) {
+        self.ask_leg(ToLeg::HangUp);
+        self.end_with_leg(now, LegClosed::HungUp);
+    }
+
     pub(crate) fn end_by_control(&mut self, now: Moment) {
         self.ask_leg(ToLeg::HangUp);
         self.end(now, EndReason::EndedByControl);

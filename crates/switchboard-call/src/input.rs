@@ -252,7 +252,9 @@ pub enum ClosingLine {
 pub enum Control {
     /// The caller's consent is taken back, on their word to somebody else.
     WithdrawConsent,
-    /// End the call, speaking nothing more.
+    /// The caller hangs up by a request instead of closing their leg, which is still open.
+    CallerHangsUp,
+    /// Somebody else ends the call, speaking nothing more.
     End,
     /// End the call once the caller has heard this; what is being said stops.
     EndSaying(ClosingLine),

@@ -43,6 +43,7 @@ pub use business::Business;
 pub use call_settings::LegKind;
 use call_settings::call_settings;
 use keeping::Keeping;
+pub use keeping::unsaid_disclosure;
 pub use outgoing::OutgoingTopic;
 pub use reach::{Reach, is_absence};
 pub use ready_agents::{PreparedModels, ReadyAgents};

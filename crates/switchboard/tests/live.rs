@@ -1,14 +1,20 @@
 //! The live socket with real calls: who follows sees them come, change and end; staff ends and hands over.
 
+#[path = "support/sessions.rs"]
+mod sessions;
 mod support;
 
+use chrono::Utc;
 use serde_json::{Value, json};
+use sessions::Talker;
+use support::browser::{Browser, PASSWORD, person};
 use support::{BOUND, MEDSPA, TestServer, carrier, model};
 use switchboard::config::LimitsSettings;
 use switchboard::socket::{DialError, SocketLimits, WebSocket, dial};
 use switchboard_sim::caller::CallerScript;
 use switchboard_sim::realtime::{RealtimeScript, Reply};
-use switchboard_store::{ListFilter, Word};
+use switchboard_sim::twilio::{CallHandle, FakeTwilio};
+use switchboard_store::{ListFilter, StaffRole, Word};
 use switchboard_wire::websocket::Message;
 
 /// A page of one tenant.
@@ -42,6 +48,21 @@ impl Page {
         let headers = [("authorization", bearer.as_str())];
         Follower(dial(&url, &headers, limits).await.expect("a socket"))
     }
+
+    /// The same from a page where somebody is signed in.
+    async fn follow_in(&self, browser: &Browser) -> Follower {
+        let url = format!("{}/api/v1/live", self.base).replace("http", "ws");
+        let cookie = browser.cookie.as_deref().expect("signed in");
+        let headers = [("cookie", cookie), ("origin", self.base.as_str())];
+        let limits = SocketLimits::model(&LimitsSettings::default());
+        Follower(dial(&url, &headers, limits).await.expect("a socket"))
+    }
+
+    async fn follow_calls(&self) -> Follower {
+        let mut list = self.follow().await;
+        list.say(&json!({ "subscribe": "calls" })).await;
+        list
+    }
 }
 
 struct Follower(WebSocket);
@@ -70,6 +91,24 @@ impl Follower {
     }
 }
 
+impl Follower {
+    /// The code that the server closes with, whatever it says before.
+    async fn closed(&mut self) -> Option<u16> {
+        let end = async {
+            loop {
+                match self.0.next().await {
+                    Ok(Message::Close { code, .. }) => return code,
+                    Ok(_) => {}
+                    Err(error) => panic!("no close: {error}"),
+                }
+            }
+        };
+        tokio::time::timeout(BOUND, end)
+            .await
+            .expect("it closes in time")
+    }
+}
+
 fn named(name: &'static str) -> impl Fn(&Value) -> bool {
     move |message| message["event"]["name"] == name
 }
@@ -78,6 +117,20 @@ fn talking() -> RealtimeScript {
     RealtimeScript::default()
         .reply(Reply::ladder(400))
         .otherwise(Reply::ladder(400))
+}
+
+/// A caller whom the agent listens to by now, and the id of the call as the list tells it.
+async fn live_call(
+    server: &TestServer,
+    twilio: &FakeTwilio,
+    list: &mut Follower,
+) -> (CallHandle, String) {
+    let call = server.call(twilio, MEDSPA, CallerScript::new().wait(60_000).hang_up());
+    let live = |message: &Value| message["event"]["call"]["phase"] == "listening";
+    let came = list.until(live).await;
+    let row = &came["event"]["call"];
+    assert_eq!(row["agent"], "medspa");
+    (call, row["id"].as_str().expect("an id").to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,14 +145,7 @@ async fn a_page_sees_a_call_come_and_staff_end_it() {
     let snapshot = list.until(named("snapshot")).await;
     assert_eq!(snapshot["event"]["items"], json!([]));
 
-    let call = server.call(&twilio, MEDSPA, CallerScript::new().wait(60_000).hang_up());
-    let live = |message: &Value| message["event"]["call"]["phase"] == "listening";
-    let came = list.until(live).await;
-    let id = came["event"]["call"]["id"]
-        .as_str()
-        .expect("an id")
-        .to_owned();
-    assert_eq!(came["event"]["call"]["agent"], "medspa");
+    let (call, id) = live_call(&server, &twilio, &mut list).await;
 
     let mut one = page.follow().await;
     one.say(&json!({ "subscribe": format!("call:{id}") })).await;
@@ -151,15 +197,8 @@ async fn staff_hand_a_live_call_to_a_person() {
     let model = model(talking()).await;
     let server = TestServer::start(&twilio, Some(&model), |_| {}).await;
     let page = Page::of(&server, "medspa").await;
-    let mut list = page.follow().await;
-    list.say(&json!({ "subscribe": "calls" })).await;
-    let call = server.call(&twilio, MEDSPA, CallerScript::new().wait(60_000).hang_up());
-    let live = |message: &Value| message["event"]["call"]["phase"] == "listening";
-    let came = list.until(live).await;
-    let id = came["event"]["call"]["id"]
-        .as_str()
-        .expect("an id")
-        .to_owned();
+    let mut list = page.follow_calls().await;
+    let (call, id) = live_call(&server, &twilio, &mut list).await;
     let nobody = json!({ "target": "+12025550123" });
     let (status, problem) = page.post(&format!("calls/{id}/handoff"), &nobody).await;
     assert_eq!((status, &problem["code"]), (422, &json!("unknown_target")));
@@ -210,15 +249,8 @@ async fn staff_listen_to_a_caller_who_agreed_and_to_no_other() {
     let model = model(talking()).await;
     let server = TestServer::start(&twilio, Some(&model), |_| {}).await;
     let page = Page::of(&server, "medspa").await;
-    let mut list = page.follow().await;
-    list.say(&json!({ "subscribe": "calls" })).await;
-    let call = server.call(&twilio, MEDSPA, CallerScript::new().wait(60_000).hang_up());
-    let live = |message: &Value| message["event"]["call"]["phase"] == "listening";
-    let came = list.until(live).await;
-    let id = came["event"]["call"]["id"]
-        .as_str()
-        .expect("an id")
-        .to_owned();
+    let mut list = page.follow_calls().await;
+    let (call, id) = live_call(&server, &twilio, &mut list).await;
     let listen = async |key: &str| {
         let url = format!("{}/api/v1/calls/{id}/listen", page.base).replace("http", "ws");
         let bearer = format!("Bearer {key}");
@@ -265,5 +297,53 @@ async fn staff_listen_to_a_caller_who_agreed_and_to_no_other() {
         .filter(|it| it.action == "listen");
     assert_eq!(listened.count(), 1);
     drop(call);
+    server.stop().await;
+}
+
+/// Threat H7: what a key opened does not outlive it. Pages, listeners and talks of other credentials go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn h7_a_revoked_key_or_login_loses_what_it_holds_open_and_nobody_else_does() {
+    let twilio = carrier().await;
+    let model = model(talking()).await;
+    let server = TestServer::start(&twilio, Some(&model), |_| {}).await;
+    let rows = server.rows("medspa").await;
+    let page = Page::of(&server, "medspa").await;
+    let other = Page::of(&server, "medspa").await;
+    let (mut list, mut others) = (page.follow_calls().await, other.follow_calls().await);
+    let mut talker = Talker::with(&server, "?model=medspa", &page.key).await;
+    talker.until("session.created").await;
+    let mut neighbour = Talker::with(&server, "?model=medspa", &other.key).await;
+    neighbour.until("session.created").await;
+
+    let staff = person(&server, "front@example.org", StaffRole::Staff).await;
+    let mut browser = Browser::at(&server);
+    let signed_in = browser.sign_in("front@example.org", PASSWORD, None).await;
+    assert_eq!(signed_in.0, 200);
+    let mut board = page.follow_in(&browser).await;
+    board.say(&json!({ "subscribe": "calls" })).await;
+    board.until(named("snapshot")).await;
+
+    let keys = rows.list_api_keys().await.expect("keys");
+    let of_page = keys
+        .iter()
+        .filter(|key| key.name == "page")
+        .map(|key| key.id);
+    let older = of_page.min().expect("the first page's key");
+    assert!(rows.revoke_api_key(older, Utc::now()).await.expect("asked"));
+    assert_eq!(list.closed().await, Some(4401));
+    assert_eq!(talker.refusal().await.1, Some(1000));
+    assert!(rows.disable_staff(staff, Utc::now()).await.expect("asked"));
+    assert_eq!(board.closed().await, Some(4401));
+
+    neighbour.leave().await;
+    others.until(named("ended")).await;
+    server.idle().await;
+    let ends = server.calls("medspa").await.into_iter();
+    let mut ends: Vec<_> = ends.filter_map(|call| call.end_reason).collect();
+    ends.sort();
+    assert_eq!(
+        ends.iter().map(Word::as_str).collect::<Vec<_>>(),
+        ["caller_hung_up", "ended_by_control"]
+    );
     server.stop().await;
 }

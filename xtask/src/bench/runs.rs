@@ -45,6 +45,25 @@ impl Gateway {
     }
 }
 
+/// How the programs are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Profile {
+    /// What figures are taken of.
+    Release,
+    /// To see that the bench works; its figures say nothing.
+    Debug,
+}
+
+impl Profile {
+    fn binary(self, name: &str) -> PathBuf {
+        let folder = match self {
+            Self::Release => "release",
+            Self::Debug => "debug",
+        };
+        workspace::target().join(folder).join(name)
+    }
+}
+
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Window {
@@ -65,8 +84,12 @@ pub(super) fn window(gateway: Gateway, window: Window) -> Result<Figures> {
 }
 
 /// Places calls at the load's own pace of 20 per second over a database, and holds them.
-pub(super) fn webhooks(database_url: Option<&str>, calls: u32) -> Result<Figures> {
-    let running = Running::start_on(Gateway::Switchboard, database_url)?;
+pub(super) fn webhooks(
+    profile: Profile,
+    database_url: Option<&str>,
+    calls: u32,
+) -> Result<Figures> {
+    let running = Running::start_on(Gateway::Switchboard, profile, database_url)?;
     let mut load = running.load();
     load.args(["--calls", &calls.to_string(), "--seconds", "1"]);
     figures_of(&mut load)
@@ -95,6 +118,7 @@ fn figures_of(load: &mut Command) -> Result<Figures> {
 /// A gateway that answers.
 struct Running {
     gateway: Gateway,
+    profile: Profile,
     port: u16,
     model_port: u16,
     process: Background,
@@ -102,20 +126,20 @@ struct Running {
 
 impl Running {
     fn start(gateway: Gateway) -> Result<Self> {
-        Self::start_on(gateway, None)
+        Self::start_on(gateway, Profile::Release, None)
     }
 
     /// `database_url` is a PostgreSQL; a SQLite file of the run's own when left out.
-    fn start_on(gateway: Gateway, database_url: Option<&str>) -> Result<Self> {
+    fn start_on(gateway: Gateway, profile: Profile, database_url: Option<&str>) -> Result<Self> {
         let (port, model_port) = (free_port()?, free_port()?);
         let folder = fresh_folder()?;
         let log = File::create(folder.join("gateway.log"))?;
         let mut command = pinned(GATEWAY_CORE);
         match gateway {
-            Gateway::Relay => relay(&mut command, port, model_port),
+            Gateway::Relay => relay(&mut command, profile, port, model_port),
             Gateway::Switchboard => {
-                prepare(&folder, database_url)?;
-                command.arg(binary("switchboard"));
+                prepare(profile, &folder, database_url)?;
+                command.arg(profile.binary("switchboard"));
                 settings(&mut command, &folder, port, model_port);
                 if let Some(url) = database_url {
                     command.env("SWITCHBOARD_DATABASE__URL", url);
@@ -130,6 +154,7 @@ impl Running {
         let process = Background::start(&mut command, "TERM")?;
         let mut running = Self {
             gateway,
+            profile,
             port,
             model_port,
             process,
@@ -141,7 +166,7 @@ impl Running {
     /// The load of this gateway, without what it shall place.
     fn load(&self) -> Command {
         let mut command = pinned(LOAD_CORE);
-        command.arg(binary("load"));
+        command.arg(self.profile.binary("load"));
         command.args(["--listen", &format!("127.0.0.1:{}", self.model_port)]);
         command.args(["--pid", &self.process.id().to_string()]);
         let address = format!("127.0.0.1:{}", self.port);
@@ -183,12 +208,8 @@ fn pinned(core: &str) -> Command {
     command
 }
 
-fn binary(name: &str) -> PathBuf {
-    workspace::target().join("release").join(name)
-}
-
-fn relay(command: &mut Command, port: u16, model_port: u16) {
-    command.arg(binary("relay"));
+fn relay(command: &mut Command, profile: Profile, port: u16, model_port: u16) {
+    command.arg(profile.binary("relay"));
     command.args(["--listen", &format!("127.0.0.1:{port}")]);
     command.args([
         "--model",
@@ -238,7 +259,7 @@ fn settings(command: &mut Command, folder: &Path, port: u16, model_port: u16) {
 }
 
 /// A tenant with the agent on one number, in a database of its own.
-fn prepare(folder: &Path, database_url: Option<&str>) -> Result<()> {
+fn prepare(profile: Profile, folder: &Path, database_url: Option<&str>) -> Result<()> {
     let agent_file = workspace::root().join(AGENT_FILE).display().to_string();
     let commands: [&[&str]; 4] = [
         &["migrate", "up"],
@@ -249,7 +270,7 @@ fn prepare(folder: &Path, database_url: Option<&str>) -> Result<()> {
         ],
     ];
     for words in commands {
-        let mut command = Command::new(binary("switchboard"));
+        let mut command = Command::new(profile.binary("switchboard"));
         settings(&mut command, folder, 0, 0);
         command.env_remove("SWITCHBOARD_OPENAI__BASE_URL");
         command.env_remove("SWITCHBOARD_TWILIO__API_BASE_URL");

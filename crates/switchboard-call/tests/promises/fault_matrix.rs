@@ -318,10 +318,11 @@ pub(crate) fn decided_by(reason: HandoffReason) -> Option<Fault> {
         HandoffReason::Length => Some(Fault::LengthReached),
         HandoffReason::Budget => Some(Fault::BudgetSpent),
         HandoffReason::Asked => Some(Fault::AsksForAPerson),
-        HandoffReason::ProcessLost => Some(Fault::Drained),
+        HandoffReason::Drained => Some(Fault::Drained),
         HandoffReason::DatabaseLost => Some(Fault::DatabaseLost),
         // The shell decides these before there is a call, or by a control that any reason can ride on.
-        HandoffReason::ConcurrencyLimit
+        HandoffReason::ProcessLost
+        | HandoffReason::ConcurrencyLimit
         | HandoffReason::StreamingOff
         | HandoffReason::BridgeOnly
         | HandoffReason::ToolFailed

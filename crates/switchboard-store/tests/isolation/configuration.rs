@@ -47,6 +47,8 @@ pub(super) async fn changes_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {
         .await;
     assert!(!store.revoke_api_key(b.api_key, at(9)).await.unwrap());
     watch.ran("revoke_api_key", String::new()).await;
+    assert!(!store.api_key_stands(b.api_key).await.unwrap());
+    watch.ran("api_key_stands", String::new()).await;
     store.note_api_key_use(b.api_key, at(9)).await.unwrap();
     watch.ran("note_api_key_use", String::new()).await;
     let twice = store.create_staff(&person("changed")).await;
@@ -68,6 +70,8 @@ async fn people_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {
     watch.ran("create_login", String::new()).await;
     store.see_login(b.login, at(9)).await.unwrap();
     watch.ran("see_login", String::new()).await;
+    assert_eq!(store.login_stands(b.login, at(9)).await.unwrap(), None);
+    watch.ran("login_stands", String::new()).await;
     assert!(!store.prove_login(b.login, at(9)).await.unwrap());
     watch.ran("prove_login", String::new()).await;
     assert!(

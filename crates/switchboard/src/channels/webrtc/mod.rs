@@ -38,7 +38,9 @@ use refusal::Refusal;
 use request::{CallRequest, read_offer};
 use unfinished::UnfinishedCalls;
 
-use super::websocket::protocol::{ClientKind, ClientProtocol, ClientSetup, Credential};
+use super::websocket::protocol::{
+    AgentProfile, ClientKind, ClientProtocol, ClientSetup, Credential,
+};
 use super::websocket::{
     NobodyBehind, about_session, agent_profile, allows_origin, seed, session_id,
 };
@@ -47,7 +49,7 @@ use crate::drive::DriveInput;
 use crate::http::identity::Brought;
 use crate::http::{CallerCredential, CallerIdentity, CallerRefusal, ClientAddress, Drain};
 use crate::leg::Leg;
-use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError};
+use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError, unsaid_disclosure};
 
 /// What the id of a call begins with on the wire.
 const ID_PREFIX: &str = "rtc_";
@@ -186,8 +188,13 @@ impl Endpoint {
         })?;
         let call = identity.call_id();
         let offered_at = chrono::Utc::now();
+        let switches = &self.reception.switches;
+        let switches = switches.for_call(agent.tenant, None).await;
         let setup = ClientSetup {
-            agent: agent_profile(&self.reception, &agent, offered_at.timestamp()),
+            agent: AgentProfile {
+                disclosure: unsaid_disclosure(&agent, &switches),
+                ..agent_profile(&self.reception, &agent, offered_at.timestamp())
+            },
             credential: Credential::of(identity.credential),
             kind: ClientKind::Other,
             wants_own_events: query.split('&').any(|pair| pair == OWN_EVENTS),
@@ -217,8 +224,6 @@ impl Endpoint {
             connect_by: Instant::now() + connect_max,
             unfinished,
         });
-        let switches = &self.reception.switches;
-        let switches = switches.for_call(agent.tenant, None).await;
         let row = NewCall {
             contact_id: identity.contact_id,
             ..Reception::offered_row(&agent, call, Channel::WebVoice, offered_at)
@@ -263,23 +268,23 @@ impl Endpoint {
     }
 
     /// A live call that this caller may steer. Somebody else's answers as one that is not there (threat H7).
-    fn find(
-        &self,
-        id: &str,
-        identity: &CallerIdentity,
-    ) -> Result<(CallId, mpsc::Sender<ToPeer>), Refusal> {
+    fn find(&self, id: &str, identity: &CallerIdentity) -> Result<Found, Refusal> {
         let call = call_of(id).ok_or_else(Refusal::no_call)?;
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let (owner, way) = calls.get(&call).ok_or_else(Refusal::no_call)?;
         let way = way.upgrade().filter(|_| may_steer(identity, owner));
-        Ok((call, way.ok_or_else(Refusal::no_call)?))
+        Ok(Found {
+            call,
+            is_own: identity.is_same_caller(owner),
+            way: way.ok_or_else(Refusal::no_call)?,
+        })
     }
 
     async fn offer_again(&self, id: &str, request: Request) -> Result<String, Refusal> {
         let listed = &self.reception.settings.http.cors_origins;
         let brought = credential(&request, listed)?;
         let identity = self.reception.door.recognise(&brought).await?;
-        let (_, way) = self.find(id, &identity)?;
+        let way = self.find(id, &identity)?.way;
         let sdp = read_offer(request).await?;
         let (answer, answered) = oneshot::channel();
         way.try_send(ToPeer::Offer { sdp, answer })
@@ -293,12 +298,25 @@ impl Endpoint {
 
     async fn hang_up(&self, id: &str, brought: &Brought) -> Result<(), Refusal> {
         let identity = self.reception.door.recognise(brought).await?;
-        let (call, _) = self.find(id, &identity)?;
-        let live = self.reception.live.find(call);
+        let found = self.find(id, &identity)?;
+        let live = self.reception.live.find(found.call);
         let handle = live.ok_or_else(Refusal::no_call)?;
-        handle.send(DriveInput::Core(Input::Control(Control::End)));
+        let control = if found.is_own {
+            Control::CallerHangsUp
+        } else {
+            Control::End
+        };
+        handle.send(DriveInput::Core(Input::Control(control)));
         Ok(())
     }
+}
+
+/// A live call and whoever asks for it.
+struct Found {
+    call: CallId,
+    /// They are its caller: what they end, the caller has hung up.
+    is_own: bool,
+    way: mpsc::Sender<ToPeer>,
 }
 
 /// The tenant's own programs and people steer all of its calls, everybody else their own.

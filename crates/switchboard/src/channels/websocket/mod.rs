@@ -39,7 +39,7 @@ use crate::http::api::ApiContext;
 use crate::http::identity::Brought;
 use crate::http::{CallerCredential, CallerIdentity, CallerRefusal, ClientAddress, Problem};
 use crate::leg::Leg;
-use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError};
+use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError, unsaid_disclosure};
 use crate::socket::{SocketLimits, WebSocket};
 use crate::switches::CallSwitches;
 use crate::upgrade;
@@ -271,7 +271,10 @@ impl FrontEndpoint {
         } = admitted;
         let offered_at = chrono::Utc::now();
         let setup = ClientSetup {
-            agent: agent_profile(&self.reception, &agent, offered_at.timestamp()),
+            agent: AgentProfile {
+                disclosure: unsaid_disclosure(&agent, &switches),
+                ..agent_profile(&self.reception, &agent, offered_at.timestamp())
+            },
             credential: Credential::of(identity.credential),
             kind: visitor.kind,
             wants_own_events: visitor.wants_own_events,
@@ -397,6 +400,7 @@ pub(super) fn agent_profile(reception: &Reception, agent: &ReadyAgent, now_s: i6
         expires_at: u64::try_from(now_s)
             .unwrap_or_default()
             .saturating_add(limits.length_max_s),
+        disclosure: None,
     }
 }
 

@@ -121,6 +121,9 @@ impl ClientProtocol {
             told["session_id"] = json!(session_id);
             protocol.say_own("switchboard.session", told);
         }
+        if let Some(text) = protocol.setup.agent.disclosure.take() {
+            protocol.say_own("switchboard.disclosure", json!({ "text": text }));
+        }
         protocol
     }
 
