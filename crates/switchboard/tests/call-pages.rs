@@ -78,6 +78,7 @@ fn usage(call_id: CallId, unit: &str, quantity: i64, cost: i64) -> JournalWrite 
         cost_micros: Micros(cost),
         currency: Currency::USD,
         at: at(4_000),
+        turn: None,
     })
 }
 

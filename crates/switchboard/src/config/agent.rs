@@ -106,7 +106,18 @@ pub struct AgentDefinition {
     /// Whom it may call, and what it does with machines.
     #[serde(default)]
     pub outgoing: AgentOutgoing,
-    /// What clients of `/v1/realtime` may do beyond the protocol.
+    /// What comes after the sentence that says that a budget is spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AtBudget {
+    /// `human`: the caller goes to whoever takes over.
+    #[default]
+    Human,
+    /// `end`: the agent says goodbye and hangs up.
+    End,
+}
+
+/// What clients of `/v1/realtime` may do beyond the protocol.
     #[serde(default)]
     pub realtime: AgentRealtime,
     /// When something of a call may be stored.
@@ -177,6 +188,8 @@ pub struct AgentLimits {
     pub dead_air_ms: Option<u64>,
     /// Micro-USD per call.
     pub budget_micros: Option<u64>,
+    /// What comes after the sentence that says that a budget is spent.
+    pub at_budget: AtBudget,
     /// Milliseconds for one tool.
     pub tool_ms_max: Option<u64>,
     /// Tool calls in one call.

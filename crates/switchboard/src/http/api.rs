@@ -7,6 +7,7 @@
 pub mod access;
 mod agents;
 mod audit;
+mod budgets;
 mod call_acts;
 mod call_parts;
 mod calls;
@@ -88,6 +89,7 @@ pub fn routes(context: ApiContext) -> Router {
         .merge(live::routes())
         .merge(listen::routes())
         .merge(usage::routes())
+        .merge(budgets::routes())
         .merge(recordings::routes())
         .merge(peaks::routes())
         .merge(outgoing::routes())

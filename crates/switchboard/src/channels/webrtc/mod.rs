@@ -47,7 +47,7 @@ use crate::drive::DriveInput;
 use crate::http::identity::Brought;
 use crate::http::{CallerCredential, CallerIdentity, CallerRefusal, ClientAddress, Drain};
 use crate::leg::Leg;
-use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError};
+use crate::reception::{LegKind, NotAdmitted, Offer, ReadyAgent, Reception, ReceptionError};
 
 /// What the id of a call begins with on the wire.
 const ID_PREFIX: &str = "rtc_";
@@ -205,9 +205,12 @@ impl Endpoint {
         let (peer, answer) = Peer::answer(seat, &asked.sdp, voice).map_err(Refusal::offer)?;
         let permit = self
             .reception
-            .admit_user(&agent, call, identity.user_hash());
-        let permit = permit.await.ok_or_else(|| {
-            Refusal::too_many("As many calls as this tenant or user may hold are live already.")
+            .admit_user(&agent, call, identity.user_id.as_ref());
+        let permit = permit.await.map_err(|refused| match refused {
+            NotAdmitted::Spent(_) => Refusal::spent(),
+            NotAdmitted::Full => Refusal::too_many(
+                "As many calls as this tenant or user may hold are live already.",
+            ),
         })?;
         // The last act: a token is used up only for a call that begins.
         self.reception.door.begin(&identity, call, name).await?;

@@ -333,6 +333,7 @@ impl PastCall {
             cost_micros: Micros(i64::try_from(cost).unwrap_or_default()),
             currency: Currency::USD,
             at: self.at(),
+            turn: None,
         }));
     }
 
