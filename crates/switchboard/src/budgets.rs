@@ -261,7 +261,9 @@ pub async fn report(
 ) -> Result<BudgetReport, StoreError> {
     let budgets = TenantBudgets::load(rows).await?;
     let today = Day::of(now, budgets.zone);
-    let spending = rows.budget_spending(today.bounds(), now, USERS_SHOWN).await?;
+    let spending = rows
+        .budget_spending(today.bounds(), now, USERS_SHOWN)
+        .await?;
     let defaults = BudgetLimits::of_installation(settings);
     let users = spending.users.into_iter().map(|user| UserToday {
         user: user.user_id,

@@ -12,12 +12,12 @@ mod ready_agents;
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchboard_call::{BudgetKind, CallSettings};
 use switchboard_call::handoff::HandoffReason;
+use switchboard_call::{BudgetKind, CallSettings};
 use switchboard_store::{
     Actor, CallEnd, CallId, Channel, Direction, EndClass, JournalWrite, NewCall, PermitLimit,
-    PermitScope, PhoneNumber, Private, Purpose, Store, StoreError, StoreKind, TenantId, TenantScope,
-    TenantStore, Timestamp, Word,
+    PermitScope, PhoneNumber, Private, Purpose, Store, StoreError, StoreKind, TenantId,
+    TenantScope, TenantStore, Timestamp, Word,
 };
 
 use crate::admission::{Admission, NoPermit, Permit, PermitRequest};
@@ -37,6 +37,7 @@ use crate::leg::Leg;
 use crate::live::{LiveCall, LiveHub, LivePhase};
 use crate::models::breaker::Breaker;
 use crate::ops::metrics::names;
+use crate::ops::traces::{TracedCall, Traces};
 use crate::recorder::{RecordedCall, Recorder};
 use crate::switches::{CallSwitches, Switches};
 use crate::tool_runner::ToolRunner;
@@ -89,6 +90,8 @@ pub struct Reception {
     pub switches: Switches,
     /// Knows who wants to talk.
     pub door: CallerDoor,
+    /// Traces of calls, for a collector.
+    pub traces: Traces,
 }
 
 /// An agent that can answer: its definition, its business and what the definition's version is.
@@ -303,8 +306,12 @@ impl Reception {
         let (rows, reach) = (self.rows(agent.tenant), self.reach.clone());
         let opened = Purse::open(rows, reach, call, user, days, dearest).await;
         if let Err(budget) = opened {
-            tracing::info!(budget = budget.as_str(), "a call was refused: its budget is spent");
-            metrics::counter!(names::BUDGET_REFUSALS_TOTAL, "budget" => budget.as_str()).increment(1);
+            tracing::info!(
+                budget = budget.as_str(),
+                "a call was refused: its budget is spent"
+            );
+            metrics::counter!(names::BUDGET_REFUSALS_TOTAL, "budget" => budget.as_str())
+                .increment(1);
         }
         opened
     }
@@ -447,7 +454,8 @@ impl Reception {
             keeping.purposes(),
             self.hub.of(offer.agent.tenant, offer.call),
         )
-        .with_carrier(carrier_minute(&self.settings, &offer));
+        .with_carrier(carrier_minute(&self.settings, &offer))
+        .traced(self.traces.of_call(|| traced(&offer), offer.call));
         self.hub
             .began(offer.agent.tenant, live_row(&offer, &settings));
         let mut context =
@@ -501,12 +509,27 @@ fn carrier_minute(settings: &Settings, offer: &Offer) -> u64 {
     }
 }
 
-/// A call as the list of live calls shows it first.
-fn live_row(offer: &Offer, settings: &CallSettings) -> LiveCall {
-    let channel = match offer.kind {
+fn channel_of(kind: LegKind) -> Channel {
+    match kind {
         LegKind::Carrier => Channel::Phone,
         LegKind::Client | LegKind::Track => Channel::WebVoice,
-    };
+    }
+}
+
+/// What a trace says of the call: nothing of who calls whom.
+fn traced(offer: &Offer) -> TracedCall {
+    let name = &offer.agent.definition.name;
+    TracedCall {
+        call: offer.call,
+        tenant: offer.agent.tenant,
+        agent: Word::parse(name).unwrap_or(Word::new("unknown")),
+        channel: channel_of(offer.kind).as_str(),
+        offered_at: offer.offered_at,
+    }
+}
+
+/// A call as the list of live calls shows it first.
+fn live_row(offer: &Offer, settings: &CallSettings) -> LiveCall {
     let direction = match offer.outgoing {
         Some(_) => Direction::Outbound,
         None => Direction::Inbound,
@@ -515,7 +538,7 @@ fn live_row(offer: &Offer, settings: &CallSettings) -> LiveCall {
         id: offer.call,
         agent: offer.agent.definition.name.clone(),
         agent_version: offer.agent.version,
-        channel,
+        channel: channel_of(offer.kind),
         direction,
         number: offer.number.clone(),
         caller_number: offer.caller.clone(),

@@ -128,7 +128,10 @@ mod tests {
             Apia,
         );
         let names: Vec<_> = days.iter().map(|day| day.name.as_str()).collect();
-        assert_eq!(names, ["2011-12-28", "2011-12-29", "2011-12-31", "2012-01-01"]);
+        assert_eq!(
+            names,
+            ["2011-12-28", "2011-12-29", "2011-12-31", "2012-01-01"]
+        );
         let length: i64 = days.iter().map(|day| (day.to - day.from).num_hours()).sum();
         assert_eq!(length, 72);
     }

@@ -82,7 +82,9 @@ impl Purse {
                 purse.has_begun = true;
                 return Err(kind(scope));
             }
-            Err(error) => tracing::warn!(%error, "budgets cannot be asked; a call goes on with its own"),
+            Err(error) => {
+                tracing::warn!(%error, "budgets cannot be asked; a call goes on with its own")
+            }
         }
         Ok(Some(purse))
     }
@@ -155,7 +157,9 @@ impl Purse {
 
     fn expires_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         let length = Some(self.days.length_max).filter(|length| !length.is_zero());
-        let held = length.map_or(HOLD_MAX, |length| length + HOLD_SLACK).min(HOLD_MAX);
+        let held = length
+            .map_or(HOLD_MAX, |length| length + HOLD_SLACK)
+            .min(HOLD_MAX);
         now + TimeDelta::from_std(held).unwrap_or(TimeDelta::days(1))
     }
 
@@ -164,13 +168,14 @@ impl Purse {
             let share = u128::from(limit) * u128::from(self.days.warning_percent);
             limit > 0 && u128::try_from(used).unwrap_or(0) * 100 >= share
         };
-        let warns = if self.user.is_some() && reached(self.days.user_micros, grant.user_spent_micros) {
-            Some(BudgetKind::UserDay)
-        } else if reached(self.days.tenant_micros, grant.tenant_spent_micros) {
-            Some(BudgetKind::TenantDay)
-        } else {
-            None
-        };
+        let warns =
+            if self.user.is_some() && reached(self.days.user_micros, grant.user_spent_micros) {
+                Some(BudgetKind::UserDay)
+            } else if reached(self.days.tenant_micros, grant.tenant_spent_micros) {
+                Some(BudgetKind::TenantDay)
+            } else {
+                None
+            };
         Allowance {
             total_micros: u64::try_from(grant.held_micros).unwrap_or(0),
             last_of: None,

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use budgets::BudgetsCommand;
 pub use app_users::AppUsersCommand;
+pub use budgets::BudgetsCommand;
 pub use outgoing::{AddressArguments, ConsentCommand, DialArguments, OptOutCommand};
 pub use retention::RetentionCommand;
 pub use staff::{NewStaffArguments, StaffArguments, StaffCommand};

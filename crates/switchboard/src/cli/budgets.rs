@@ -76,7 +76,10 @@ async fn show(settings: &Settings, rows: &TenantStore, output: &Output) -> Resul
         money(today.held_micros)
     ));
     if let Some(forecast) = today.forecast_micros {
-        output.note(&format!("like this the whole day costs {}", money(forecast)));
+        output.note(&format!(
+            "like this the whole day costs {}",
+            money(forecast)
+        ));
     }
     Ok(())
 }
@@ -86,10 +89,9 @@ fn rows_of(report: &BudgetReport) -> Vec<Value> {
         let limit = |mut limits: BudgetLimits| *limits.of(name);
         let spent = match name {
             BudgetName::TenantDay => money(report.today.spent_micros),
-            BudgetName::UserDay => report
-                .users
-                .first()
-                .map_or_else(String::new, |user| format!("{} at most", money(user.spent_micros))),
+            BudgetName::UserDay => report.users.first().map_or_else(String::new, |user| {
+                format!("{} at most", money(user.spent_micros))
+            }),
             BudgetName::Session | BudgetName::SessionLength => String::new(),
         };
         json!({
@@ -151,7 +153,15 @@ mod tests {
         assert_eq!(micros_of("2.50"), Some(2_500_000));
         assert_eq!(micros_of("0.000001"), Some(1));
         assert_eq!(micros_of("50"), Some(50_000_000));
-        for wrong in ["", ".5", "-1", "1,50", "1.0000001", "1e6", "99999999999999999999"] {
+        for wrong in [
+            "",
+            ".5",
+            "-1",
+            "1,50",
+            "1.0000001",
+            "1e6",
+            "99999999999999999999",
+        ] {
             assert_eq!(micros_of(wrong), None, "{wrong}");
         }
     }

@@ -6,8 +6,8 @@ use tokio::runtime::{Builder, Runtime};
 use super::arguments::{Command, CommandLine};
 use super::output::Output;
 use super::{
-    agent, backup, budgets, doctor, job, list, mail, migrate, outgoing, person, retention, staff, switch,
-    tenant, usage, webhook,
+    agent, backup, budgets, doctor, job, list, mail, migrate, outgoing, person, retention, staff,
+    switch, tenant, usage, webhook,
 };
 use crate::config::{Settings, SettingsSource};
 

@@ -14,6 +14,7 @@ use switchboard_store::{
 use super::{Journal, encode};
 use crate::live::{LiveFeed, LiveLine, TurnRow};
 use crate::model::{ModelUsage, UsagePart};
+use crate::ops::traces::CallTrace;
 
 /// What the ledger and the list of sessions call a model.
 #[derive(Debug, Clone)]
@@ -51,6 +52,8 @@ pub struct CallJournal {
     answered_at: Option<Timestamp>,
     /// 0: no carrier bills this call.
     carrier_minute_micros: u64,
+    /// None unless this call is traced.
+    trace: Option<Box<CallTrace>>,
 }
 
 impl CallJournal {
@@ -75,6 +78,7 @@ impl CallJournal {
             live,
             answered_at: None,
             carrier_minute_micros: 0,
+            trace: None,
         }
     }
 
@@ -85,6 +89,13 @@ impl CallJournal {
             carrier_minute_micros: minute_micros,
             ..self
         }
+    }
+
+    /// The same with a trace, if the call was chosen for one.
+    #[must_use]
+    pub fn traced(mut self, trace: Option<Box<CallTrace>>) -> Self {
+        self.trace = trace;
+        self
     }
 
     /// The call this is.
@@ -147,6 +158,9 @@ impl CallJournal {
         self.live
             .event(write.seq, at, event.kind.name(), write.technical.clone());
         self.write(JournalWrite::Event(write));
+        if let Some(trace) = &mut self.trace {
+            trace.event(event);
+        }
         match &event.kind {
             EventKind::LegReadied => {
                 self.answered_at = self.answered_at.or(Some(at));
@@ -361,6 +375,9 @@ impl CallJournal {
     pub fn lost(&mut self) {
         let at = chrono::Utc::now();
         self.live.ended();
+        if let Some(trace) = &mut self.trace {
+            trace.lost();
+        }
         self.close_session(at, None);
         self.carrier_minutes(at);
         self.write(JournalWrite::CallEnded(CallEnd {

@@ -208,9 +208,9 @@ impl Endpoint {
             .admit_user(&agent, call, identity.user_id.as_ref());
         let permit = permit.await.map_err(|refused| match refused {
             NotAdmitted::Spent(_) => Refusal::spent(),
-            NotAdmitted::Full => Refusal::too_many(
-                "As many calls as this tenant or user may hold are live already.",
-            ),
+            NotAdmitted::Full => {
+                Refusal::too_many("As many calls as this tenant or user may hold are live already.")
+            }
         })?;
         // The last act: a token is used up only for a call that begins.
         self.reception.door.begin(&identity, call, name).await?;

@@ -61,7 +61,8 @@ const CLOSE_SPENT: u16 = 4402;
 /// Close code of our own: the tenant or the user holds all the calls it may.
 const CLOSE_TOO_MANY: u16 = 4429;
 /// What a person is told whose call a spent budget refuses.
-pub(super) const BUDGET_SPENT: &str = "The budget of today is spent. Try again tomorrow, or ask whoever runs this service.";
+pub(super) const BUDGET_SPENT: &str =
+    "The budget of today is spent. Try again tomorrow, or ask whoever runs this service.";
 /// The header of the beta protocol; whoever sends it expects events that are no longer spoken.
 const BETA_HEADER: &str = "openai-beta";
 const BETA_SHAPE: &str = "realtime=v1";
@@ -396,9 +397,10 @@ impl FrontEndpoint {
 /// What a client is told about an agent, by a clock in Unix seconds.
 pub(super) fn agent_profile(reception: &Reception, agent: &ReadyAgent, now_s: i64) -> AgentProfile {
     let definition = &agent.definition;
-    let length_s = agent
-        .budgets
-        .length_max_s(&reception.settings, &definition.limits, LegKind::Client);
+    let length_s =
+        agent
+            .budgets
+            .length_max_s(&reception.settings, &definition.limits, LegKind::Client);
     AgentProfile {
         name: definition.name.clone(),
         voice: definition.voice.clone(),
