@@ -106,18 +106,7 @@ pub struct AgentDefinition {
     /// Whom it may call, and what it does with machines.
     #[serde(default)]
     pub outgoing: AgentOutgoing,
-    /// What comes after the sentence that says that a budget is spent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AtBudget {
-    /// `human`: the caller goes to whoever takes over.
-    #[default]
-    Human,
-    /// `end`: the agent says goodbye and hangs up.
-    End,
-}
-
-/// What clients of `/v1/realtime` may do beyond the protocol.
+    /// What clients of `/v1/realtime` may do beyond the protocol.
     #[serde(default)]
     pub realtime: AgentRealtime,
     /// When something of a call may be stored.
@@ -200,6 +189,17 @@ pub struct AgentLimits {
     pub caller_hour_max: Option<u32>,
     /// Seconds that two machines may talk to each other.
     pub automatic_s_max: Option<u64>,
+}
+
+/// What comes after the sentence that says that a budget is spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AtBudget {
+    /// `human`: the caller goes to whoever takes over.
+    #[default]
+    Human,
+    /// `end`: the agent says goodbye and hangs up.
+    End,
 }
 
 /// What clients of `/v1/realtime` may do beyond the protocol.

@@ -76,12 +76,12 @@ impl Refusal {
         Self::request(StatusCode::NOT_FOUND, "call_not_found", message)
     }
 
-    /// 429: a budget is spent. The provider's own word for it, which its SDKs do not try again after.
+    /// 402: a budget is spent. The provider's own word for it, which its SDKs do not try again after.
     pub(super) fn spent() -> Self {
         Self {
             kind: "insufficient_quota",
             ..Self::request(
-                StatusCode::TOO_MANY_REQUESTS,
+                StatusCode::PAYMENT_REQUIRED,
                 code::INSUFFICIENT_QUOTA,
                 BUDGET_SPENT,
             )
