@@ -42,7 +42,7 @@ export function BudgetList({ budgets }: { budgets: Budgets }) {
                 <p className="cost-value">{limitWords(row.name, budgets.limits[row.name])}</p>
                 <Used name={row.name} budgets={budgets} />
                 <p className="quiet small">
-                  {row.at} {budgets.own[row.name] === null ? "Set by the installation." : `Set here; the installation has ${limitWords(row.name, budgets.defaults[row.name])}.`}
+                  {row.at} {budgets.own[row.name] === null ? "Set by the installation." : `Set here; otherwise ${limitWords(row.name, budgets.defaults[row.name]).toLowerCase()}, by the installation.`}
                 </p>
               </li>
             ))}

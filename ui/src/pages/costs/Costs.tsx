@@ -34,7 +34,7 @@ export default function Costs() {
   const budgets = useQuery({ queryKey: ["budgets"], queryFn: () => get<Budgets>("/api/v1/budgets"), refetchInterval: 60_000 });
   const change = (fields: Record<string, string>) => setQuery({ days, by: by.value, ...fields }, { replace: true });
   return (
-    <>
+    <div className="costs">
       <div className="page-head">
         <h1>Costs</h1>
         <NativeSelect
@@ -54,7 +54,7 @@ export default function Costs() {
         {budgets.isError && budgets.data === undefined ? <Failure what="The budgets could not be read." error={budgets.error} retry={() => void budgets.refetch()} /> : null}
         {budgets.data ? <BudgetList budgets={budgets.data} /> : null}
       </section>
-    </>
+    </div>
   );
 }
 

@@ -7,6 +7,7 @@ import { exactMoneyWords, moneyWords } from "../../words/amounts";
 const HEIGHT = 180;
 const MICROS = 1_000_000;
 const DAY_S = 86_400;
+const DATE = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 
 /** Cost per day as bars, and the same as a table. */
 export function DayChart({ report }: { report: UsageReport }) {
@@ -109,8 +110,9 @@ function pictureOf(report: UsageReport, element: HTMLElement): uPlot {
       // Days are kept as their midnight in UTC, so that the axis shows dates as they are.
       tzDate: (at: number) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
       legend: { show: true },
-      axes: [{ ...axis }, { ...axis, size: 64, values: (_, ticks) => ticks.map(money) }],
-      scales: { y: { range: (_, __, max) => [0, Math.max(0.01, (max ?? 0) * 1.1)] } },
+      axes: [{ ...axis, values: (_, ticks) => ticks.map((at) => DATE.format(new Date(at * 1000))) }, { ...axis, size: 64, values: (_, ticks) => ticks.map(money) }],
+      // Half a day more on each side, so that no bar is cut.
+      scales: { x: { range: (_, min, max) => [min - DAY_S / 2, max + DAY_S / 2] }, y: { range: (_, __, max) => [0, Math.max(0.01, (max ?? 0) * 1.1)] } },
       series: [
         { label: "day", value: (_, at) => (at === null ? "–" : new Date(at * 1000).toISOString().slice(0, 10)) },
         {
