@@ -33,13 +33,16 @@ struct Component {
     micros_per_s: u64,
 }
 
-/// About ten cents a minute, split as a call with a speech-to-speech model is.
+/// What all of them cost together.
+const COST_MICROS_PER_S: u64 = 1_000;
+
+/// Six cents a minute, split as the cost of a call with a speech-to-speech model is.
 const COMPONENTS: [Component; 5] = [
-    component("audio_out", "tokens", 14, 900),
-    component("audio_in", "tokens", 11, 350),
-    component("audio_cached", "tokens", 400, 160),
-    component("text_in", "tokens", 45, 180),
-    component("transcription", "ms", 550, 41),
+    component("audio_out", "tokens", 14, 550),
+    component("audio_in", "tokens", 11, 215),
+    component("audio_cached", "tokens", 400, 100),
+    component("text_in", "tokens", 45, 110),
+    component("transcription", "ms", 550, 25),
 ];
 
 const fn component(
