@@ -1,7 +1,5 @@
 //! What calls cost: the ledger is what the provider reported, and a day's budget holds for all calls together.
 
-#[path = "support/postgres.rs"]
-mod postgres;
 #[path = "support/scripted.rs"]
 mod scripted;
 #[path = "support/sessions.rs"]
@@ -13,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use scripted::{dialled, reason, row_of};
 use serde_json::{Value, json};
 use sessions::{Talker, key_of};
-use support::{BOUND, MEDSPA, TestServer, carrier, model};
+use support::{BOUND, MEDSPA, TestServer, carrier, model, postgres};
 use switchboard::config::DatabaseUrl;
 use switchboard_sim::caller::CallerScript;
 use switchboard_sim::realtime::{RealtimeScript, Reply};
