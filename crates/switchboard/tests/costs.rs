@@ -1,21 +1,19 @@
 //! What calls cost: the ledger is what the provider reported, and a day's budget holds for all calls together.
 
-#[path = "support/scripted.rs"]
-mod scripted;
 #[path = "support/sessions.rs"]
 mod sessions;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use scripted::{dialled, reason, row_of};
 use serde_json::{Value, json};
 use sessions::{Talker, key_of};
 use support::{BOUND, MEDSPA, TestServer, carrier, model, postgres};
 use switchboard::config::DatabaseUrl;
 use switchboard_sim::caller::CallerScript;
 use switchboard_sim::realtime::{RealtimeScript, Reply};
-use switchboard_store::{ListFilter, UsageListing};
+use switchboard_sim::twilio::CarrierEvent;
+use switchboard_store::{ListFilter, UsageListing, Word};
 use switchboard_wire::openai::Usage;
 
 /// Replies of the test, and so turns of the agent.
@@ -156,9 +154,14 @@ async fn m1_a_day_that_is_promised_away_refuses_clients_and_gives_telephone_call
         .await;
     assert_eq!(second, ("insufficient_quota".to_owned(), Some(4402)));
     let call = server.call(&twilio, MEDSPA, CallerScript::new());
-    dialled(&call).await;
+    call.wait_for(BOUND, |event| matches!(event, CarrierEvent::Dialled { .. }))
+        .await
+        .unwrap_or_else(|error| panic!("{error}: {:?}", call.events()));
     call.wait_for_end(BOUND).await.expect("an end");
-    assert_eq!(reason(&row_of(&server, &call).await), "budget");
+    let ended = server.calls("medspa").await.into_iter();
+    let by_phone = ended.filter(|row| row.carrier_call_id.as_deref() == Some(call.sid().as_str()));
+    let reasons: Vec<_> = by_phone.filter_map(|row| row.end_reason).collect();
+    assert_eq!(reasons, [Word::new("budget")]);
 
     exchange(&mut first).await;
     first.leave().await;
