@@ -14,6 +14,7 @@ use crate::ending::Goodbye;
 use crate::event::{CallEvent, EventKind};
 use crate::floor::Floor;
 use crate::handoff::{Handoff, HandoffReason, HandoffUnderWay, TransferOutcome};
+use crate::ids::ItemId;
 use crate::input::{CallerAudio, Control, FromLeg, FromModel, Input, LegClosed, TurnTaking};
 use crate::interruption::{Interruption, StopCause};
 use crate::model_session::ModelSession;
@@ -90,7 +91,7 @@ impl Call {
             tools: ToolCalls::default(),
             silence: SilenceClock::default(),
             dead_air: DeadAir::default(),
-            budget: Budget::default(),
+            budget: Budget::new(settings.allowance),
             is_recording: false,
             secure: SecureEntry::default(),
             confirmation: Confirmation::default(),
@@ -119,6 +120,13 @@ impl Call {
         self.budget.spent_micros()
     }
 
+    /// The number of the turn that something was paid for: the caller's turn of this item, or without one the agent's turn
+    /// in progress, else the last that began. None before any.
+    #[must_use]
+    pub fn turn_paid_for(&self, item: Option<ItemId>) -> Option<u32> {
+        self.turns.paid_for(item)
+    }
+
     /// Takes one thing that happened at `now`. Moments never go backwards.
     pub fn handle(&mut self, now: Moment, input: Input) {
         if self.phase == Phase::Ended {
@@ -130,6 +138,7 @@ impl Call {
             Input::Model(input) => self.handle_model(now, input),
             Input::Tool(answer) => self.on_tool(now, answer),
             Input::Transfer(outcome) => self.on_transfer(now, outcome),
+            Input::Allowance(allowance) => self.on_allowance(now, allowance),
             Input::Control(control) => self.on_control(now, control),
             Input::Wake => {}
         }
@@ -226,6 +235,7 @@ impl Call {
         }
         self.phase = Phase::Live;
         self.finish_handshake(now, None);
+        self.warn_of_first_allowance(now);
         self.silence.restart();
         self.begin_consent(now);
         if self.has_returned && !self.consent.owes_disclosure() {

@@ -16,6 +16,15 @@ use crate::time::Moment;
 pub(crate) struct Goodbye {
     pub(crate) until: Moment,
     pub(crate) reason: EndReason,
+    pub(crate) then: Afterwards,
+}
+
+/// What comes when a goodbye was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Afterwards {
+    HangUp,
+    /// A human takes over, because a budget is spent.
+    HandOff,
 }
 
 impl Call {
@@ -34,7 +43,12 @@ impl Call {
             self.phase = Phase::Ending;
             let until = now + self.playback.unheard(now) + limits::GOODBYE;
             let reason = EndReason::AgentEnded;
-            self.goodbye = Some(Goodbye { until, reason });
+            let then = Afterwards::HangUp;
+            self.goodbye = Some(Goodbye {
+                until,
+                reason,
+                then,
+            });
         }
     }
 
@@ -43,8 +57,12 @@ impl Call {
             return;
         };
         let heard = !self.playback.is_audible() && self.replies.is_free();
-        if heard || now >= goodbye.until {
-            self.hang_up_now(now);
+        if !heard && now < goodbye.until {
+            return;
+        }
+        match goodbye.then {
+            Afterwards::HangUp => self.hang_up_now(now),
+            Afterwards::HandOff => self.hand_off(now, Handoff::because(HandoffReason::Budget)),
         }
     }
 
@@ -77,6 +95,7 @@ impl Call {
         self.goodbye = Some(Goodbye {
             until: now + limits::GOODBYE,
             reason: EndReason::EndedByControl,
+            then: Afterwards::HangUp,
         });
     }
 

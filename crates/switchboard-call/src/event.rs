@@ -2,6 +2,7 @@
 //! personal content travels as [`crate::output::Record`].
 
 use crate::answering::AnsweredBy;
+use crate::budget::BudgetKind;
 use crate::consent::ConsentAnswer;
 use crate::end::End;
 use crate::handoff::HandoffReason;
@@ -116,7 +117,14 @@ pub enum EventKind {
     AutomaticSuspected,
     /// It was asked for a key.
     PersonAsked,
+    /// This budget has come to its warning share. `spent_micros` is what the call cost so far.
     BudgetWarned {
+        budget: BudgetKind,
+        spent_micros: u64,
+    },
+    /// This budget does not hold another reply: the agent says why, and stops.
+    BudgetSpent {
+        budget: BudgetKind,
         spent_micros: u64,
     },
     ModelFailed {
@@ -184,6 +192,7 @@ impl EventKind {
             Self::AutomaticSuspected => "automatic_suspected",
             Self::PersonAsked => "person_asked",
             Self::BudgetWarned { .. } => "budget_warned",
+            Self::BudgetSpent { .. } => "budget_spent",
             Self::ModelFailed { .. } => "model_failed",
             Self::ModelReopened { .. } => "model_reopened",
             Self::MediaGapFilled => "media_gap_filled",

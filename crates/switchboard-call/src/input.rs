@@ -1,6 +1,7 @@
 //! Everything that can happen to a call, as one closed list. The shell translates; nothing else wakes a call.
 
 use crate::answering::AnsweredBy;
+use crate::budget::Allowance;
 use crate::handoff::{HandoffReason, TransferOutcome};
 use crate::ids::{AudioId, ItemId, MarkId, ReplyId, ToolCallId};
 use crate::output::HistoryTurn;
@@ -18,6 +19,8 @@ pub enum Input {
     Tool(FromTool),
     /// How a transfer asked for by [`crate::output::Command::Transfer`] went.
     Transfer(TransferOutcome),
+    /// What shared budgets set aside, asked for by [`crate::output::Command::AskAllowance`].
+    Allowance(Allowance),
     /// Somebody with the right to do so steers the call: staff, a drain, an API client.
     Control(Control),
     /// The wake time named by the last poll has come.

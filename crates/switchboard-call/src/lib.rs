@@ -56,6 +56,7 @@ pub mod turn;
 pub mod words;
 
 pub use answering::{AnsweredBy, OnAnswer, Outgoing};
+pub use budget::{Allowance, BudgetKind};
 pub use call::Call;
 pub use consent::{ConsentAnswer, ConsentBasis, ConsentPolicy, Greeting};
 pub use input::Input;

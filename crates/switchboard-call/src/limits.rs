@@ -86,6 +86,21 @@ pub const BUDGET_MICROS: u64 = 5_000_000;
 pub const BUDGET_WARN_PERCENT: u64 = 80;
 /// The dearest single reply we expect: 4,096 output tokens of audio at 64 USD per million and a full context.
 pub const REPLY_COST_MAX_MICROS: u64 = 400_000;
+/// The dearest sentence of our own: 20 s of audio at 64 USD per million tokens and a full context.
+pub const SENTENCE_COST_MAX_MICROS: u64 = 150_000;
+/// How long the sentence that says that a budget is spent may take, from the end of what is being said: the model thinks
+/// for a second or two and speaks for four.
+pub const LAST_WORDS: Span = Span::from_secs(10);
+
+/// What comes after the sentence that says that a budget is spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AtBudget {
+    /// The caller goes to a human.
+    #[default]
+    HandOff,
+    /// The agent says goodbye and hangs up.
+    End,
+}
 
 /// The bounds of one call: defaults above, changed per tenant and agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +125,11 @@ pub struct Limits {
     pub budget_micros: u64,
     /// Share of the budget, in percent, at which a warning event goes out.
     pub budget_warning_percent: u64,
+    /// The dearest reply that the agent's models can make.
     pub reply_cost_max_micros: u64,
+    /// The dearest sentence of ours that they can say.
+    pub sentence_cost_max_micros: u64,
+    pub at_budget: AtBudget,
     pub model_session_max: Span,
     /// A model session opened in a live call must be ready within this.
     pub model_reopen: Span,
@@ -142,6 +161,8 @@ impl Default for Limits {
             budget_micros: BUDGET_MICROS,
             budget_warning_percent: BUDGET_WARN_PERCENT,
             reply_cost_max_micros: REPLY_COST_MAX_MICROS,
+            sentence_cost_max_micros: SENTENCE_COST_MAX_MICROS,
+            at_budget: AtBudget::HandOff,
             model_session_max: MODEL_SESSION_MAX,
             model_reopen: REOPEN,
             model_reopen_lived_min: REOPEN_LIVED_MIN,

@@ -27,7 +27,7 @@ sql! {
     CONSENTS = "select id, contact_id, call_id, purpose, wording, language, answer, answer_text, heard_ms, disclosed_at,
             answered_at, version, complete
         from consents where tenant_id = $1 and call_id = $2 order by disclosed_at, id limit $3";
-    USAGE = "select id, call_id, component, provider, model, unit, quantity, cost_micros, currency, at from usage
+    USAGE = "select id, call_id, component, provider, model, unit, quantity, cost_micros, currency, at, turn from usage
         where tenant_id = $1 and call_id = $2 order by at, id limit $3";
     COUNTS = "select
             (select count(*) from turns t where t.tenant_id = $1 and t.call_id = $2) as turns,

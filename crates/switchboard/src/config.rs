@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub mod agent;
 mod agents;
+mod budgets;
 mod calls;
 mod check;
 mod database;
@@ -45,6 +46,7 @@ mod webrtc;
 
 pub use self::agent::AgentDefinition;
 pub use self::agents::AgentsSettings;
+pub use self::budgets::BudgetsSettings;
 pub use self::calls::CallsSettings;
 pub use self::database::{DatabaseSettings, DatabaseUrl};
 pub use self::dialling::{Country, DiallingSettings, NumberKind};
@@ -92,6 +94,8 @@ pub struct Settings {
     pub webrtc: WebrtcSettings,
     /// Limits of a call; an agent may set its own.
     pub calls: CallsSettings,
+    /// Limits of money that calls share.
+    pub budgets: BudgetsSettings,
     /// Who takes over when the agent cannot go on.
     pub handoff: HandoffSettings,
     /// Where audio is kept.

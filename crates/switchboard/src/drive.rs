@@ -25,6 +25,7 @@ use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
 use crate::admission::Permit;
+use crate::budgets::purse::Purse;
 use crate::journal::CallJournal;
 use crate::leg::{Leg, LegEvent, PhraseAudio};
 use crate::live::listening::{Ear, Overheard};
@@ -114,6 +115,8 @@ pub struct DriveSetup {
     pub pace: AudioPace,
     /// The right to hold this call.
     pub permit: Permit,
+    /// What shared budgets have set aside for it.
+    pub purse: Option<Box<Purse>>,
 }
 
 /// What woke the call.
@@ -158,6 +161,7 @@ pub struct Drive {
     scratch: Vec<u8>,
     _live: call_metrics::LiveCall,
     _permit: Permit,
+    purse: Option<Box<Purse>>,
 }
 
 impl Drive {
@@ -193,6 +197,7 @@ impl Drive {
             scratch: Vec::new(),
             _live: call_metrics::LiveCall::begin(),
             _permit: setup.permit,
+            purse: setup.purse,
         };
         (drive, handle)
     }
@@ -269,6 +274,14 @@ impl Drive {
             Command::Model(ToModel::Close) => self.close_model(),
             Command::Model(command) => self.model.send(command),
             Command::RunTool(run) => self.tools.run(run, self.handle.clone()),
+            Command::AskAllowance {
+                least_micros,
+                total_micros,
+            } => {
+                if let Some(purse) = &self.purse {
+                    purse.ask(least_micros, total_micros, self.handle.clone());
+                }
+            }
             Command::GiveUpTool(call) => self.tools.give_up(call),
             Command::Recording(step) => self.record(step),
             Command::Transfer(handoff) => self.transferrer.transfer(handoff, self.handle.clone()),
@@ -428,7 +441,10 @@ impl Drive {
         let input = match woken {
             Woken::Leg(LegEvent::Audio(payload)) => return self.on_caller_audio(now, payload),
             Woken::Model(ModelEvent::Audio(audio)) => return self.on_agent_audio(now, audio),
-            Woken::Model(ModelEvent::Usage(usage)) => return self.journal.usage(now, usage),
+            Woken::Model(ModelEvent::Usage(usage)) => {
+                let turn = self.call.turn_paid_for(usage.item);
+                return self.journal.usage(now, turn, &usage);
+            }
             Woken::Leg(LegEvent::Event(event)) => Input::Leg(event),
             Woken::Model(ModelEvent::Event(event)) => {
                 if let FromModel::Failed(_) = event {

@@ -78,6 +78,7 @@ fn usage(call_id: CallId, unit: &str, quantity: i64, cost: i64) -> JournalWrite 
         cost_micros: Micros(cost),
         currency: Currency::USD,
         at: at(4_000),
+        turn: None,
     })
 }
 
@@ -323,6 +324,11 @@ async fn answers_are_as_the_document_says() {
         ("agents".to_owned(), "Agents"),
         ("live/calls".to_owned(), "LiveCalls"),
         ("switches".to_owned(), "Switches"),
+        ("budgets".to_owned(), "Budgets"),
+        (
+            "usage?by=user&from=2027-01-01T00:00:00Z&to=2027-02-01T00:00:00Z".to_owned(),
+            "UsageReport",
+        ),
         (
             "usage?by=agent&from=2027-01-01T00:00:00Z&to=2027-02-01T00:00:00Z".to_owned(),
             "UsageReport",

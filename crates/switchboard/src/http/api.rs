@@ -8,6 +8,7 @@ pub mod access;
 mod agents;
 mod audio_parts;
 mod audit;
+mod budgets;
 mod call_acts;
 mod call_parts;
 mod calls;
@@ -90,6 +91,7 @@ pub fn routes(context: ApiContext) -> Router {
         .merge(live::routes())
         .merge(listen::routes())
         .merge(usage::routes())
+        .merge(budgets::routes())
         .merge(recordings::routes())
         .merge(voicemails::routes())
         .merge(peaks::routes())

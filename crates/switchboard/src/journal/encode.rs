@@ -131,7 +131,14 @@ fn fields(kind: &EventKind) -> Value {
         EventKind::ConfirmationAnswered { name, agreed } => {
             json!({ "tool": known_tool(name), "agreed": agreed })
         }
-        EventKind::BudgetWarned { spent_micros } => json!({ "spent_micros": spent_micros }),
+        EventKind::BudgetWarned {
+            budget,
+            spent_micros,
+        }
+        | EventKind::BudgetSpent {
+            budget,
+            spent_micros,
+        } => json!({ "budget": budget.as_str(), "spent_micros": spent_micros }),
         EventKind::ModelFailed {
             choice,
             failure: cause,

@@ -165,6 +165,12 @@ pub(super) const PATHS: &[Route] = &[
         parameters: "by: UsageBy, from: time, to: time",
         ..read("/api/v1/usage", "What was spent", "UsageReport")
     },
+    read("/api/v1/budgets", "What calls may cost, and what today has cost", "Budgets"),
+    Route {
+        method: "put",
+        body: "session_micros?: integer?, session_s?: integer?, user_day_micros?: integer?, tenant_day_micros?: integer?",
+        ..read("/api/v1/budgets", "Sets the tenant's own limits; leaves an audit entry", "Budgets")
+    },
     read("/api/v1/switches", "What is switched", "Switches"),
     Route {
         method: "put",

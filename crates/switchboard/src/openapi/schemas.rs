@@ -99,7 +99,7 @@ pub(super) const SCHEMAS: &[(&str, &str)] = &[
     (
         "UsageRow",
         "{id: uuid, call_id: uuid?, component: string, provider: string, model: string, unit: string,
-          quantity: integer, cost_micros: integer, currency: string, at: time}",
+          quantity: integer, cost_micros: integer, currency: string, at: time, turn: integer?}",
     ),
     ("CallUsage", "{items: [UsageRow], totals: [CostTotal]}"),
     (
@@ -150,10 +150,11 @@ pub(super) const SCHEMAS: &[(&str, &str)] = &[
     ("Steered", "{id: uuid, state: SteeredState}"),
     ("SteeredState", r#""accepted" | "ended""#),
     ("ClosingSentence", r#""goodbye" | "apology""#),
-    ("UsageBy", r#""day" | "agent" | "component" | "model""#),
+    ("UsageBy", r#""day" | "agent" | "component" | "model" | "user""#),
     (
         "UsageReport",
-        "{by: UsageBy, from: time, to: time, items: [UsageSum], totals: [UsageTotal], forecast: [UsageForecast]}",
+        "{by: UsageBy, from: time, to: time, time_zone: string, items: [UsageSum], totals: [UsageTotal],
+          forecast: [UsageForecast]}",
     ),
     (
         "UsageSum",
@@ -164,6 +165,20 @@ pub(super) const SCHEMAS: &[(&str, &str)] = &[
         "UsageForecast",
         "{currency: string, last_7_days_micros: integer, next_30_days_micros: integer}",
     ),
+    (
+        "Budgets",
+        "{time_zone: string, day: string, from: time, to: time, warning_percent: integer, limits: BudgetLimits,
+          own: BudgetLimits, defaults: BudgetLimits, today: DaySpending, users: [UserToday]}",
+    ),
+    (
+        "BudgetLimits",
+        "{session_micros: integer?, session_s: integer?, user_day_micros: integer?, tenant_day_micros: integer?}",
+    ),
+    (
+        "DaySpending",
+        "{spent_micros: integer, held_micros: integer, forecast_micros: integer?}",
+    ),
+    ("UserToday", "{user: string, spent_micros: integer}"),
     (
         "Switch",
         "{switch: string, scope: SwitchScope, number: string?, value: string, set_at: time, expires_at: time?}",

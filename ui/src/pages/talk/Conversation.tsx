@@ -82,6 +82,11 @@ function Controls({ talk, act, levels }: ConversationProps) {
       <Meter levels={levels} side={talk.phase === "speaking" ? "agent" : "caller"} words={talk.phase === "speaking" ? () => "" : levelWords} />
       <span className="talk-figures quiet">
         {talk.began ? <span>live {clockWords(now - talk.began)}</span> : null}
+        {talk.budget === null ? null : (
+          <span className="tone-attention" role="status">
+            ▲ {talk.budget}
+          </span>
+        )}
         {talk.spent_micros === null ? null : <span>{moneyWords(talk.spent_micros, "USD")}</span>}
         {last === undefined ? null : <span title="From your last word to the agent's first sound, measured here">answered in {latencyWords(last)}</span>}
       </span>

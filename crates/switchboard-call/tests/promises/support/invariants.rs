@@ -146,7 +146,10 @@ impl Invariants {
                 assert!(self.held.is_empty(), "audio leaks: {:?}", self.held);
             }
             Command::Recording(step) => self.on_recording(step),
-            Command::Leg(_) | Command::GiveUpTool(_) | Command::Transfer(_) => {}
+            Command::Leg(_)
+            | Command::GiveUpTool(_)
+            | Command::Transfer(_)
+            | Command::AskAllowance { .. } => {}
         }
     }
 

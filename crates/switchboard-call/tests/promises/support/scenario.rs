@@ -13,7 +13,9 @@ use switchboard_call::output::{
     Command, Record, RecordingStep, ToLeg, ToModel, ToolRecord, ToolRun,
 };
 use switchboard_call::turn::{Speaker, TurnRecord};
-use switchboard_call::{Call, CallSettings, ConsentAnswer, Input, Language, Moment, Output, Span};
+use switchboard_call::{
+    Allowance, Call, CallSettings, ConsentAnswer, Input, Language, Moment, Output, Span,
+};
 
 use super::carrier::{Carrier, Spoken};
 use super::invariants::Invariants;
@@ -61,6 +63,8 @@ pub(crate) struct Scenario {
     /// How long after the turn its transcript comes, if ever.
     pub(crate) words_after_ms: Option<u64>,
     pub(crate) handled: u64,
+    /// What shared budgets answer, one after another; none is left means no answer.
+    pub(crate) allowances: VecDeque<Allowance>,
     filler_us: u64,
     /// What the model has charged by now.
     cost_micros: u64,
@@ -92,6 +96,7 @@ impl Scenario {
             sends_media: true,
             words_after_ms: Some(300),
             handled: 0,
+            allowances: VecDeque::new(),
             now_us: 0,
             agenda: BTreeMap::new(),
             order: 0,
@@ -373,6 +378,12 @@ impl Scenario {
             }
             Command::RunTool(run) => self.on_tool(run),
             Command::Transfer(_) => self.on_transfer(),
+            Command::AskAllowance { .. } => {
+                if let Some(allowance) = self.allowances.pop_front() {
+                    let at_us = self.now_us + 50_000;
+                    self.push(at_us, Happening::Input(Input::Allowance(allowance)));
+                }
+            }
             Command::GiveUpTool(_) | Command::Drop(_) | Command::Recording(_) | Command::End(_) => {
             }
         }

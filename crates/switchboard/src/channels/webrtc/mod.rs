@@ -49,7 +49,9 @@ use crate::drive::DriveInput;
 use crate::http::identity::Brought;
 use crate::http::{CallerCredential, CallerIdentity, CallerRefusal, ClientAddress, Drain};
 use crate::leg::Leg;
-use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError, unsaid_disclosure};
+use crate::reception::{
+    LegKind, NotAdmitted, Offer, ReadyAgent, Reception, ReceptionError, unsaid_disclosure,
+};
 
 /// What the id of a call begins with on the wire.
 const ID_PREFIX: &str = "rtc_";
@@ -211,8 +213,11 @@ impl Endpoint {
         let way = seat.sender().downgrade();
         let (peer, answer) = Peer::answer(seat, &asked.sdp, voice).map_err(Refusal::offer)?;
         let permit = self.reception.admit_caller(&agent, call, &identity);
-        let permit = permit.await.ok_or_else(|| {
-            Refusal::too_many("As many calls as this tenant or user may hold are live already.")
+        let permit = permit.await.map_err(|refused| match refused {
+            NotAdmitted::Spent(_) => Refusal::spent(),
+            NotAdmitted::Full => {
+                Refusal::too_many("As many calls as this tenant or user may hold are live already.")
+            }
         })?;
         // The last act: a token is used up only for a call that begins.
         self.reception.door.begin(&identity, call, name).await?;

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use switchboard_wire::openai::{RestError, RestErrorBody, WireError, code};
 
+use crate::channels::websocket::BUDGET_SPENT;
 use crate::http::CallerRefusal;
 
 /// Why there is no call.
@@ -73,6 +74,18 @@ impl Refusal {
     pub(super) fn no_call() -> Self {
         let message = "There is no such call.";
         Self::request(StatusCode::NOT_FOUND, "call_not_found", message)
+    }
+
+    /// 402: a budget is spent. The provider's own word for it, which its SDKs do not try again after.
+    pub(super) fn spent() -> Self {
+        Self {
+            kind: "insufficient_quota",
+            ..Self::request(
+                StatusCode::PAYMENT_REQUIRED,
+                code::INSUFFICIENT_QUOTA,
+                BUDGET_SPENT,
+            )
+        }
     }
 
     /// 413.

@@ -39,7 +39,9 @@ use crate::http::api::ApiContext;
 use crate::http::identity::Brought;
 use crate::http::{CallerCredential, CallerIdentity, CallerRefusal, ClientAddress, Problem};
 use crate::leg::Leg;
-use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError, unsaid_disclosure};
+use crate::reception::{
+    LegKind, NotAdmitted, Offer, ReadyAgent, Reception, ReceptionError, unsaid_disclosure,
+};
 use crate::socket::{SocketLimits, WebSocket};
 use crate::switches::CallSwitches;
 use crate::upgrade;
@@ -56,8 +58,13 @@ use refusals::{ClientKey, Refusals};
 const CLOSE_NOT_SIGNED_IN: u16 = 4401;
 /// Close code of our own: signed in, but not for this agent.
 const CLOSE_NOT_ALLOWED: u16 = 4403;
+/// Close code of our own: a budget of the tenant or the user is spent.
+const CLOSE_SPENT: u16 = 4402;
 /// Close code of our own: the tenant or the user holds all the calls it may.
 const CLOSE_TOO_MANY: u16 = 4429;
+/// What a person is told whose call a spent budget refuses.
+pub(super) const BUDGET_SPENT: &str =
+    "The budget of today is spent. Try again tomorrow, or ask whoever runs this service.";
 /// The header of the beta protocol; whoever sends it expects events that are no longer spoken.
 const BETA_HEADER: &str = "openai-beta";
 const BETA_SHAPE: &str = "realtime=v1";
@@ -191,6 +198,8 @@ enum Refusal {
     Caller(CallerRefusal),
     /// The tenant holds all the calls it may.
     TooMany,
+    /// A budget does not hold another call.
+    Spent,
     /// There is no call of theirs to come back to.
     Resume,
     /// Something of ours does not answer.
@@ -249,7 +258,10 @@ impl FrontEndpoint {
             })?;
         let call = identity.call_id();
         let permit = self.reception.admit_caller(&agent, call, &identity).await;
-        let permit = permit.ok_or(Refusal::TooMany)?;
+        let permit = permit.map_err(|refused| match refused {
+            NotAdmitted::Full => Refusal::TooMany,
+            NotAdmitted::Spent(_) => Refusal::Spent,
+        })?;
         door.begin(&identity, call, name).await?;
         let switches = &self.reception.switches;
         Ok(Admitted {
@@ -389,7 +401,10 @@ impl FrontEndpoint {
 /// What a client is told about an agent, by a clock in Unix seconds.
 pub(super) fn agent_profile(reception: &Reception, agent: &ReadyAgent, now_s: i64) -> AgentProfile {
     let definition = &agent.definition;
-    let limits = reception.settings.calls.with(&definition.limits);
+    let length_s =
+        agent
+            .budgets
+            .length_max_s(&reception.settings, &definition.limits, LegKind::Client);
     AgentProfile {
         name: definition.name.clone(),
         voice: definition.voice.clone(),
@@ -399,7 +414,7 @@ pub(super) fn agent_profile(reception: &Reception, agent: &ReadyAgent, now_s: i6
         pcm_rates_hz: definition.realtime.pcm_rates_hz.clone(),
         expires_at: u64::try_from(now_s)
             .unwrap_or_default()
-            .saturating_add(limits.length_max_s),
+            .saturating_add(length_s),
         disclosure: None,
     }
 }
@@ -436,6 +451,19 @@ impl Refusal {
                 }
                 farewell
             }
+            Self::Spent => Farewell {
+                error: Some(ErrorBody {
+                    kind: "insufficient_quota".to_owned(),
+                    code: Some(code::INSUFFICIENT_QUOTA.to_owned()),
+                    message: BUDGET_SPENT.to_owned(),
+                    ..ErrorBody::default()
+                }),
+                ..Farewell::with_error(
+                    "invalid_request_error",
+                    code::INSUFFICIENT_QUOTA,
+                    CLOSE_SPENT,
+                )
+            },
             Self::TooMany => Farewell {
                 error: Some(ErrorBody {
                     kind: "invalid_request_error".to_owned(),
@@ -573,6 +601,8 @@ mod tests {
         assert_eq!(codes(CallerRefusal::AgentNotAllowed.into()).1, 4403);
         assert_eq!(codes(CallerRefusal::WrongKey.into()).1, 3000);
         assert_eq!(codes(Refusal::TooMany).1, 4429);
+        let (code, close, _) = codes(Refusal::Spent);
+        assert_eq!((code.as_str(), close), ("insufficient_quota", 4402));
         assert_eq!(codes(Refusal::Unavailable).1, 1011);
     }
 }

@@ -125,6 +125,8 @@ pub const ROUTES: &[(&str, &str, Access)] = &[
     ("GET", "/api/v1/live", Access::May(May::WatchLive)),
     ("GET", "/api/v1/live/calls", Access::May(May::WatchLive)),
     ("GET", "/api/v1/usage", Access::May(May::ReadUsage)),
+    ("GET", "/api/v1/budgets", Access::May(May::ReadUsage)),
+    ("PUT", "/api/v1/budgets", Access::May(May::ChangeBudgets)),
     ("GET", "/api/v1/openapi.json", Access::Open),
     ("POST", "/api/v1/voice/sessions", Access::May(May::Talk)),
     ("GET", "/api/v1/webhooks", Access::May(May::ManageWebhooks)),

@@ -26,6 +26,7 @@ use switchboard_wire::openai::{
 };
 use switchboard_wire::websocket::{Message, close_code};
 
+use crate::config::prices::RunningBill;
 use crate::model::{ModelEvent, ModelFormats};
 use crate::models::breaker::Attempt;
 use crate::socket::{SocketError, WebSocket, dial};
@@ -54,6 +55,8 @@ pub struct OpenAiRealtime {
     open_request: Option<String>,
     /// What hearing the caller has cost and no reply has been billed for.
     unbilled_micros: u64,
+    /// What the ledger has of this session.
+    running_bill: RunningBill,
     /// Until the session is ready or has failed. None for probes.
     attempt: Option<Attempt>,
 }
@@ -109,6 +112,7 @@ impl OpenAiRealtime {
             asked: 0,
             open_request: None,
             unbilled_micros: 0,
+            running_bill: RunningBill::default(),
             attempt: None,
         }
     }

@@ -24,6 +24,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use serde_json::{Map, Value, json};
+use switchboard_call::BudgetKind;
 use switchboard_call::end::End;
 use switchboard_call::event::{CallEvent, EventKind};
 use switchboard_call::input::{FromLeg, FromModel, TurnTaking};
@@ -216,16 +217,26 @@ impl ClientProtocol {
             EventKind::HandoffStarted { reason } => {
                 self.say_own("switchboard.handoff", json!({ "reason": reason.as_str() }));
             }
-            EventKind::BudgetWarned { spent_micros } => {
-                self.say_own(
-                    "switchboard.budget",
-                    json!({ "spent_micros": spent_micros }),
-                );
-            }
+            EventKind::BudgetWarned {
+                budget,
+                spent_micros,
+            } => self.tell_budget(*budget, *spent_micros, false),
+            EventKind::BudgetSpent {
+                budget,
+                spent_micros,
+            } => self.tell_budget(*budget, *spent_micros, true),
             EventKind::CallEnded(end) => self.on_ended(now, *end),
             _ => {}
         }
         self.settle_track();
+    }
+
+    /// A budget is nearly spent, or does not hold another reply.
+    fn tell_budget(&mut self, budget: BudgetKind, spent_micros: u64, is_spent: bool) {
+        let word = json!({
+            "budget": budget.as_str(), "spent_micros": spent_micros, "spent": is_spent,
+        });
+        self.say_own("switchboard.budget", word);
     }
 
     fn on_ended(&mut self, now: Instant, end: End) {
