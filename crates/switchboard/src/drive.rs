@@ -415,7 +415,9 @@ impl Drive {
             Woken::Leg(LegEvent::Audio(payload)) => return self.on_caller_audio(now, payload),
             Woken::Model(ModelEvent::Audio(audio)) => return self.on_agent_audio(now, audio),
             Woken::Model(ModelEvent::Usage(usage)) => return self.journal.usage(now, usage),
-            Woken::Leg(LegEvent::Event(event)) => Input::Leg(event),
+            Woken::Leg(LegEvent::Event(event)) | Woken::Model(ModelEvent::Leg(event)) => {
+                Input::Leg(event)
+            }
             Woken::Model(ModelEvent::Event(event)) => {
                 if let FromModel::Failed(_) = event {
                     self.close_model();
@@ -433,7 +435,8 @@ impl Drive {
             }
             Woken::Beside(DriveInput::Listen(listener)) => {
                 let (ear, answer) = *listener;
-                if answer.send(self.leg.format()).is_ok() {
+                // Without sound of ours there is nothing to listen to.
+                if !self.leg.is_direct() && answer.send(self.leg.format()).is_ok() {
                     self.listeners.push(ear);
                 }
                 return;
