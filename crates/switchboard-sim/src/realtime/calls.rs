@@ -122,7 +122,10 @@ impl Call {
             if outputs.into_iter().any(|output| self.tell(output)) {
                 break;
             }
-            let wake = self.engine.next_wake().unwrap_or_else(|| Instant::now() + FAR);
+            let wake = self
+                .engine
+                .next_wake()
+                .unwrap_or_else(|| Instant::now() + FAR);
             tokio::select! {
                 told = self.inbox.recv() => match told {
                     Some(told) => if self.obey(told) { break },

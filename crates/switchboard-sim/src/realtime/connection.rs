@@ -19,11 +19,11 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::engine::{Engine, Output};
-use super::rest;
-use super::sideband::Sideband;
 use super::log::{Connected, ReceivedKind};
+use super::rest;
 use super::script::{Faults, RealtimeScript};
 use super::server::{Command, Recorder};
+use super::sideband::Sideband;
 
 /// Longest message: the largest append in base64, and its JSON.
 const MESSAGE_BYTES_MAX: usize = APPEND_AUDIO_BYTES_MAX / 3 * 4 + 4096;

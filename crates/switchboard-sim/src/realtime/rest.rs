@@ -57,7 +57,11 @@ impl Answer {
 
 /// Answers an upgrade with a status and ends the connection.
 pub(super) async fn refuse_upgrade(stream: &mut TcpStream, status: u16) -> io::Result<()> {
-    write(stream, &Answer::refused(status, "not_found", "No such call.")).await
+    write(
+        stream,
+        &Answer::refused(status, "not_found", "No such call."),
+    )
+    .await
 }
 
 /// Answers one request and ends the connection.
@@ -119,7 +123,11 @@ async fn judge(
     let key = api_key(head, &SubprotocolOffer::default()).unwrap_or_default();
     let is_known = script.api_keys.is_empty() || script.api_keys.contains(&key);
     if key.is_empty() || !is_known {
-        return Answer::refused(401, "invalid_api_key", "Incorrect API key provided: [masked].");
+        return Answer::refused(
+            401,
+            "invalid_api_key",
+            "Incorrect API key provided: [masked].",
+        );
     }
     let path = head.line.target.split('?').next().unwrap_or_default();
     if path.ends_with(CALLS_PATH_END) {
@@ -162,8 +170,8 @@ async fn create(
     let script = &recorder.shared.script;
     let model = update.model.clone();
     let model = model.filter(|model| script.models.is_empty() || script.models.contains(model));
-    let model =
-        model.ok_or_else(|| Answer::refused(400, "invalid_model", "No such model: session.model."))?;
+    let model = model
+        .ok_or_else(|| Answer::refused(400, "invalid_model", "No such model: session.model."))?;
     let entropy = entropy().map_err(|_| Answer::refused(500, "server_error", "No entropy."))?;
     let now = Instant::now();
     let mut engine = Engine::new(
@@ -174,7 +182,9 @@ async fn create(
         unix_s(),
         now,
     );
-    engine.become_call(now, &update).map_err(|error| wrong(&error))?;
+    engine
+        .become_call(now, &update)
+        .map_err(|error| wrong(&error))?;
     let id = wire_id(IdPrefix::RealtimeCall, entropy);
     let record = CallRecord {
         id: id.clone(),
@@ -195,14 +205,18 @@ async fn create(
 async fn parts(head: &Head<RequestLine>, body: Bytes) -> Result<(String, Value), Answer> {
     let wrong = |message: &str| Answer::refused(400, "invalid_offer", message);
     let kind = head.header("content-type").unwrap_or_default();
-    let boundary = multer::parse_boundary(kind)
-        .map_err(|_| Answer::refused(415, "unsupported_content_type", "Send multipart/form-data."))?;
+    let boundary = multer::parse_boundary(kind).map_err(|_| {
+        Answer::refused(415, "unsupported_content_type", "Send multipart/form-data.")
+    })?;
     let whole = futures_util::stream::once(async move { Ok::<_, Infallible>(body) });
     let mut form = multer::Multipart::new(whole, boundary);
     let (mut sdp, mut session) = (None, None);
     while let Some(field) = form.next_field().await.map_err(|_| wrong("No form."))? {
         let name = field.name().unwrap_or_default().to_owned();
-        let kind = field.content_type().map(ToString::to_string).unwrap_or_default();
+        let kind = field
+            .content_type()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let has_file = field.file_name().is_some();
         let text = field.text().await.map_err(|_| wrong("No text."))?;
         match name.as_str() {
@@ -229,10 +243,16 @@ fn sections(offer: &str) -> Result<String, Answer> {
     if !has("m=audio ") || !has("a=ice-ufrag:") || !has("a=fingerprint:sha-256 ") {
         return wrong("The offer has no audio, or lacks ICE or a fingerprint.");
     }
-    let mids: Vec<&str> = offer.lines().filter_map(|line| line.strip_prefix("a=mid:")).collect();
+    let mids: Vec<&str> = offer
+        .lines()
+        .filter_map(|line| line.strip_prefix("a=mid:"))
+        .collect();
     let mut answer = format!(
         "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {}\r\na=ice-lite\r\n",
-        mids.iter().map(|mid| mid.trim()).collect::<Vec<_>>().join(" ")
+        mids.iter()
+            .map(|mid| mid.trim())
+            .collect::<Vec<_>>()
+            .join(" ")
     );
     let fingerprint = ["AB"; 32].join(":");
     let mut at = 0;
@@ -242,27 +262,38 @@ fn sections(offer: &str) -> Result<String, Answer> {
         };
         let mid = mids.get(at).map_or("0", |mid| mid.trim());
         at += 1;
-        let own = if media.starts_with("audio ") {
-            let opus = offer
-                .lines()
-                .filter_map(|line| line.trim_end().strip_prefix("a=rtpmap:"))
-                .find_map(|map| map.strip_suffix(" opus/48000/2"));
-            match opus {
-                Some(opus) => format!(
-                    "m=audio 9 UDP/TLS/RTP/SAVPF {opus}\r\na=rtpmap:{opus} opus/48000/2\r\na=sendrecv\r\na=rtcp-mux\r\na=ssrc:4711 cname:voice\r\n"
-                ),
-                None => "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\na=rtcp-mux\r\na=ssrc:4711 cname:voice\r\n".to_owned(),
-            }
-        } else if media.starts_with("application ") {
-            "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=sctp-port:5000\r\n".to_owned()
-        } else {
-            format!("m={}\r\na=inactive\r\n", media.replacen(" 9 ", " 0 ", 1))
-        };
-        answer.push_str(&own);
+        let (line, own) = section(offer, media);
         answer.push_str(&format!(
-            "c=IN IP4 127.0.0.1\r\na=mid:{mid}\r\na=setup:active\r\na=ice-ufrag:fake\r\na=ice-pwd:fakefakefakefakefakefake\r\n\
-             a=fingerprint:sha-256 {fingerprint}\r\na=candidate:1 1 udp 2113667327 127.0.0.1 9 typ host\r\n"
+            "m={line}\r\nc=IN IP4 127.0.0.1\r\na=mid:{mid}\r\na=setup:active\r\na=ice-ufrag:fake\r\n\
+             a=ice-pwd:fakefakefakefakefakefake\r\na=fingerprint:sha-256 {fingerprint}\r\n\
+             a=candidate:1 1 udp 2113667327 127.0.0.1 9 typ host\r\n{own}"
         ));
     }
     Ok(answer)
+}
+
+/// Our `m=` line for one of the offer's, and what belongs to its kind.
+fn section(offer: &str, media: &str) -> (String, String) {
+    if media.starts_with("application ") {
+        let line = "application 9 UDP/DTLS/SCTP webrtc-datachannel".to_owned();
+        return (line, "a=sctp-port:5000\r\n".to_owned());
+    }
+    if !media.starts_with("audio ") {
+        let kind = media.split(' ').next().unwrap_or("video");
+        return (
+            format!("{kind} 0 UDP/TLS/RTP/SAVPF 0"),
+            "a=inactive\r\n".to_owned(),
+        );
+    }
+    let maps = offer
+        .lines()
+        .filter_map(|line| line.trim_end().strip_prefix("a=rtpmap:"));
+    let opus = maps
+        .filter_map(|map| map.strip_suffix(" opus/48000/2"))
+        .next();
+    let (kind, map) = opus.map_or(("0", "PCMU/8000"), |kind| (kind, "opus/48000/2"));
+    (
+        format!("audio 9 UDP/TLS/RTP/SAVPF {kind}"),
+        format!("a=rtpmap:{kind} {map}\r\na=rtcp-mux\r\na=sendrecv\r\na=ssrc:4711 cname:voice\r\n"),
+    )
 }

@@ -54,7 +54,13 @@ impl Engine {
     pub(in crate::realtime) fn caller_begins(&mut self, now: Instant) {
         let at_ms = self.media_ms(now);
         self.on_speech_started(now, at_ms);
-        if self.session.audio.input.turn_detection.is_some_and(|it| it.interrupts()) {
+        if self
+            .session
+            .audio
+            .input
+            .turn_detection
+            .is_some_and(|it| it.interrupts())
+        {
             self.stop_playing(now);
         }
     }
@@ -137,7 +143,8 @@ impl Engine {
     /// Empties the caller's buffer: the provider cuts its own item to what was played.
     pub(super) fn clear_output(&mut self, now: Instant) -> Result<(), WireError> {
         if self.media.is_none() {
-            let message = "'output_audio_buffer.clear' is only available on WebRTC and SIP sessions.";
+            let message =
+                "'output_audio_buffer.clear' is only available on WebRTC and SIP sessions.";
             return Err(WireError::new(code::INVALID_VALUE, message).at("type"));
         }
         self.stop_playing(now);

@@ -76,8 +76,8 @@ impl Endpoint {
             outgoing: None,
             switches,
         });
-        if let Some(context) = &identity.context {
-            handle.send(about_session(context.expose()));
+        if let Some(briefing) = about_session(&identity) {
+            handle.send(briefing);
         }
         self.remember(call, identity, None);
         Ok((call, answer))
@@ -85,11 +85,7 @@ impl Endpoint {
 }
 
 /// Whether this client may have this call, with this offer.
-fn may_go_direct(
-    mode: DirectMode,
-    identity: &CallerIdentity,
-    offer: &str,
-) -> Result<(), Refusal> {
+fn may_go_direct(mode: DirectMode, identity: &CallerIdentity, offer: &str) -> Result<(), Refusal> {
     let has_channel = offer.lines().any(|line| line.starts_with("m=application"));
     let is_trusted = matches!(
         identity.credential,

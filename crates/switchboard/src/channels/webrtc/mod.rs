@@ -254,8 +254,8 @@ impl Endpoint {
             outgoing: None,
             switches,
         });
-        if let Some(context) = &identity.context {
-            handle.send(about_session(context.expose()));
+        if let Some(briefing) = about_session(&identity) {
+            handle.send(briefing);
         }
         self.remember(call, identity, Some(way));
         Ok((call, answer))
@@ -272,12 +272,7 @@ impl Endpoint {
         })
     }
 
-    fn remember(
-        &self,
-        call: CallId,
-        whose: CallerIdentity,
-        way: Option<mpsc::WeakSender<ToPeer>>,
-    ) {
+    fn remember(&self, call: CallId, whose: CallerIdentity, way: Option<mpsc::WeakSender<ToPeer>>) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         // Calls that ended are forgotten here: there are never more live ones than permits.
         calls.retain(|call, _| self.reception.live.find(*call).is_some());

@@ -3,8 +3,8 @@
 use super::language::Texts;
 use super::voice::check_voice;
 use super::{
-    ATTEMPTS_MAX, AgentDefinition, ConsentMode, DirectMode, PCM_RATES_HZ, TOOL_NAMES, TurnDetectionMode,
-    invalid,
+    ATTEMPTS_MAX, AgentDefinition, ConsentMode, DirectMode, PCM_RATES_HZ, TOOL_NAMES,
+    TurnDetectionMode, invalid,
 };
 use crate::config::DiallingSettings;
 use crate::config::error::{Place, SettingsError};
@@ -260,7 +260,12 @@ fn origins(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checke
             .or_else(|| origin.strip_prefix("http://"));
         rest.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ', '?', '#', '@']))
     };
-    match agent.realtime.origins.iter().find(|origin| !is_origin(origin)) {
+    match agent
+        .realtime
+        .origins
+        .iter()
+        .find(|origin| !is_origin(origin))
+    {
         None => Ok(()),
         Some(wrong) => {
             let reason = format!("`{wrong}` is no origin");

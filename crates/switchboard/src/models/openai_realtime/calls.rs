@@ -153,7 +153,10 @@ impl Drop for VendorCall {
         let ending = self.calls.live.ending();
         runtime.spawn(async move {
             let tries = hang_up_until_done(&client, &url, &key);
-            if tokio::time::timeout(HANG_UP_TRIES_TIME_MAX, tries).await.is_err() {
+            if tokio::time::timeout(HANG_UP_TRIES_TIME_MAX, tries)
+                .await
+                .is_err()
+            {
                 metrics::counter!("switchboard_direct_hang_ups_failed_total").increment(1);
                 tracing::error!("a direct call could not be hung up at the vendor");
             }
@@ -165,7 +168,10 @@ impl Drop for VendorCall {
 async fn hang_up_until_done(client: &reqwest::Client, url: &str, key: &Secret) {
     let mut wait = RETRY_WAIT;
     loop {
-        let request = client.post(url).bearer_auth(key.expose()).timeout(HANG_UP_TIME_MAX);
+        let request = client
+            .post(url)
+            .bearer_auth(key.expose())
+            .timeout(HANG_UP_TIME_MAX);
         match request.send().await.map(|answer| answer.status()) {
             // A call that is over is not there any more.
             Ok(status) if status.is_success() || status == StatusCode::NOT_FOUND => return,
@@ -177,7 +183,10 @@ async fn hang_up_until_done(client: &reqwest::Client, url: &str, key: &Secret) {
 }
 
 fn unavailable(error: &reqwest::Error) -> VendorRefusal {
-    tracing::warn!(timeout = error.is_timeout(), "the vendor does not answer an offer");
+    tracing::warn!(
+        timeout = error.is_timeout(),
+        "the vendor does not answer an offer"
+    );
     VendorRefusal::Unavailable
 }
 
@@ -225,7 +234,14 @@ mod tests {
             call_id("/v1/realtime/calls/rtc_0aB-9").as_deref(),
             Some("rtc_0aB-9")
         );
-        for wrong in ["", "/", "rtc", "call_1", "/calls/rtc_1?x=1", "/calls/rtc_1/hangup"] {
+        for wrong in [
+            "",
+            "/",
+            "rtc",
+            "call_1",
+            "/calls/rtc_1?x=1",
+            "/calls/rtc_1/hangup",
+        ] {
             assert_eq!(call_id(wrong), None, "{wrong}");
         }
         assert_eq!(call_id(&format!("rtc_{}", "a".repeat(200))), None);

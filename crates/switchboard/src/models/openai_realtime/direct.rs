@@ -75,7 +75,8 @@ impl Direct {
     /// When something must be done though nothing comes.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let playing = self.playing.as_ref();
-        let piece = playing.map(|playing| playing.since + playing.told.saturating_sub(AHEAD - PIECE));
+        let piece =
+            playing.map(|playing| playing.since + playing.told.saturating_sub(AHEAD - PIECE));
         let held = self.held.as_ref().map(|held| held.until);
         piece.into_iter().chain(held).min()
     }
@@ -83,7 +84,10 @@ impl Direct {
     fn item_of(&self, response_id: &str) -> Option<ItemId> {
         let generating = self.generating.as_ref();
         let generated = generating.filter(|it| it.response_id == response_id);
-        let held = self.held.as_ref().filter(|it| it.response_id == response_id);
+        let held = self
+            .held
+            .as_ref()
+            .filter(|it| it.response_id == response_id);
         generated
             .map_or_else(|| held.map(|it| it.item), |it| Some(it.item))
             .flatten()
@@ -236,7 +240,9 @@ impl OpenAiRealtime {
         let detection = session.audio.input.turn_detection;
         asked.instructions.as_deref() == Some(session.instructions.as_str())
             && names(asked.tools.as_deref().unwrap_or_default()) == names(&session.tools)
-            && detection.as_ref().is_some_and(|it| !TurnDetection::creates_responses(it))
+            && detection
+                .as_ref()
+                .is_some_and(|it| !TurnDetection::creates_responses(it))
     }
 
     fn on_item_added(&mut self, direct: &mut Direct, item: &Item) {
@@ -266,7 +272,10 @@ impl OpenAiRealtime {
 
     /// Somebody else steers: the call ends here, and with it at the vendor.
     fn drift(&mut self, what: &'static str) {
-        tracing::warn!(what, "a direct call is steered by somebody else and is ended");
+        tracing::warn!(
+            what,
+            "a direct call is steered by somebody else and is ended"
+        );
         metrics::counter!("switchboard_direct_drift_total").increment(1);
         self.leave(LegClosed::ProtocolError);
     }
