@@ -80,13 +80,16 @@ impl WebRtcPorts {
     }
 }
 
+/// The way to a call's connection, where that is ours.
+type Way = Option<mpsc::WeakSender<ToPeer>>;
+
 /// What the endpoint needs.
 struct Endpoint {
     reception: Reception,
     ports: Ports,
     unfinished: UnfinishedCalls,
     /// Whose each live call is, and the way to its connection, where that is ours.
-    calls: Mutex<HashMap<CallId, (CallerIdentity, Option<mpsc::WeakSender<ToPeer>>)>>,
+    calls: Mutex<HashMap<CallId, (CallerIdentity, Way)>>,
     /// Takes the media of direct calls.
     vendor: VendorCalls,
 }
