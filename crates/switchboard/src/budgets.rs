@@ -169,7 +169,7 @@ impl TenantBudgets {
     pub fn length_max_s(&self, settings: &Settings, agent: &AgentLimits, kind: LegKind) -> u64 {
         let otherwise = match kind {
             LegKind::Carrier => settings.calls.length_max_s,
-            LegKind::Client | LegKind::Track => {
+            LegKind::Client | LegKind::Track | LegKind::Direct => {
                 self.own.session_s.unwrap_or(settings.sessions.length_max_s)
             }
         };

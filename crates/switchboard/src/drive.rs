@@ -445,7 +445,9 @@ impl Drive {
                 let turn = self.call.turn_paid_for(usage.item);
                 return self.journal.usage(now, turn, &usage);
             }
-            Woken::Leg(LegEvent::Event(event)) => Input::Leg(event),
+            Woken::Leg(LegEvent::Event(event)) | Woken::Model(ModelEvent::Leg(event)) => {
+                Input::Leg(event)
+            }
             Woken::Model(ModelEvent::Event(event)) => {
                 if let FromModel::Failed(_) = event {
                     self.close_model();
@@ -463,7 +465,8 @@ impl Drive {
             }
             Woken::Beside(DriveInput::Listen(listener)) => {
                 let (ear, answer) = *listener;
-                if answer.send(self.leg.format()).is_ok() {
+                // Without sound of ours there is nothing to listen to.
+                if !self.leg.is_direct() && answer.send(self.leg.format()).is_ok() {
                     self.listeners.push(ear);
                 }
                 return;

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use switchboard_call::Span;
 use switchboard_call::ids::{ItemId, ReplyId};
-use switchboard_call::input::{FromModel, ModelFailure};
+use switchboard_call::input::{FromLeg, FromModel, ModelFailure};
 use switchboard_call::output::ToModel;
 use switchboard_media::frame::AudioFormat;
 use switchboard_wire::openai::decoded_len;
@@ -26,6 +26,8 @@ pub enum ModelEvent {
     Audio(ModelAudio),
     /// Any other event. Never [`FromModel::Audio`]: that one is made by the drive once it keeps the bytes.
     Event(FromModel),
+    /// Something of the caller's leg, from a model that holds the caller's media itself.
+    Leg(FromLeg),
     /// What something cost, for the ledger. The core learns the cost of a reply by its end.
     Usage(ModelUsage),
 }

@@ -42,7 +42,7 @@ use crate::switches::{CallSwitches, Switches};
 use crate::tool_runner::ToolRunner;
 use crate::tools::{Confirmation, ToolContext, Toolbox};
 use agent_models::CallModels;
-pub(crate) use agent_models::local_programs;
+pub(crate) use agent_models::{direct_setup, local_programs};
 pub use business::Business;
 pub use call_settings::LegKind;
 use call_settings::call_settings;
@@ -436,11 +436,19 @@ impl Reception {
             purse.begin();
         }
         let format = offer.leg.format();
-        let models = offer.agent.models.of(format, offer.kind, || {
-            agent_models::choices(&self.settings, &offer.agent, format, offer.kind)
-        });
-        // Sound is recorded where it is ours to play: a client of the WebSocket has its own.
-        let keeping = Keeping::of(&offer.agent, offer.kind != LegKind::Client, &offer.switches);
+        let models = match &offer.leg {
+            Leg::Direct(leg) => {
+                let models = agent_models::direct(&self.settings, &offer.agent, leg.vendor_call());
+                Arc::new(models)
+            }
+            _ => offer.agent.models.of(format, offer.kind, || {
+                agent_models::choices(&self.settings, &offer.agent, format, offer.kind)
+            }),
+        };
+        // Sound is recorded where it is ours to play: a client of the WebSocket has its own, and that of a direct call
+        // passes us by.
+        let is_ours = !matches!(offer.kind, LegKind::Client | LegKind::Direct);
+        let keeping = Keeping::of(&offer.agent, is_ours, &offer.switches);
         let settings = call_settings(
             &self.settings,
             &offer.agent,
@@ -518,7 +526,7 @@ impl Reception {
 /// What a minute of this call costs at the carrier.
 fn carrier_minute(settings: &Settings, offer: &Offer) -> u64 {
     match (offer.kind, &offer.outgoing) {
-        (LegKind::Client | LegKind::Track, _) => 0,
+        (LegKind::Client | LegKind::Track | LegKind::Direct, _) => 0,
         (LegKind::Carrier, None) => settings.twilio.inbound_minute_micros,
         (LegKind::Carrier, Some(_)) => settings.twilio.outbound_minute_micros,
     }
@@ -527,7 +535,7 @@ fn carrier_minute(settings: &Settings, offer: &Offer) -> u64 {
 fn channel_of(kind: LegKind) -> Channel {
     match kind {
         LegKind::Carrier => Channel::Phone,
-        LegKind::Client | LegKind::Track => Channel::WebVoice,
+        LegKind::Client | LegKind::Track | LegKind::Direct => Channel::WebVoice,
     }
 }
 

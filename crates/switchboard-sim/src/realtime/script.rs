@@ -355,6 +355,14 @@ pub struct Faults {
     pub unknown_events: bool,
     /// Events of these types are sent twice.
     pub duplicated_types: Vec<String>,
+    /// An HTTP status in place of the 201 for an offer.
+    pub call_status: Option<u16>,
+    /// What an offer is answered with in place of an SDP.
+    pub call_answer: Option<String>,
+    /// The 201 says nowhere which call it is.
+    pub call_without_location: bool,
+    /// An HTTP status in place of the 200 for a hang-up; the call goes on.
+    pub hang_up_status: Option<u16>,
     /// A text frame that is not JSON and an event without its fields, behind `session.created`.
     pub malformed_frames: bool,
 }

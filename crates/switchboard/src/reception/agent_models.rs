@@ -176,6 +176,38 @@ fn resolve(
     }
 }
 
+/// The one choice of a call whose media goes to the vendor: no other model could take such a call over.
+pub(super) fn direct(settings: &Settings, agent: &ReadyAgent, vendor_call: &str) -> AgentModels {
+    let format = AudioFormat::Ulaw8k;
+    let setup = direct_setup(settings, agent).and_then(|setup| {
+        let target = Target::Call(vendor_call.to_owned());
+        let url = realtime_url(settings.openai.base_url.as_str(), &target).ok()?;
+        Some(OpenAiSetup { url, ..setup })
+    });
+    let choice = setup.map_or(Choice::NoKey, |setup| Choice::OpenAi(Arc::new(setup)));
+    AgentModels {
+        choices: vec![choice],
+        format,
+    }
+}
+
+/// What a direct call of this agent is configured with; None without a key.
+pub(crate) fn direct_setup(settings: &Settings, agent: &ReadyAgent) -> Option<OpenAiSetup> {
+    let key = settings.openai.api_key.clone()?;
+    let setup = openai(settings, agent, AudioFormat::Ulaw8k, key)?;
+    let mut setup = OpenAiSetup {
+        is_direct: true,
+        ..setup
+    };
+    setup.configure(wire_tools(agent));
+    Some(setup)
+}
+
+fn wire_tools(agent: &ReadyAgent) -> Vec<Tool> {
+    let tools = agent.toolbox.definitions();
+    tools.into_iter().map(wire_tool).collect()
+}
+
 fn openai(
     settings: &Settings,
     agent: &ReadyAgent,
@@ -218,15 +250,9 @@ fn openai(
         transcription_prices: settings.prices.of(&transcription),
         transcription_model: Some(transcription).filter(|model| !model.is_empty()),
         model,
+        is_direct: false,
     };
-    setup.configure(
-        agent
-            .toolbox
-            .definitions()
-            .into_iter()
-            .map(wire_tool)
-            .collect(),
-    );
+    setup.configure(wire_tools(agent));
     Some(setup)
 }
 

@@ -30,6 +30,8 @@ pub enum LegKind {
     Client,
     /// The same over a media track that we pace ourselves (WebRTC).
     Track,
+    /// The same over a media track between the client and the model's vendor.
+    Direct,
 }
 
 impl LegKind {
@@ -68,13 +70,13 @@ pub(super) fn call_settings(
     CallSettings {
         limits: limits_of(settings, agent, kind, speaks_first),
         allowance: None,
-        playback: if kind == LegKind::Client {
-            PlaybackReport::Player
-        } else {
-            PlaybackReport::Marks
+        playback: match kind {
+            LegKind::Client => PlaybackReport::Player,
+            LegKind::Direct => PlaybackReport::Clock,
+            LegKind::Carrier | LegKind::Track => PlaybackReport::Marks,
         },
         turn_taking: TurnTaking {
-            replies_to_text: !is_client,
+            replies_to_text: !is_client || kind == LegKind::Direct,
             ..TurnTaking::default()
         },
         greeting: speaks_first.then_some(greeting),
@@ -133,7 +135,7 @@ fn limits_of(settings: &Settings, agent: &ReadyAgent, kind: LegKind, speaks_firs
         // A client has no keys to answer with, and a key of ours that it may lose.
         automatic_max: match kind {
             LegKind::Carrier => Span::from_secs(calls.automatic_s_max),
-            LegKind::Client | LegKind::Track => Span::ZERO,
+            LegKind::Client | LegKind::Track | LegKind::Direct => Span::ZERO,
         },
         dead_air: ms(calls.dead_air_ms),
         backlog_low: if kind == LegKind::Client {

@@ -26,7 +26,7 @@ pub struct WebCaller {
     rtc: Rtc,
     socket: UdpSocket,
     mid: Mid,
-    channel: ChannelId,
+    channel: Option<ChannelId>,
     pending: Option<SdpPendingOffer>,
     sequence: u64,
     said_ms: u64,
@@ -43,8 +43,17 @@ pub struct WebCaller {
 }
 
 impl WebCaller {
-    /// A caller and its offer.
+    /// A caller and its offer, with a data channel.
     pub async fn offer() -> (Self, String) {
+        Self::offering(true).await
+    }
+
+    /// The same of audio alone.
+    pub async fn sound_offer() -> (Self, String) {
+        Self::offering(false).await
+    }
+
+    async fn offering(has_channel: bool) -> (Self, String) {
         let mut rtc = Rtc::builder()
             .set_rtp_mode(true)
             .clear_codecs()
@@ -54,7 +63,7 @@ impl WebCaller {
         rtc.add_local_candidate(candidate(&socket));
         let mut changes = rtc.sdp_api();
         let mid = changes.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
-        let channel = changes.add_channel("oai-events".to_owned());
+        let channel = has_channel.then(|| changes.add_channel("oai-events".to_owned()));
         let (offer, pending) = changes.apply().expect("an offer");
         let caller = Self {
             rtc,
@@ -102,7 +111,8 @@ impl WebCaller {
 
     /// Writes an event.
     pub fn write(&mut self, event: &Value) {
-        let mut channel = self.rtc.channel(self.channel).expect("it is open");
+        let channel = self.channel.expect("there is one");
+        let mut channel = self.rtc.channel(channel).expect("it is open");
         assert!(
             channel
                 .write(false, event.to_string().as_bytes())

@@ -3,6 +3,8 @@
 //! The client sends its voice on a media track and talks `/v1/realtime`'s own events on the data channel `oai-events`.
 //! All calls share one UDP port (`ports.rs`); who may call is decided as on the WebSocket.
 
+mod direct;
+mod direct_leg;
 mod leg;
 mod offer;
 mod peer;
@@ -29,6 +31,7 @@ use switchboard_store::{CallId, Channel, NewCall, TenantId};
 use switchboard_wire::openai::{Target, parse_target};
 use tokio::sync::{mpsc, oneshot};
 
+pub use direct_leg::DirectLeg;
 use leg::Parts;
 pub use leg::WebRtcLeg;
 use offer::Voice;
@@ -49,6 +52,7 @@ use crate::drive::DriveInput;
 use crate::http::identity::Brought;
 use crate::http::{CallerCredential, CallerIdentity, CallerRefusal, ClientAddress, Drain};
 use crate::leg::Leg;
+use crate::models::openai_realtime::VendorCalls;
 use crate::reception::{
     LegKind, NotAdmitted, Offer, ReadyAgent, Reception, ReceptionError, unsaid_disclosure,
 };
@@ -80,28 +84,39 @@ impl WebRtcPorts {
     }
 }
 
+/// The way to a call's connection, where that is ours.
+type Way = Option<mpsc::WeakSender<ToPeer>>;
+
 /// What the endpoint needs.
 struct Endpoint {
     reception: Reception,
     ports: Ports,
     unfinished: UnfinishedCalls,
-    /// Whose each live call is, and the way to its connection.
-    calls: Mutex<HashMap<CallId, (CallerIdentity, mpsc::WeakSender<ToPeer>)>>,
+    /// Whose each live call is, and the way to its connection, where that is ours.
+    calls: Mutex<HashMap<CallId, (CallerIdentity, Way)>>,
+    /// Takes the media of direct calls.
+    vendor: VendorCalls,
 }
 
 /// The routes of the endpoint, for the group that is limited per address.
-pub fn routes(reception: Reception, ports: &WebRtcPorts) -> Router {
+///
+/// # Errors
+/// There is no client for the vendor to be had.
+pub fn routes(reception: Reception, ports: &WebRtcPorts) -> Result<Router> {
+    let vendor = VendorCalls::new(reception.live.clone())?;
     let endpoint = Arc::new(Endpoint {
+        vendor,
         reception,
         ports: ports.0.clone(),
         unfinished: UnfinishedCalls::default(),
         calls: Mutex::default(),
     });
-    Router::new()
+    let routes = Router::new()
         .route(PATH, post(begin))
         .route("/v1/realtime/calls/{id}", post(offer_again))
         .route("/v1/realtime/calls/{id}/hangup", post(hang_up))
-        .with_state(endpoint)
+        .with_state(endpoint);
+    Ok(routes)
 }
 
 async fn begin(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
@@ -168,8 +183,6 @@ impl Endpoint {
             return Err(CallerRefusal::UsedToken.into());
         }
         let asked = CallRequest::read(request).await?;
-        let voice =
-            Voice::of_offer(&asked.sdp).map_err(|error| Refusal::offer(error.to_string()))?;
         let name = match (parse_target(&query), asked.model()) {
             (_, Some(model)) => Some(model.to_owned()),
             (Ok(Target::Model(model)), None) => Some(model),
@@ -178,6 +191,11 @@ impl Endpoint {
         let name = identity.agent_name(name.as_deref())?;
         let name = name.ok_or_else(Refusal::no_model)?;
         let agent = self.agent(identity.tenant_id, name).await?;
+        if direct::is_asked(&query) {
+            return self.begin_direct(&asked, identity, agent).await;
+        }
+        let voice =
+            Voice::of_offer(&asked.sdp).map_err(|error| Refusal::offer(error.to_string()))?;
         let unfinished = self
             .unfinished
             .begin(brought.expose(), address.0, settings.webrtc.unfinished_max)
@@ -213,12 +231,7 @@ impl Endpoint {
         let way = seat.sender().downgrade();
         let (peer, answer) = Peer::answer(seat, &asked.sdp, voice).map_err(Refusal::offer)?;
         let permit = self.reception.admit_caller(&agent, call, &identity);
-        let permit = permit.await.map_err(|refused| match refused {
-            NotAdmitted::Spent(_) => Refusal::spent(),
-            NotAdmitted::Full => {
-                Refusal::too_many("As many calls as this tenant or user may hold are live already.")
-            }
-        })?;
+        let permit = permit.await.map_err(not_admitted)?;
         // The last act: a token is used up only for a call that begins.
         self.reception.door.begin(&identity, call, name).await?;
         let connect_max = Duration::from_millis(settings.webrtc.connect_ms_max);
@@ -247,10 +260,10 @@ impl Endpoint {
             outgoing: None,
             switches,
         });
-        if let Some(context) = &identity.context {
-            handle.send(about_session(context.expose()));
+        if let Some(briefing) = about_session(&identity) {
+            handle.send(briefing);
         }
-        self.remember(call, identity, way);
+        self.remember(call, identity, Some(way));
         Ok((call, answer))
     }
 
@@ -265,10 +278,10 @@ impl Endpoint {
         })
     }
 
-    fn remember(&self, call: CallId, whose: CallerIdentity, way: mpsc::WeakSender<ToPeer>) {
+    fn remember(&self, call: CallId, whose: CallerIdentity, way: Option<mpsc::WeakSender<ToPeer>>) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        // Calls that ended are forgotten here: there are never more live ones than the ports have seats.
-        calls.retain(|_, (_, way)| way.upgrade().is_some());
+        // Calls that ended are forgotten here: there are never more live ones than permits.
+        calls.retain(|call, _| self.reception.live.find(*call).is_some());
         calls.insert(call, (whose, way));
     }
 
@@ -277,11 +290,13 @@ impl Endpoint {
         let call = call_of(id).ok_or_else(Refusal::no_call)?;
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let (owner, way) = calls.get(&call).ok_or_else(Refusal::no_call)?;
-        let way = way.upgrade().filter(|_| may_steer(identity, owner));
+        if !may_steer(identity, owner) || self.reception.live.find(call).is_none() {
+            return Err(Refusal::no_call());
+        }
         Ok(Found {
             call,
             is_own: identity.is_same_caller(owner),
-            way: way.ok_or_else(Refusal::no_call)?,
+            way: way.as_ref().and_then(mpsc::WeakSender::upgrade),
         })
     }
 
@@ -290,6 +305,7 @@ impl Endpoint {
         let brought = credential(&request, listed)?;
         let identity = self.reception.door.recognise(&brought).await?;
         let way = self.find(id, &identity)?.way;
+        let way = way.ok_or_else(Refusal::no_connection)?;
         let sdp = read_offer(request).await?;
         let (answer, answered) = oneshot::channel();
         way.try_send(ToPeer::Offer { sdp, answer })
@@ -316,12 +332,22 @@ impl Endpoint {
     }
 }
 
+fn not_admitted(refused: NotAdmitted) -> Refusal {
+    match refused {
+        NotAdmitted::Spent(_) => Refusal::spent(),
+        NotAdmitted::Full => {
+            Refusal::too_many("As many calls as this tenant or user may hold are live already.")
+        }
+    }
+}
+
 /// A live call and whoever asks for it.
 struct Found {
     call: CallId,
     /// They are its caller: what they end, the caller has hung up.
     is_own: bool,
-    way: mpsc::Sender<ToPeer>,
+    /// None for a call whose media does not come here.
+    way: Option<mpsc::Sender<ToPeer>>,
 }
 
 /// The tenant's own programs and people steer all of its calls, everybody else their own.

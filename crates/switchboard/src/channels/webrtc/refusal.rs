@@ -88,6 +88,31 @@ impl Refusal {
         }
     }
 
+    /// 409: nothing of this call is ours to move.
+    pub(super) fn no_connection() -> Self {
+        let message = "This call has no connection of ours: it is over, or its media goes to the model's vendor.";
+        Self::request(StatusCode::CONFLICT, "no_connection", message)
+    }
+
+    /// 403: no direct call of this agent, for this client, with this offer.
+    pub(super) fn not_direct(message: &str) -> Self {
+        Self::request(StatusCode::FORBIDDEN, "direct_not_allowed", message).about("mode")
+    }
+
+    /// 409: there is nobody to go to directly.
+    pub(super) fn no_vendor() -> Self {
+        let message = "Direct calls need a model of the vendor's, and openai.api_key is not set.";
+        Self::request(StatusCode::CONFLICT, "direct_unavailable", message).about("mode")
+    }
+
+    /// 502: nothing of what the vendor said is passed on.
+    pub(super) fn vendor(message: &str) -> Self {
+        Self {
+            kind: "server_error",
+            ..Self::request(StatusCode::BAD_GATEWAY, "vendor_refused", message)
+        }
+    }
+
     /// 413.
     pub(super) fn too_large() -> Self {
         let message = "The offer is larger than 64 KiB.";

@@ -50,13 +50,16 @@ fn is_of_no_use(text: &[u8]) -> bool {
 impl OpenAiRealtime {
     pub(super) fn on_message(&mut self, text: Bytes) {
         if let Some(delta) = scan_audio_delta(&text) {
+            if self.direct.is_some() {
+                return;
+            }
             let reply = self.names.reply(delta.response_id);
             let item = self.names.item(delta.item_id);
             // A copy, so that a piece that waits to be played does not hold on to the whole read buffer.
             let audio = Bytes::copy_from_slice(delta.delta_base64);
             return self.on_audio(reply, item, audio);
         }
-        if is_of_no_use(&text) {
+        if self.direct.is_none() && is_of_no_use(&text) {
             return;
         }
         match parse_server_event(&text) {
@@ -102,6 +105,9 @@ impl OpenAiRealtime {
     }
 
     fn on_event(&mut self, event: ServerEvent) {
+        if self.direct.is_some() && !self.on_direct(&event) {
+            return;
+        }
         match event {
             ServerEvent::SessionCreated { .. } if self.state == State::Connected => {
                 self.state = State::Configuring;
@@ -219,14 +225,14 @@ impl OpenAiRealtime {
             }
         };
         let cost_micros = cost_micros.saturating_add(std::mem::take(&mut self.unbilled_micros));
-        self.emit(FromModel::ReplyDone(ReplyDone {
+        self.finish_reply(ReplyDone {
             reply,
             outcome,
             cost_micros,
-        }));
+        });
     }
 
-    fn on_reply_usage(&mut self, usage: &Usage) -> u64 {
+    pub(super) fn on_reply_usage(&mut self, usage: &Usage) -> u64 {
         let input = &usage.input_token_details;
         let cached = &input.cached_tokens_details;
         let output = &usage.output_token_details;
