@@ -605,3 +605,50 @@ async fn w1_any_number_of_forged_packets_under_a_callers_address_costs_the_call_
     assert_eq!(stage.server.reception.live.count(), 1);
     stage.server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_nobody_can_answer_is_refused_by_its_name_and_disturbs_no_call() {
+    let stage = Stage::new(|_| {}).await;
+    let (mut caller, _) = stage.connected().await;
+    let (_, good) = WebCaller::offer().await;
+    let unknown = good.replace("opus/48000/2", "amr/16000");
+    let bad = [
+        ("hello", 400, "invalid_offer"),
+        (&good.replace("m=audio", "m=video"), 400, "invalid_offer"),
+        (&unknown, 400, "invalid_offer"),
+        (
+            &good.replace("a=fingerprint:", "a=x-print:"),
+            400,
+            "invalid_offer",
+        ),
+        (
+            &good.replace("UDP/TLS/RTP/SAVPF", "\u{0}\u{fffd}"),
+            400,
+            "invalid_offer",
+        ),
+        (&good[..good.len() / 3], 400, "invalid_offer"),
+        (
+            &format!("{good}{}", "a=x\r\n".repeat(200_000)),
+            413,
+            "request_too_large",
+        ),
+    ];
+    for (sdp, status, code) in bad {
+        let (answered, body) = stage
+            .post(&stage.key, "/v1/realtime/calls?model=medspa", sdp)
+            .await;
+        let error: Value = serde_json::from_str(&body).expect("JSON");
+        assert_eq!(
+            (answered, error["error"]["code"].as_str()),
+            (status, Some(code)),
+            "{body}"
+        );
+        assert!(
+            !body.contains("a=x") && !body.contains("amr"),
+            "nothing is echoed: {body}"
+        );
+    }
+    talks(&mut caller).await;
+    assert_eq!(stage.server.reception.live.count(), 1);
+    stage.server.stop().await;
+}
