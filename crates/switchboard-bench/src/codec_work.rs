@@ -49,6 +49,8 @@ pub struct Share {
     pub encoded: f64,
     /// Packets of the caller that are decoded.
     pub decoded: f64,
+    /// Of the encoder, 0 to 10.
+    pub effort: i32,
 }
 
 /// Codes so many seconds of so many calls, as fast as it goes.
@@ -58,7 +60,7 @@ pub struct Share {
 pub fn code(calls: u32, seconds: u32, share: Share) -> Result<()> {
     let voice = CodedVoice::new()?;
     let mut codecs = (0..calls)
-        .map(|_| Opus::new())
+        .map(|_| Opus::with_effort(share.effort))
         .collect::<Result<Vec<_>, _>>()?;
     let frames_per_s = 1_000.0 / f64::from(FRAME_MS);
     let (mut packet, mut sound) = (Vec::new(), Vec::new());
@@ -96,6 +98,7 @@ mod tests {
         let share = Share {
             encoded: 25.0,
             decoded: 50.0,
+            effort: Opus::EFFORT,
         };
         code(2, 1, share).unwrap();
     }

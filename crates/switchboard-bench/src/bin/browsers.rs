@@ -14,6 +14,7 @@ use switchboard_bench::browser::{Browser, Place, Setup};
 use switchboard_bench::codec_work::{CodedVoice, Share, code};
 use switchboard_bench::model;
 use switchboard_bench::process::{anonymous_kib, cpu_time};
+use switchboard_media::codec::Opus;
 use tokio::net::TcpListener;
 use tokio::task::{JoinSet, LocalSet, spawn_local};
 use tokio::time::{sleep, sleep_until};
@@ -36,6 +37,9 @@ struct Arguments {
     /// Packets of the caller per second of a call, with --codec-only
     #[arg(long, default_value_t = 50.0)]
     decoded: f64,
+    /// Effort of the encoder from 0 to 10, with --codec-only
+    #[arg(long, default_value_t = Opus::EFFORT)]
+    effort: i32,
     /// Where the server finds its model
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
@@ -78,6 +82,7 @@ fn codec_only(arguments: &Arguments) -> Result<()> {
     let share = Share {
         encoded: arguments.encoded,
         decoded: arguments.decoded,
+        effort: arguments.effort,
     };
     let before = cpu_time(pid)?;
     code(arguments.calls, arguments.seconds, share)?;
