@@ -5,6 +5,7 @@
 Install the clients first: `pip install -r conformance/requirements.txt`, `npm ci` in `conformance/node`, and Debian's
 firefox-esr and chromium. espeak-ng must be on the path. Firefox sends nothing to loopback: the server needs
 `webrtc.listen` on a network too.
+The dashboard is built (`cargo xtask ui`).
 Nothing is created: the server runs, the key exists, the agent answers to its name.
 """
 
@@ -24,6 +25,7 @@ SCRIPTS = [
     "webrtc_werift",
     "webrtc_browser",
     "webrtc_firefox",
+    "pages_firefox",
     "openai_agents",
     "livekit_plugin",
     "pipecat_plugin",

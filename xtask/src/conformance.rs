@@ -23,6 +23,9 @@ pub(crate) fn run() -> Result<()> {
     let scripts = workspace::root().join("conformance");
     let python = environment(&scripts.join("requirements.txt"))?;
     ui::install_in(&scripts.join("node"))?;
+    if !ui::is_built() {
+        ui::build()?;
+    }
     let server = start()?;
     let key = new_key(&server)?;
     let mut command = Command::new(python);

@@ -53,6 +53,11 @@ pub(crate) fn build() -> Result<()> {
         .context("cannot mark the dashboard as changed")
 }
 
+/// Whether there are pages to serve, whatever their age.
+pub(crate) fn is_built() -> bool {
+    folder().join("dist/index.html").is_file()
+}
+
 /// The packages of the lock file, exactly; nothing is downloaded when they are there.
 pub(crate) fn install() -> Result<()> {
     install_in(&folder())
