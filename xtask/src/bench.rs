@@ -14,11 +14,13 @@ mod machine;
 mod report;
 mod runs;
 mod webhooks;
+mod webrtc;
 
 use machine::Work;
 use report::{Point, Report};
 use runs::{Gateway, Profile, Window};
 pub(crate) use webhooks::run as run_webhooks;
+pub(crate) use webrtc::run as run_webrtc;
 
 /// Numbers of calls for the cost curve; the issue asks for these.
 const CALLS: [u32; 5] = [1, 10, 50, 100, 200];

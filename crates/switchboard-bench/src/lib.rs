@@ -6,7 +6,9 @@
 //! the load does not become the bottleneck it measures.
 
 pub mod book;
+pub mod browser;
 pub mod carrier;
+pub mod codec_work;
 pub mod events;
 pub mod model;
 pub mod process;

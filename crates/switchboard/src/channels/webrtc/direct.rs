@@ -13,7 +13,7 @@ use super::direct_leg::DirectLeg;
 use super::offer::Voice;
 use super::refusal::Refusal;
 use super::request::CallRequest;
-use super::{Endpoint, NobodyBehind, about_session, not_admitted};
+use super::{Endpoint, LiveCall, NobodyBehind, about_session, not_admitted};
 use crate::config::agent::DirectMode;
 use crate::http::{CallerCredential, CallerIdentity};
 use crate::leg::Leg;
@@ -33,10 +33,10 @@ impl Endpoint {
     pub(super) async fn begin_direct(
         &self,
         asked: &CallRequest,
+        voice: Voice,
         identity: CallerIdentity,
         agent: ReadyAgent,
     ) -> Result<(CallId, String), Refusal> {
-        Voice::of_offer(&asked.sdp).map_err(|error| Refusal::offer(error.to_string()))?;
         may_go_direct(agent.definition.realtime.direct, &identity, &asked.sdp)?;
         let settings = &self.reception.settings;
         let setup = direct_setup(settings, &agent).ok_or_else(Refusal::no_vendor)?;
@@ -77,7 +77,13 @@ impl Endpoint {
         if let Some(briefing) = about_session(&identity) {
             handle.send(briefing);
         }
-        self.remember(call, identity, None);
+        let live = LiveCall {
+            owner: identity,
+            handle,
+            way: None,
+            voice,
+        };
+        self.remember(call, live);
         Ok((call, answer))
     }
 }

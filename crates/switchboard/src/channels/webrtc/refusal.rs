@@ -70,6 +70,12 @@ impl Refusal {
         }
     }
 
+    /// 401: no call of theirs to come back to.
+    pub(super) fn no_way_back() -> Self {
+        let message = "There is no call to come back to.";
+        Self::request(StatusCode::UNAUTHORIZED, "invalid_resume_token", message)
+    }
+
     /// 404: no such call, or somebody else's.
     pub(super) fn no_call() -> Self {
         let message = "There is no such call.";

@@ -5,7 +5,7 @@
 //! (protocols/openai-realtime.md section 1.3). What a client may say is a table in `protocol/credentials.rs`.
 
 mod client_secrets;
-mod comeback;
+pub(super) mod comeback;
 mod leg;
 pub(super) mod protocol;
 mod refusals;
@@ -49,7 +49,7 @@ use client_secrets::MintingRate;
 pub use client_secrets::keep_up as keep_sessions_up;
 pub(super) use client_secrets::session_id;
 pub use comeback::ReturningClient;
-use comeback::{Comebacks, Held, ResumeAsk, ResumeOffer};
+use comeback::{Comebacks, Held, ResumeAsk, ResumeOffer, WayBack};
 pub use leg::{ClientLeg, ClientPatience};
 use protocol::{AgentProfile, ClientKind, ClientSetup, Credential, Farewell};
 use refusals::{ClientKey, Refusals};
@@ -387,7 +387,7 @@ impl FrontEndpoint {
             grace_s: self.reception.settings.sessions.grace_s,
         };
         let client = ReturningClient {
-            socket,
+            way: WayBack::Socket(socket),
             after: ask.after.clone(),
             offer,
         };

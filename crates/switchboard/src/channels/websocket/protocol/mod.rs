@@ -129,7 +129,7 @@ impl ClientProtocol {
     }
 
     /// The client is back. What it missed follows; `is_complete` says whether that is all of it.
-    pub(super) fn tell_resumed(&mut self, offer: &ResumeOffer, is_complete: bool) {
+    pub(in crate::channels) fn tell_resumed(&mut self, offer: &ResumeOffer, is_complete: bool) {
         let mut told = told_of(offer);
         told["complete"] = json!(is_complete);
         self.say_own("switchboard.resumed", told);
