@@ -14,6 +14,7 @@ import { dayStart } from "../../words/zone";
 import { COLUMNS } from "./columns";
 import { FILTERS, useCallsView, type CallsView, type FilterName } from "./filters";
 import { Panel } from "./Panel";
+import { SavedViews } from "./SavedViews";
 import "./calls.css";
 
 const LABELS: Record<FilterName, string> = { agent: "Agent", channel: "Channel", outcome: "Outcome", class: "End", q: "Words", from: "From", to: "To" };
@@ -50,6 +51,7 @@ export default function Calls() {
         </Button>
       </div>
       <Filters view={view} change={change} />
+      <SavedViews view={view} change={change} />
       {calls.isPending ? (
         <WaitingRows rows={10} what="Calls" />
       ) : calls.isError && calls.data === undefined ? (

@@ -35,6 +35,7 @@ export interface Talk {
   confirmation: Confirmation | null;
   callId: string | null;
   began: number | null;
+  ended: number | null;
   spent_micros: number | null;
   isMuted: boolean;
   error: VoiceError | Error | null;
@@ -54,6 +55,7 @@ const IDLE: Talk = {
   confirmation: null,
   callId: null,
   began: null,
+  ended: null,
   spent_micros: null,
   isMuted: false,
   error: null,
@@ -123,7 +125,10 @@ type Change = (fields: Partial<Talk> | ((old: Talk) => Partial<Talk>)) => void;
 
 function listen(voice: VoiceSession, began: number, change: Change, levels: { caller: number; agent: number }) {
   let stopped: number | null = null;
-  voice.on("state", ({ state, attempt, reason }) => change({ state, attempt, reason }));
+  voice.on("state", ({ state, attempt, reason }) => {
+    const isOver = state === "disconnected" || state === "error";
+    change({ state, attempt, reason, ...(isOver ? { ended: Date.now() } : {}) });
+  });
   voice.on("phase", (phase) => {
     if (phase === "speaking" && stopped !== null) {
       const waited = performance.now() - stopped;

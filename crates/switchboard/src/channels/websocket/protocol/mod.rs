@@ -219,6 +219,23 @@ impl ClientProtocol {
                     json!({ "spent_micros": spent_micros }),
                 );
             }
+            // That something is done, never with what: arguments and results are read by staff.
+            EventKind::ToolStarted { name, .. } => {
+                self.say_own("switchboard.tool_started", json!({ "tool": name }));
+            }
+            EventKind::ToolFinished {
+                name, status, took, ..
+            } => self.say_own(
+                "switchboard.tool_finished",
+                json!({ "tool": name, "status": status.as_str(), "took_ms": took.millis() }),
+            ),
+            EventKind::ConfirmationAsked { name } => {
+                self.say_own("switchboard.confirmation_asked", json!({ "tool": name }));
+            }
+            EventKind::ConfirmationAnswered { name, agreed } => self.say_own(
+                "switchboard.confirmation_answered",
+                json!({ "tool": name, "agreed": agreed }),
+            ),
             EventKind::CallEnded(end) => self.on_ended(now, *end),
             _ => {}
         }
