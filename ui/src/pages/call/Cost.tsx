@@ -42,7 +42,7 @@ export function Cost({ call }: { call: CallDetail }) {
               <tr key={row.id}>
                 <td>{row.component}</td>
                 <td>
-                  {row.provider} {row.model}
+                  {row.provider === row.model ? row.model : `${row.provider} ${row.model}`}
                 </td>
                 <td className="number">{row.quantity.toLocaleString("en")}</td>
                 <td>{row.unit}</td>

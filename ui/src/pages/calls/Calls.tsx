@@ -90,7 +90,7 @@ function Filters({ view, change }: { view: CallsView; change: Change }) {
   );
   return (
     <search className="calls-filters">
-      <TextInput ref={search} type="search" aria-label="Search calls" placeholder="Names, numbers, summaries" value={text} onChange={(event) => setText(event.currentTarget.value)} />
+      <TextInput ref={search} type="search" aria-label="Search calls" placeholder="A name, a number, a call’s id" value={text} onChange={(event) => setText(event.currentTarget.value)} />
       {choice("agent", (agents.data?.items ?? []).map((agent) => agent.name))}
       {choice("outcome", ["booked", "handed_off", "voicemail", "message_left", "completed", "hung_up", "not_reached", "fallback", "failed"])}
       {choice("channel", ["phone", "web_voice"])}

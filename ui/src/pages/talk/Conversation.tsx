@@ -135,7 +135,7 @@ function Lines({ talk, mode, isSpoken }: { talk: Talk; mode: TextMode; isSpoken:
       <div className="talk-lines" ref={box} onScroll={scrolled} tabIndex={0} role="region" aria-label="What is being said">
         {entries.length === 0 ? <p className="quiet">{talk.state === "connecting" ? "Connecting…" : "Say something, or wait for the agent."}</p> : null}
         {entries.map((entry) =>
-          entry.line ? <Spoken key={entry.line.id} line={entry.line} mode={mode} /> : entry.tool ? <ToolLine key={`tool-${entry.tool.id}`} tool={entry.tool} call={calls[entry.tool.id]} /> : null,
+          entry.line ? <Spoken key={entry.line.id} line={entry.line} mode={mode} /> : entry.tool ? <ToolLine key={`tool-${entry.tool.id}`} tool={entry.tool} call={calls.get(entry.tool.id)} isAsked={talk.confirmation?.tool === entry.tool.tool} /> : null,
         )}
       </div>
       {/* Silent unless asked for: a screen reader speaking over the agent is heard by the microphone. */}
@@ -194,8 +194,9 @@ function Spoken({ line, mode }: { line: Line; mode: TextMode }) {
 const READ_MS = 1_000;
 
 /** Arguments and results are read from the server when a tool has finished: the caller's own connection never carries them. */
-function useToolCalls({ callId, tools }: Talk): (ToolCall | undefined)[] {
-  const finished = tools.filter(({ status }) => status !== null).length;
+function useToolCalls({ callId, tools }: Talk): Map<number, ToolCall | undefined> {
+  const hasRun = ({ status }: TalkTool) => status !== null && status !== "declined";
+  const finished = tools.filter(hasRun).length;
   const calls = useQuery({
     queryKey: ["talk-tools", callId, finished],
     queryFn: () => get<Part<ToolCall>>(`/api/v1/calls/${callId}/tool-calls`),
@@ -206,16 +207,18 @@ function useToolCalls({ callId, tools }: Talk): (ToolCall | undefined)[] {
     retry: 1,
   });
   const rest = [...(calls.data?.items ?? [])];
-  return tools.map(({ tool }) => {
-    const at = rest.findIndex((call) => call.tool === tool);
-    return at < 0 ? undefined : rest.splice(at, 1)[0];
-  });
+  return new Map(
+    tools.filter(hasRun).map(({ id, tool }) => {
+      const at = rest.findIndex((call) => call.tool === tool);
+      return [id, at < 0 ? undefined : rest.splice(at, 1)[0]] as const;
+    }),
+  );
 }
 
-function ToolLine({ tool, call }: { tool: TalkTool; call: ToolCall | undefined }) {
+function ToolLine({ tool, call, isAsked }: { tool: TalkTool; call: ToolCall | undefined; isAsked: boolean }) {
   const head = (
     <>
-      <code>{tool.tool}</code> {tool.status === null ? "runs" : `→ ${tool.status} · ${latencyWords(tool.took_ms ?? 0)}`}
+      <code>{tool.tool}</code> {tool.status === null ? (isAsked ? "waits for your answer" : "runs") : `→ ${tool.status}${tool.took_ms === null ? "" : ` · ${latencyWords(tool.took_ms)}`}`}
     </>
   );
   return (

@@ -160,7 +160,12 @@ function listen(voice: VoiceSession, began: number, change: Change, levels: { ca
 
 function withTool(tools: TalkTool[], event: ServerEvent, at_ms: number): TalkTool[] {
   if (event.type === "switchboard.tool_started") {
-    return [...tools, { id: tools.length, tool: String(event.tool), at_ms, status: null, took_ms: null }];
+    return [...tools, { id: (tools.at(-1)?.id ?? -1) + 1, tool: String(event.tool), at_ms, status: null, took_ms: null }];
+  }
+  if (event.type === "switchboard.confirmation_answered") {
+    // After a yes it is told of again when it begins; after a no it never did.
+    const at = tools.findLastIndex((tool) => tool.tool === event.tool && tool.status === null);
+    return event.agreed === true ? tools.filter((_, index) => index !== at) : tools.map((tool, index) => (index === at ? { ...tool, status: "declined" } : tool));
   }
   if (event.type === "switchboard.tool_finished") {
     const at = tools.findLastIndex((tool) => tool.tool === event.tool && tool.status === null);
