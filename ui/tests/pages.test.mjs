@@ -82,6 +82,8 @@ for (const colorScheme of ["light", "dark"]) {
       await signIn(page, url, await demoLogin(url, TENANT));
       const cookies = await page.context().cookies();
       for (const { name, path, ready, act, isOpen } of PAGES) {
+        // A page that is still open would ask on without its login.
+        await page.goto("about:blank");
         await (isOpen ? page.context().clearCookies() : page.context().addCookies(cookies));
         await page.goto(url + path);
         await ready(page).waitFor();
