@@ -47,7 +47,7 @@ export function Cost({ call }: { call: CallDetail }) {
                 <td className="number">{row.turn ?? "–"}</td>
                 <td>{componentWords(row.component)}</td>
                 <td>
-                  {row.provider} {row.model}
+                  {row.provider === row.model ? row.model : `${row.provider} ${row.model}`}
                 </td>
                 <td className="number">{row.quantity.toLocaleString("en")}</td>
                 <td>{row.unit}</td>

@@ -36,6 +36,7 @@ export interface Talk {
   confirmation: Confirmation | null;
   callId: string | null;
   began: number | null;
+  ended: number | null;
   spent_micros: number | null;
   /** What is to be said of a budget that is nearly spent. */
   budget: string | null;
@@ -57,6 +58,7 @@ const IDLE: Talk = {
   confirmation: null,
   callId: null,
   began: null,
+  ended: null,
   spent_micros: null,
   budget: null,
   isMuted: false,
@@ -127,7 +129,10 @@ type Change = (fields: Partial<Talk> | ((old: Talk) => Partial<Talk>)) => void;
 
 function listen(voice: VoiceSession, began: number, change: Change, levels: { caller: number; agent: number }) {
   let stopped: number | null = null;
-  voice.on("state", ({ state, attempt, reason }) => change({ state, attempt, reason }));
+  voice.on("state", ({ state, attempt, reason }) => {
+    const isOver = state === "disconnected" || state === "error";
+    change({ state, attempt, reason, ...(isOver ? { ended: Date.now() } : {}) });
+  });
   voice.on("phase", (phase) => {
     if (phase === "speaking" && stopped !== null) {
       const waited = performance.now() - stopped;
@@ -159,7 +164,12 @@ function listen(voice: VoiceSession, began: number, change: Change, levels: { ca
 
 function withTool(tools: TalkTool[], event: ServerEvent, at_ms: number): TalkTool[] {
   if (event.type === "switchboard.tool_started") {
-    return [...tools, { id: tools.length, tool: String(event.tool), at_ms, status: null, took_ms: null }];
+    return [...tools, { id: (tools.at(-1)?.id ?? -1) + 1, tool: String(event.tool), at_ms, status: null, took_ms: null }];
+  }
+  if (event.type === "switchboard.confirmation_answered") {
+    // After a yes it is told of again when it begins; after a no it never did.
+    const at = tools.findLastIndex((tool) => tool.tool === event.tool && tool.status === null);
+    return event.agreed === true ? tools.filter((_, index) => index !== at) : tools.map((tool, index) => (index === at ? { ...tool, status: "declined" } : tool));
   }
   if (event.type === "switchboard.tool_finished") {
     const at = tools.findLastIndex((tool) => tool.tool === event.tool && tool.status === null);

@@ -37,6 +37,7 @@ pub const ROUTES: &[(&str, &str, Access)] = &[
     ("POST", "/api/v1/session/proof", Access::Login),
     ("POST", "/api/v1/session/second-factor", Access::Login),
     ("PUT", "/api/v1/session/second-factor", Access::Login),
+    ("DELETE", "/api/v1/session/second-factor", Access::Login),
     ("GET", "/api/v1/first-run", Access::Open),
     ("POST", "/api/v1/first-run", Access::Open),
     ("POST", "/api/v1/invitation", Access::Open),

@@ -225,6 +225,23 @@ impl ClientProtocol {
                 budget,
                 spent_micros,
             } => self.tell_budget(*budget, *spent_micros, true),
+            // That something is done, never with what: arguments and results are read by staff.
+            EventKind::ToolStarted { name, .. } => {
+                self.say_own("switchboard.tool_started", json!({ "tool": name }));
+            }
+            EventKind::ToolFinished {
+                name, status, took, ..
+            } => self.say_own(
+                "switchboard.tool_finished",
+                json!({ "tool": name, "status": status.as_str(), "took_ms": took.millis() }),
+            ),
+            EventKind::ConfirmationAsked { name } => {
+                self.say_own("switchboard.confirmation_asked", json!({ "tool": name }));
+            }
+            EventKind::ConfirmationAnswered { name, agreed } => self.say_own(
+                "switchboard.confirmation_answered",
+                json!({ "tool": name, "agreed": agreed }),
+            ),
             EventKind::CallEnded(end) => self.on_ended(now, *end),
             _ => {}
         }
