@@ -15,7 +15,7 @@ from pathlib import Path
 from facts import add_endpoint_arguments
 
 HERE = Path(__file__).parent
-SCRIPTS = ["client_secrets", "openai_sdk", "webrtc_stack", "webrtc_browser", "openai_agents", "livekit_plugin", "pipecat_plugin"]
+SCRIPTS = ["openapi", "client_secrets", "openai_sdk", "webrtc_stack", "webrtc_browser", "openai_agents", "livekit_plugin", "pipecat_plugin"]
 # The longest script takes about 90 s when all goes well; a stuck one must not hold up the others for ever.
 SCRIPT_S_MAX = 300
 # Enough of a failing client's log to see the event that broke it.

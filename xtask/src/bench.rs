@@ -10,11 +10,13 @@ use crate::process;
 use crate::steps::Steps;
 use crate::workspace;
 
+mod listeners;
 mod machine;
 mod report;
 mod runs;
 mod webhooks;
 
+pub(crate) use listeners::run as run_listeners;
 use machine::Work;
 use report::{Point, Report};
 use runs::{Gateway, Window};
@@ -123,14 +125,12 @@ fn require_programs() -> Result<()> {
 }
 
 fn build() -> Result<()> {
-    process::run(workspace::cargo().args([
-        "build",
-        "--release",
-        "--package",
-        "switchboard",
-        "--package",
-        "switchboard-bench",
-    ]))
+    let mut command = workspace::cargo();
+    command.arg("build");
+    if runs::profile() == runs::RELEASE {
+        command.arg("--release");
+    }
+    process::run(command.args(["--package", "switchboard", "--package", "switchboard-bench"]))
 }
 
 fn measure(options: &Options, report: &mut Report) -> Result<()> {

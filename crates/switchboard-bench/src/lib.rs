@@ -8,6 +8,7 @@
 pub mod book;
 pub mod carrier;
 pub mod events;
+pub mod listeners;
 pub mod model;
 pub mod process;
 pub mod sequence;

@@ -24,6 +24,7 @@ use crate::reply::Replies;
 use crate::secure_entry::SecureEntry;
 use crate::settings::CallSettings;
 use crate::silence::SilenceClock;
+use crate::staff::{GiveBack, Staff};
 use crate::time::Moment;
 use crate::tool_call::ToolCalls;
 use crate::turn::TurnLog;
@@ -56,6 +57,7 @@ pub struct Call {
     pub(crate) consent: Consent,
     pub(crate) is_recording: bool,
     pub(crate) secure: SecureEntry,
+    pub(crate) staff: Staff,
     pub(crate) confirmation: Confirmation,
     pub(crate) goodbye: Option<Goodbye>,
     pub(crate) handoff: Option<HandoffUnderWay>,
@@ -90,6 +92,7 @@ impl Call {
             budget: Budget::default(),
             is_recording: false,
             secure: SecureEntry::default(),
+            staff: Staff::default(),
             confirmation: Confirmation::default(),
             consent: Consent::new(settings.consent.clone()),
             goodbye: None,
@@ -127,6 +130,7 @@ impl Call {
             Input::Model(input) => self.handle_model(now, input),
             Input::Tool(answer) => self.on_tool(now, answer),
             Input::Transfer(outcome) => self.on_transfer(now, outcome),
+            Input::Staff(said) => self.on_staff_audio(now, said),
             Input::Control(control) => self.on_control(now, control),
             Input::Wake => {}
         }
@@ -247,6 +251,11 @@ impl Call {
         self.on_key(now);
         self.automatic.on_key();
         self.on_caller_acted(now);
+        // Whoever is with a person reaches one.
+        if self.phase == Phase::WithStaff {
+            self.takes_withdrawal(now, digit);
+            return;
+        }
         if digit != '0' && self.phase == Phase::Live && self.takes_own_key(now, digit) {
             return;
         }
@@ -260,11 +269,15 @@ impl Call {
 
     /// Keys that mean something to us, and so nothing to the model.
     fn takes_own_key(&mut self, now: Moment, digit: char) -> bool {
-        if self.settings.keys.withdraw == Some(digit) {
+        self.takes_withdrawal(now, digit) || self.takes_consent_key(now, digit)
+    }
+
+    fn takes_withdrawal(&mut self, now: Moment, digit: char) -> bool {
+        let is_it = self.settings.keys.withdraw == Some(digit);
+        if is_it {
             self.withdraw_consent(now);
-            return true;
         }
-        self.takes_consent_key(now, digit)
+        is_it
     }
 
     fn on_text(&mut self, now: Moment, words: crate::Words) {
@@ -276,6 +289,8 @@ impl Call {
             if self.turn_taking.replies_to_text {
                 self.interrupt(now, StopCause::Explicit);
             }
+            self.tell_model_or_hold(ToModel::Text(words));
+        } else if self.phase == Phase::WithStaff {
             self.tell_model_or_hold(ToModel::Text(words));
         }
     }
@@ -291,6 +306,12 @@ impl Call {
     }
 
     fn on_control(&mut self, now: Moment, control: Control) {
+        match control {
+            Control::TakeOver => return self.take_over(now),
+            Control::StaffLost => return self.on_staff_lost(now),
+            Control::GiveBack => return self.give_back(now, GiveBack::Asked),
+            _ => {}
+        }
         // The caller is with the carrier, and stays there.
         if self.is_away() && control != Control::WithdrawConsent {
             return self.on_transfer(now, TransferOutcome::Parted);
@@ -304,6 +325,7 @@ impl Call {
                 let by_staff = Handoff::because(HandoffReason::Staff);
                 self.hand_off(now, Handoff { target, ..by_staff });
             }
+            Control::TakeOver | Control::StaffLost | Control::GiveBack => {}
             Control::Drain => self.hand_off(now, Handoff::because(HandoffReason::ProcessLost)),
         }
     }
@@ -313,6 +335,7 @@ impl Call {
         let audio = match input {
             Input::Leg(FromLeg::Audio(CallerAudio { audio, .. })) => *audio,
             Input::Model(FromModel::Audio(audio)) => audio.audio,
+            Input::Staff(said) => said.audio,
             _ => return,
         };
         self.command(Command::Drop(audio));

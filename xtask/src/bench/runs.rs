@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::postgres::free_port;
 use crate::process::{self, Background, POLL_INTERVAL};
+use crate::server::string_fields;
 use crate::workspace;
 
 /// The reference agent that answers: tools, transcript and consent as shipped.
@@ -69,6 +70,18 @@ pub(super) fn webhooks(database_url: Option<&str>, calls: u32) -> Result<Figures
     let running = Running::start_on(Gateway::Switchboard, database_url)?;
     let mut load = running.load();
     load.args(["--calls", &calls.to_string(), "--seconds", "1"]);
+    figures_of(&mut load)
+}
+
+/// The same with open pages of the dashboard beside the calls.
+pub(super) fn listeners(window: Window, count: u32) -> Result<Figures> {
+    let running = Running::start(Gateway::Switchboard)?;
+    let mut load = running.load();
+    load.args(["--calls", &window.calls.to_string()]);
+    load.args(["--seconds", &window.seconds.to_string()]);
+    if count > 0 {
+        load.args(["--listeners", &count.to_string(), "--key", &running.key()?]);
+    }
     figures_of(&mut load)
 }
 
@@ -161,6 +174,20 @@ impl Running {
         command
     }
 
+    /// A key of the tenant, as the dashboard's pages would have a login.
+    fn key(&self) -> Result<String> {
+        let mut command = Command::new(binary("switchboard"));
+        settings(&mut command, &folder(), 0, 0);
+        let words = [
+            "key", "create", "--tenant", TENANT, "--name", "pages", "--json",
+        ];
+        let printed = process::read(command.current_dir(workspace::root()).args(words))?;
+        let key = string_fields(&printed, "key")
+            .first()
+            .map(|key| (*key).to_owned());
+        key.context("no key was printed")
+    }
+
     fn wait_until_ready(&mut self, folder: &Path) -> Result<()> {
         let began = Instant::now();
         while began.elapsed() < READY_MAX && self.process.ended()?.is_none() {
@@ -180,11 +207,23 @@ fn pinned(core: &str) -> Command {
     let core = if cores > 1 { core } else { GATEWAY_CORE };
     let mut command = process::ends_with_us("TERM", Path::new("taskset"));
     command.current_dir(workspace::root()).args(["-c", core]);
+    // A thousand pages need more open files than a shell allows by default.
+    if process::is_on_path("prlimit") {
+        command.args(["prlimit", "--nofile=16384:16384", "--"]);
+    }
     command
 }
 
 fn binary(name: &str) -> PathBuf {
-    workspace::target().join("release").join(name)
+    workspace::target().join(profile()).join(name)
+}
+
+/// The profile that is a measure of anything.
+pub(super) const RELEASE: &str = "release";
+
+/// What is measured: release builds, unless somebody only wants to see that the bench works.
+pub(super) fn profile() -> String {
+    std::env::var("BENCH_PROFILE").unwrap_or_else(|_| RELEASE.to_owned())
 }
 
 fn relay(command: &mut Command, port: u16, model_port: u16) {
@@ -275,8 +314,12 @@ fn succeed(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+fn folder() -> PathBuf {
+    workspace::target().join("bench")
+}
+
 fn fresh_folder() -> Result<PathBuf> {
-    let folder = workspace::target().join("bench");
+    let folder = folder();
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }

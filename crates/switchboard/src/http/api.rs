@@ -23,6 +23,7 @@ mod recordings;
 mod session;
 mod staff;
 mod switches;
+mod take_over;
 mod usage;
 mod webhooks;
 
@@ -87,6 +88,7 @@ pub fn routes(context: ApiContext) -> Router {
         .merge(call_acts::routes())
         .merge(live::routes())
         .merge(listen::routes())
+        .merge(take_over::routes())
         .merge(usage::routes())
         .merge(recordings::routes())
         .merge(peaks::routes())

@@ -94,7 +94,7 @@ pub fn routes(reception: Reception, ports: &WebRtcPorts) -> Router {
         calls: Mutex::default(),
     });
     Router::new()
-        .route(PATH, post(begin))
+        .route("/v1/realtime/calls", post(begin))
         .route("/v1/realtime/calls/{id}", post(offer_again))
         .route("/v1/realtime/calls/{id}/hangup", post(hang_up))
         .with_state(endpoint)
