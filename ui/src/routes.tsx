@@ -16,6 +16,7 @@ export const router = createBrowserRouter([
     HydrateFallback: () => null,
     children: [
       { path: "/sign-in", lazy: page(() => import("./pages/sign-in/SignIn")) },
+      { path: "/invitation", lazy: page(() => import("./pages/invitation/Invitation")) },
       { path: "/first-run", lazy: page(() => import("./pages/first-run/FirstRun")) },
       {
         Component: SignedIn,
@@ -26,7 +27,7 @@ export const router = createBrowserRouter([
             Component: Frame,
             ErrorBoundary: PageFailed,
             children: [
-              { index: true, Component: HomeRedirect },
+              { index: true, lazy: page(() => import("./pages/home/Home")) },
               { path: "talk", lazy: page(() => import("./pages/talk/Talk")) },
               { path: "live", lazy: page(() => import("./pages/live/Live")) },
               { path: "live/:call", lazy: page(() => import("./pages/live/LiveCall")) },

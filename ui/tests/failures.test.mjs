@@ -47,15 +47,15 @@ test("a network that is cut for 5 s brings the caller back into the same call", 
       await cuttable(page);
     });
     await talk.start("websocket");
-    await talk.hears(/help you today/);
+    await talk.hears(/Thank you for calling/);
     await page.evaluate(() => window.cutNetwork());
     await page.getByText("Your call goes on; coming back").waitFor();
     await picture(page, "talk-network-cut");
     await page.waitForTimeout(5_000);
     await page.evaluate(() => window.mendNetwork());
-    await talk.until("the call goes on", async () => /listening/.test(await talk.phase.innerText()), 40_000);
+    await talk.until("the call goes on", async () => talk.isListening(), 40_000);
     // The same call: what was said before is still there, and the agent does not greet again.
-    const greetings = (await talk.lines.innerText()).match(/help you today/g) ?? [];
+    const greetings = (await talk.lines.innerText()).match(/Thank you for calling/g) ?? [];
     assert.equal(greetings.length, 1);
     await page.getByRole("button", { name: /^End/ }).click();
     await page.getByRole("link", { name: "Calls", exact: true }).click();
@@ -71,7 +71,7 @@ test("a server that dies in the middle of a call ends it with the truth, and the
   try {
     const { page, talk } = await talkPage(browser, giveMicrophone);
     await talk.start("websocket");
-    await talk.hears(/help you today/);
+    await talk.until("the agent speaks", async () => /Thank you for calling/.test(await talk.lines.innerText()));
     await server.kill();
     await page.getByText("Your call goes on; coming back").waitFor();
     await server.run();

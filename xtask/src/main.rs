@@ -32,7 +32,7 @@ usage: cargo xtask <command>
   demo [--detach]    build, serve the reference agents offline, hold one spoken call that books,
                      then keep serving until Ctrl-C (--detach leaves the server running, prints its pid)
   test               everything CI runs: tidy, format, clippy, all tests on SQLite and PostgreSQL 15,
-                     dependency rules, foreign SDKs against the running server
+                     dependency rules, foreign SDKs against the running server, pages in Chromium
   mutants [--only NAME] [--list]
                      break each promise on purpose in a copy, and see that its test fails
   soak [--hours H] [--seed N] [--calls N] [--core]

@@ -11,6 +11,7 @@ use crate::steps::Steps;
 use crate::tidy;
 use crate::trees;
 use crate::ui;
+use crate::ui::browser_tests::Beside;
 use crate::workspace;
 
 /// Cheap steps come first, so that a small mistake is told in seconds.
@@ -20,6 +21,7 @@ pub(crate) fn run() -> Result<()> {
     steps.run("format", check_format)?;
     steps.run("system packages", || {
         packages::require(&packages::SPEECH)?;
+        packages::require(&packages::BROWSER)?;
         packages::require(&packages::TESTS)
     })?;
     steps.run("dependency rules", trees::check)?;
@@ -31,7 +33,9 @@ pub(crate) fn run() -> Result<()> {
     drop(database);
     steps.run("build the server", demo::build)?;
     steps.run("foreign SDKs", conformance::run)?;
+    let pages = steps.run("start the pages in Chromium", Beside::start)?;
     steps.run("fakes against the vendors' SDKs", conformance::check_fakes)?;
+    steps.run("pages in Chromium", || pages.finish())?;
     steps.finish();
     Ok(())
 }

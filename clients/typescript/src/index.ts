@@ -6,6 +6,8 @@ export { Transcript } from "./transcript.js";
 export type { Line, Speaker } from "./transcript.js";
 export { openMicrophone, listDevices } from "./microphone.js";
 export type { Devices, MicrophoneOptions } from "./microphone.js";
+export { Capture } from "./audio/capture.js";
+export { Player } from "./audio/player.js";
 export { Backoff } from "./backoff.js";
 export { SmartCommit } from "./smart-commit.js";
 export { PlaybackLedger } from "./playback-ledger.js";

@@ -35,9 +35,10 @@ use crate::live::LiveHub;
 use crate::mail::Mailer;
 use crate::models::breaker::{Breaker, BreakerRules};
 use crate::models::local::check_programs;
-use crate::ops::alerts::{AlertMail, AlertWatch, WebhookAnswers};
+use crate::ops::alerts::{AlertMail, AlertWatch, WebhookAnswers, node_name};
 use crate::ops::health::{Component, ComponentState, Health};
 use crate::ops::seal::SealingKey;
+use crate::ops::traces::{Traces, trace_webhook};
 use crate::ops::{disk, logging, metrics, panics};
 use crate::outbound::Outbound;
 use crate::phrases::PhraseCache;
@@ -152,6 +153,8 @@ impl App {
             .context("cannot share permits with the other nodes")?;
         let outbound = Outbound::new(&settings.outbound)
             .context("cannot prepare requests to addresses of tenants")?;
+        let node = node_name(settings.ops.node_name.as_deref());
+        let traces = Traces::start(&settings.telemetry, &node)?;
         let users = AppUsers::new(store.lookup(), Arc::clone(&sealing), outbound.clone());
         let reception = Reception {
             journal,
@@ -168,6 +171,7 @@ impl App {
             lines: RecentLines::default(),
             switches: Switches::new(store.clone()),
             door: CallerDoor::new(store.clone(), users),
+            traces,
             settings: Arc::new(settings),
             store,
         };
@@ -282,6 +286,7 @@ impl App {
         // Requests in progress have a limit of their own inside the server. What they wrote is stored too.
         let _ = serving.await;
         flush(&self.reception.journal).await;
+        self.reception.traces.finished(FLUSH_MAX).await;
         self.reception.admission.leave(FLUSH_MAX).await;
     }
 }
@@ -380,11 +385,15 @@ fn routes(
         metrics.clone(),
         verifier,
     );
+    let mut signed = twilio::routes(Arc::clone(carrier)).layer(from_fn_with_state(
+        webhooks.clone(),
+        voice_health::count_answer,
+    ));
+    if reception.traces.is_on() {
+        signed = signed.layer(from_fn_with_state(reception.traces.clone(), trace_webhook));
+    }
     let groups = RouteGroups {
-        signed: twilio::routes(Arc::clone(carrier)).layer(from_fn_with_state(
-            webhooks.clone(),
-            voice_health::count_answer,
-        )),
+        signed,
         limited: websocket::routes(reception.clone(), api.clone())
             .merge(webrtc::routes(reception.clone(), ports))
             .merge(api::routes(api.clone()))

@@ -37,6 +37,7 @@ mod recordings;
 mod retention;
 mod sessions;
 mod speech;
+mod telemetry;
 mod transcription;
 mod twilio;
 mod types;
@@ -68,6 +69,7 @@ pub use self::recordings::RecordingsSettings;
 pub use self::retention::RetentionSettings;
 pub use self::sessions::SessionsSettings;
 pub use self::speech::SpeechSettings;
+pub use self::telemetry::TelemetrySettings;
 pub use self::transcription::TranscriptionSettings;
 pub use self::twilio::TwilioSettings;
 pub use self::types::{BaseUrl, Network, Secret};
@@ -120,6 +122,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// When operators are told that something is wrong.
     pub ops: OpsSettings,
+    /// Where traces of calls go.
+    pub telemetry: TelemetrySettings,
     /// What models cost; a model that is missing is charged at the dearest known price.
     pub prices: Prices,
 }

@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::jobs::JobBell;
 use crate::ops::metrics::names;
 pub use call_journal::{CallJournal, DisclosedPurposes, ModelDescription};
+pub(crate) use encode::known_tool;
 pub use spool::{Spool, SpoolError, SpoolSettings};
 
 /// Writes kept in memory while neither database nor spool take them; some 64 MiB. Past it new ones are dropped and

@@ -1,6 +1,6 @@
-//! What operators see and keep: logs, measures, health, alerts, and the key that seals secrets at rest.
+//! What operators see and keep: logs, measures, traces, health, alerts, and the key that seals secrets at rest.
 //!
-//! Logs, measures and health cannot hold personal data, and no call waits for them.
+//! Logs, measures, traces and health cannot hold personal data, and no call waits for them.
 
 pub mod alerts;
 pub mod call_metrics;
@@ -12,4 +12,5 @@ pub mod metrics;
 pub mod panics;
 pub mod runbook;
 pub mod seal;
+pub mod traces;
 pub mod voice_health;

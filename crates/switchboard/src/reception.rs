@@ -32,6 +32,7 @@ use crate::journal::{CallJournal, Journal};
 use crate::leg::Leg;
 use crate::live::{LiveCall, LiveHub, LivePhase};
 use crate::models::breaker::Breaker;
+use crate::ops::traces::{TracedCall, Traces};
 use crate::recorder::{RecordedCall, Recorder};
 use crate::switches::{CallSwitches, Switches};
 use crate::tool_runner::ToolRunner;
@@ -84,6 +85,8 @@ pub struct Reception {
     pub switches: Switches,
     /// Knows who wants to talk.
     pub door: CallerDoor,
+    /// Traces of calls, for a collector.
+    pub traces: Traces,
 }
 
 /// An agent that can answer: its definition, its business and what the definition's version is.
@@ -359,7 +362,8 @@ impl Reception {
             models.descriptions(),
             keeping.purposes(),
             self.hub.of(offer.agent.tenant, offer.call),
-        );
+        )
+        .traced(self.traces.of_call(|| traced(&offer), offer.call));
         self.hub
             .began(offer.agent.tenant, live_row(&offer, &settings));
         let mut context =
@@ -403,12 +407,27 @@ impl Reception {
     }
 }
 
-/// A call as the list of live calls shows it first.
-fn live_row(offer: &Offer, settings: &CallSettings) -> LiveCall {
-    let channel = match offer.kind {
+fn channel_of(kind: LegKind) -> Channel {
+    match kind {
         LegKind::Carrier => Channel::Phone,
         LegKind::Client | LegKind::Track => Channel::WebVoice,
-    };
+    }
+}
+
+/// What a trace says of the call: nothing of who calls whom.
+fn traced(offer: &Offer) -> TracedCall {
+    let name = &offer.agent.definition.name;
+    TracedCall {
+        call: offer.call,
+        tenant: offer.agent.tenant,
+        agent: Word::parse(name).unwrap_or(Word::new("unknown")),
+        channel: channel_of(offer.kind).as_str(),
+        offered_at: offer.offered_at,
+    }
+}
+
+/// A call as the list of live calls shows it first.
+fn live_row(offer: &Offer, settings: &CallSettings) -> LiveCall {
     let direction = match offer.outgoing {
         Some(_) => Direction::Outbound,
         None => Direction::Inbound,
@@ -417,7 +436,7 @@ fn live_row(offer: &Offer, settings: &CallSettings) -> LiveCall {
         id: offer.call,
         agent: offer.agent.definition.name.clone(),
         agent_version: offer.agent.version,
-        channel,
+        channel: channel_of(offer.kind),
         direction,
         number: offer.number.clone(),
         caller_number: offer.caller.clone(),

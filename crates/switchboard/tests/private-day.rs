@@ -1,4 +1,4 @@
-//! D5 over a whole day: everything the server does, once, full of canaries. Then every log line, measure, column of the
+//! D5 over a whole day: everything the server does, once, full of canaries. Then every log line, measure, span, column of the
 //! database, panic, argument of a child, URL and error is searched for them. They may stand in the columns that are made
 //! for them, listed here, and nowhere else.
 
@@ -6,6 +6,8 @@
 mod by_hand;
 #[path = "support/canaries.rs"]
 mod canaries;
+#[path = "support/collector.rs"]
+mod collector;
 #[path = "support/handoff.rs"]
 mod handoff;
 #[path = "support/listening.rs"]
@@ -18,6 +20,7 @@ use std::process::Command;
 use canaries::{
     CALLER, CANARIES, KEY, Lines, assert_none_in, calls_with_canaries, finished, parrot, place,
 };
+use collector::Collector;
 use handoff::no_answer;
 use listening::{Arguments, Receiver};
 use reqwest::Method;
@@ -70,6 +73,7 @@ struct Day {
     model: RealtimeServer,
     smtp: FakeSmtp,
     receiver: Receiver,
+    collector: Collector,
     server: TestServer,
     rows: TenantStore,
     key: String,
@@ -83,9 +87,11 @@ impl Day {
         let (twilio, model) = (carrier().await, model(parrot()).await);
         let smtp = FakeSmtp::start().await.expect("a mail server");
         let receiver = Receiver::start(&[500]).await;
+        let collector = Collector::start().await;
         let server = TestServer::start(&twilio, Some(&model), |settings| {
             settings.database.url = DatabaseUrl::new(url.clone());
             settings.openai.api_key = Some(Secret::new(KEY));
+            settings.telemetry.otlp_url = Some(collector.url.parse().expect("an address"));
             settings.outgoing.hour_from = 0;
             settings.outgoing.hour_until = 24;
             settings.mail.host = Some(smtp.address().ip().to_string());
@@ -103,6 +109,7 @@ impl Day {
             model,
             smtp,
             receiver,
+            collector,
             server,
             rows,
             key: key.expose().clone(),
@@ -485,5 +492,13 @@ async fn d5_a_day_of_everything_leaves_canaries_only_where_they_belong() {
     let log = lines.text();
     assert!(log.contains("panic") && log.contains("declined"), "{log}");
     assert_none_in(&places, &secrets);
-    assert_none_in(&[("the log", log)], &secrets);
+    let spans = day.collector.spans();
+    assert_eq!(day.collector.refused(), Vec::<String>::new());
+    for name in ["call", "handshake", "turn", "tool", "handoff"] {
+        assert!(spans.iter().any(|span| span.name == name), "{name}");
+    }
+    assert_none_in(
+        &[("the log", log), ("traces", day.collector.text())],
+        &secrets,
+    );
 }

@@ -23,6 +23,11 @@ export function useLogin() {
   });
 }
 
+/** Whether the server lets `login` do this. */
+export function mayDo(login: Login, capability: string): boolean {
+  return login.capabilities.includes(capability);
+}
+
 const LEVELS = ["viewer", "staff", "manager", "owner"];
 
 /** Whether `login` may do what needs at least `role`. Operators may what owners may. */

@@ -81,7 +81,7 @@ function Framed() {
             <section key={group}>
               <h2 className="side-group">{group}</h2>
               {inGroup.map((page) => (
-                <NavLink key={page.path} to={path(page.path)} className="side-link" title={isNarrow ? page.label : undefined}>
+                <NavLink key={page.path} to={path(page.path)} end={page.path === ""} className="side-link" title={isNarrow ? page.label : undefined}>
                   <Icon path={page.icon} />
                   <span className="side-label">{page.label}</span>
                 </NavLink>
@@ -119,7 +119,7 @@ function Account() {
     <Menu position="bottom-end" width={240}>
       <Menu.Target>
         <Button variant="subtle" size="compact-sm" color="blue" className="account-button">
-          {login.name} <span aria-hidden="true">▾</span>
+          <span className="account-name">{login.name}</span> <span aria-hidden="true">▾</span>
         </Button>
       </Menu.Target>
       <Menu.Dropdown>

@@ -96,7 +96,7 @@ function useEntries(text: string): Entry[] {
   return useMemo(() => {
     const open = (to: string) => () => void go(to);
     const pages: Entry[] = PAGES.filter((page) => mayAs(login, page.role)).map((page) => ({
-      id: page.path,
+      id: page.path || "home",
       label: page.label,
       hint: `g ${page.letter}`,
       run: open(path(page.path)),

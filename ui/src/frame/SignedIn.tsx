@@ -44,5 +44,5 @@ export function SignedIn() {
 /** A bare address leads to the business of this login. */
 export function HomeRedirect() {
   const { name } = useTenant();
-  return <Navigate to={`/t/${encodeURIComponent(name)}/calls`} replace />;
+  return <Navigate to={`/t/${encodeURIComponent(name)}/`} replace />;
 }

@@ -8,6 +8,7 @@ const SIGNS: Record<string, string> = {
   tool: "⚙",
   "handing off": "➜",
   handing_off: "➜",
+  with_staff: "■",
   live: "◉",
   ended: "■",
 };

@@ -25,3 +25,8 @@ export function dayStart(day: string, zone: string, later: number): string {
   const guess = wanted - aheadMs(new Date(wanted), zone);
   return new Date(wanted - aheadMs(new Date(guess), zone)).toISOString();
 }
+
+/** The day it is at `at` in `zone`, as `2026-11-24`. */
+export function dayOf(at: Date, zone: string): string {
+  return new Date(at.getTime() + aheadMs(at, zone)).toISOString().slice(0, 10);
+}

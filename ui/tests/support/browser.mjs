@@ -22,7 +22,7 @@ export async function launch({ microphone = null, isRefused = false } = {}) {
 
 /** Everything a page must not do: console errors, failed requests, requests elsewhere. */
 export class Watch {
-  constructor(page, origin) {
+  constructor(page, ...origins) {
     this.faults = [];
     page.on("console", (message) => {
       // Who is not signed in yet is told so; browsers count that answer as an error.
@@ -34,7 +34,7 @@ export class Watch {
     page.on("pageerror", (error) => this.faults.push(`error: ${error.message}`));
     page.on("request", (request) => {
       const url = request.url();
-      if (!url.startsWith(origin) && !/^(blob|data):/.test(url)) {
+      if (!origins.some((origin) => url.startsWith(origin)) && !/^(blob|data):/.test(url)) {
         this.faults.push(`request elsewhere: ${url}`);
       }
     });
@@ -46,7 +46,7 @@ export async function signIn(page, url, { email, password }) {
   await page.getByLabel("E-mail").fill(email);
   await page.locator('input[name="password"]').fill(password);
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByRole("heading", { name: "Calls", level: 1 }).waitFor();
+  await page.getByRole("heading", { name: "Home", level: 1 }).waitFor();
 }
 
 /** The demo's login of a business. */

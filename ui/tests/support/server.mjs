@@ -1,5 +1,5 @@
 // The real server, as `serve --demo` runs it, with a database of its own.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, openSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { artifacts, root } from "./places.mjs";
@@ -19,18 +19,19 @@ export function freePort() {
 }
 
 export class Server {
-  constructor(port, folder) {
+  constructor(port, folder, settings) {
     this.port = port;
+    this.settings = settings;
     this.folder = folder;
     this.url = `http://127.0.0.1:${port}`;
     this.child = null;
   }
 
-  static async start({ hasHistory = true, name = "server" } = {}) {
+  static async start({ hasHistory = true, name = "server", settings = {} } = {}) {
     const folder = `${artifacts}/${name}`;
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true });
-    const server = new Server(await freePort(), folder);
+    const server = new Server(await freePort(), folder, settings);
     await server.run(hasHistory ? ["--with-history"] : []);
     return server;
   }
@@ -40,7 +41,7 @@ export class Server {
     this.child = spawn(program, ["serve", "--demo", ...options], {
       cwd: this.folder,
       stdio: ["ignore", log, log],
-      env: { ...process.env, SWITCHBOARD_HTTP__LISTEN: `127.0.0.1:${this.port}` },
+      env: { ...process.env, ...this.settings, SWITCHBOARD_HTTP__LISTEN: `127.0.0.1:${this.port}` },
     });
     const until = Date.now() + START_MS_MAX;
     for (;;) {
@@ -53,6 +54,12 @@ export class Server {
       }
       await new Promise((done) => setTimeout(done, 200));
     }
+  }
+
+  /** An API key of a business of the demo. */
+  newKey(tenant) {
+    const said = execFileSync(program, ["key", "create", "--tenant", tenant, "--name", "test", "--json"], { cwd: this.folder });
+    return JSON.parse(said).key;
   }
 
   /** As a crash or a restart without patience: nobody is told. */

@@ -17,7 +17,31 @@ pub(super) fn check(settings: &Settings) -> Result<(), SettingsError> {
     mail(settings)?;
     sessions(settings)?;
     transcription(settings)?;
+    telemetry(settings)?;
     not_zero(settings)
+}
+
+/// Traces hold no personal data and may cross a network of the operator in the clear; a key may not.
+fn telemetry(settings: &Settings) -> Result<(), SettingsError> {
+    let telemetry = &settings.telemetry;
+    if telemetry.headers().is_none() {
+        return refuse(
+            "telemetry.otlp_headers",
+            "it is no list of headers".to_owned(),
+            "write it like authorization=Bearer abc,x-scope=calls",
+        );
+    }
+    let Some(url) = &telemetry.otlp_url else {
+        return Ok(());
+    };
+    if telemetry.otlp_headers.is_some() && !url.is_encrypted() && !url.is_loopback() {
+        return refuse(
+            "telemetry.otlp_url",
+            "the key in telemetry.otlp_headers would travel in the clear".to_owned(),
+            "use https://",
+        );
+    }
+    Ok(())
 }
 
 /// As long as the vendor's own client secrets may live.
@@ -183,6 +207,13 @@ fn percentages(settings: &Settings) -> Result<(), SettingsError> {
             "make it no larger than ops.fallback_critical_percent",
         );
     }
+    if settings.telemetry.sample_percent > 100 {
+        return refuse(
+            "telemetry.sample_percent",
+            "more than 100 %".to_owned(),
+            "use 1 to 100",
+        );
+    }
     if settings.limits.audio_rate_percent_max < 100 {
         return refuse(
             "limits.audio_rate_percent_max",
@@ -251,6 +282,10 @@ fn not_zero(settings: &Settings) -> Result<(), SettingsError> {
         ("mail.connect_ms_max", settings.mail.connect_ms_max),
         ("mail.answer_ms_max", settings.mail.answer_ms_max),
         ("ops.handshake_p95_ms", settings.ops.handshake_p95_ms),
+        (
+            "telemetry.sample_percent",
+            settings.telemetry.sample_percent,
+        ),
         (
             "ops.fallback_warning_percent",
             settings.ops.fallback_warning_percent,

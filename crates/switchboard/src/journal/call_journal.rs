@@ -14,6 +14,7 @@ use switchboard_store::{
 use super::{Journal, encode};
 use crate::live::{LiveFeed, LiveLine, TurnRow};
 use crate::model::ModelUsage;
+use crate::ops::traces::CallTrace;
 
 /// What the ledger and the list of sessions call a model.
 #[derive(Debug, Clone)]
@@ -48,6 +49,8 @@ pub struct CallJournal {
     disclosed: DisclosedPurposes,
     session: Option<ModelSessionWrite>,
     live: LiveFeed,
+    /// None unless this call is traced.
+    trace: Option<Box<CallTrace>>,
 }
 
 impl CallJournal {
@@ -70,7 +73,15 @@ impl CallJournal {
             disclosed,
             session: None,
             live,
+            trace: None,
         }
+    }
+
+    /// The same with a trace, if the call was chosen for one.
+    #[must_use]
+    pub fn traced(mut self, trace: Option<Box<CallTrace>>) -> Self {
+        self.trace = trace;
+        self
     }
 
     /// The call this is.
@@ -133,6 +144,9 @@ impl CallJournal {
         self.live
             .event(write.seq, at, event.kind.name(), write.technical.clone());
         self.write(JournalWrite::Event(write));
+        if let Some(trace) = &mut self.trace {
+            trace.event(event);
+        }
         match &event.kind {
             EventKind::LegReadied => self.write(JournalWrite::CallProgressed(CallProgress {
                 call_id: self.call,
@@ -325,6 +339,9 @@ impl CallJournal {
     pub fn lost(&mut self) {
         let at = chrono::Utc::now();
         self.live.ended();
+        if let Some(trace) = &mut self.trace {
+            trace.lost();
+        }
         self.close_session(at, None);
         self.write(JournalWrite::CallEnded(CallEnd {
             call_id: self.call,

@@ -148,7 +148,7 @@ fn fields(kind: &EventKind) -> Value {
 }
 
 /// A model may ask for a tool by any text. Only names of tools go into a technical event.
-fn known_tool(name: &str) -> &str {
+pub(crate) fn known_tool(name: &str) -> &str {
     if crate::config::agent::TOOL_NAMES.contains(&name) {
         name
     } else {

@@ -12,4 +12,4 @@ pub use readings::{NodeSignals, WebhookAnswers, tenant_readings};
 pub use rules::{Change, Phase, Reading, Rule, RuleName, Thresholds};
 pub use telling::{AlertMail, Notice};
 pub use watch::AlertWatch;
-pub(crate) use watch::disk_free_percent;
+pub(crate) use watch::{disk_free_percent, node_name};

@@ -85,6 +85,8 @@ pub mod names {
     pub const ALERTS_RAISED_TOTAL: &str = "switchboard_alerts_raised_total";
     /// Counter of panics, each of which ended one task.
     pub const PANICS_TOTAL: &str = "switchboard_panics_total";
+    /// Counter of spans that reached no collector. Label `reason`: `queue_full` or `not_taken`.
+    pub const SPANS_DROPPED_TOTAL: &str = "switchboard_spans_dropped_total";
     /// Counter of log lines dropped because nobody read them fast enough.
     pub const LOG_LINES_DROPPED_TOTAL: &str = "switchboard_log_lines_dropped_total";
 }
@@ -246,6 +248,10 @@ fn describe() {
     describe_counter!(
         names::LOG_LINES_DROPPED_TOTAL,
         "Log lines dropped because nobody read them fast enough"
+    );
+    describe_counter!(
+        names::SPANS_DROPPED_TOTAL,
+        "Spans of traces that reached no collector"
     );
     describe_counter!(names::ALERTS_RAISED_TOTAL, "Alerts raised");
     describe_gauge!(names::ALERTS_OPEN, "Alerts that stand raised");

@@ -6,6 +6,7 @@ import { LOGIN_KEY } from "../../api/login";
 import { post } from "../../api/request";
 import type { Login } from "../../api/types";
 import { Failure } from "../../parts/Failure";
+import { PASSWORD_LENGTH_MIN } from "../../words/passwords";
 import "../sign-in/sign-in.css";
 
 const FIELDS = [
@@ -53,7 +54,7 @@ export default function FirstRun() {
         {FIELDS.map((field) => (
           <TextInput key={field.name} {...field} required />
         ))}
-        <PasswordInput label="Password" name="password" autoComplete="new-password" required minLength={12} description="At least 12 characters; a sentence is fine" visibilityToggleButtonProps={{ "aria-label": "Show the password" }} />
+        <PasswordInput label="Password" name="password" autoComplete="new-password" required minLength={PASSWORD_LENGTH_MIN} description={`At least ${PASSWORD_LENGTH_MIN} characters; a sentence is fine`} visibilityToggleButtonProps={{ "aria-label": "Show the password" }} />
         <NativeSelect label="Time zone" name="time_zone" defaultValue={zone} data={zones.includes(zone) ? zones : [zone, ...zones]} description="Guessed from this browser" />
         {error ? <Failure what="The login was not made." error={error} /> : null}
         <Button type="submit" loading={isBusy}>

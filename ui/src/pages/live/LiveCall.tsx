@@ -1,13 +1,14 @@
-import { Button, Modal, TextInput } from "@mantine/core";
+import { Button, Modal, NativeSelect } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { Link, useParams } from "react-router";
 import { useLive } from "../../api/live";
+import { mayDo } from "../../api/login";
 import { get, post } from "../../api/request";
 import type { CallDetail, CallEvent, Part, Turn } from "../../api/types";
 import { LIVE_KEY, useLiveCalls } from "../../frame/LiveCount";
-import { usePath } from "../../frame/tenant";
+import { usePath, useSignedIn } from "../../frame/tenant";
 import { useTitle } from "../../frame/title";
 import { CallWho, whoWords } from "../../parts/CallFacts";
 import { Failure } from "../../parts/Failure";
@@ -17,6 +18,8 @@ import { WaitingRows } from "../../parts/Waiting";
 import { clockWords, moneyWords } from "../../words/amounts";
 import { channelWords, endSentence, plain } from "../../words/ends";
 import { Listen } from "./Listen";
+import { Taken } from "./TakeOver";
+import { useTakeOver, type TakeOver } from "./useTakeOver";
 import { useNow } from "./Live";
 import "./live.css";
 
@@ -44,6 +47,7 @@ export default function LiveCall() {
   });
   useEffect(() => () => clearTimeout(timer.current ?? undefined), []);
   const now = useNow();
+  const takeOver = useTakeOver(id);
   useTitle(call.data ? `${whoWords(call.data)} · Live` : "Live call");
   if (call.isPending) {
     return <WaitingRows what="The call" />;
@@ -70,7 +74,7 @@ export default function LiveCall() {
             Open the finished call
           </Button>
         ) : (
-          <Acts call={call.data} />
+          <Acts call={call.data} takeOver={takeOver} isWithStaff={live?.phase === "with_staff"} />
         )}
       </div>
       <div className="bar live-state">
@@ -78,6 +82,7 @@ export default function LiveCall() {
         {isOver ? <span>{endSentence(call.data.end_reason)}</span> : <span className="mono">{clockWords(now - Date.parse(began))}</span>}
         {cost == null ? null : <span>{moneyWords(cost, call.data.currency ?? "USD")}</span>}
       </div>
+      <Taken takeOver={takeOver} />
       <div className="live-columns">
         <Words turns={turns.data?.items ?? []} isPending={turns.isPending} error={turns.error} />
         <section aria-label="What happened">
@@ -124,15 +129,31 @@ function Words({ turns, isPending, error }: { turns: Turn[]; isPending: boolean;
   );
 }
 
-/** Listen, hand over, end: apart from each other, and each says what the caller will notice. */
-function Acts({ call }: { call: CallDetail }) {
+/** What the caller hears before the line goes: the server knows two sentences in the agent's voice. */
+const LAST_WORDS = [
+  { value: "goodbye", label: "The agent's goodbye" },
+  { value: "apology", label: "The agent's apology" },
+  { value: "", label: "Nothing: hang up at once" },
+];
+
+interface ActsProps {
+  call: CallDetail;
+  takeOver: TakeOver;
+  /** Whoever has it: this page or another one. */
+  isWithStaff: boolean;
+}
+
+/** Listen, take over, hand over, end: apart from each other, and each says what the caller will notice. */
+function Acts({ call, takeOver, isWithStaff }: ActsProps) {
+  const login = useSignedIn();
   const [asks, setAsks] = useState<"end" | "handoff" | null>(null);
-  const [sentence, setSentence] = useState("");
+  const [sentence, setSentence] = useState("goodbye");
   const [error, setError] = useState<unknown>(null);
+  const isOurs = takeOver.state.name === "connecting" || takeOver.state.name === "talking";
   const act = async () => {
     try {
       setError(null);
-      await post(`/api/v1/calls/${call.id}/${asks}`, asks === "end" && sentence.trim() !== "" ? { sentence: sentence.trim() } : {});
+      await post(`/api/v1/calls/${call.id}/${asks}`, asks === "end" && sentence !== "" ? { sentence } : {});
       notifications.show({ message: asks === "end" ? "The call is being ended." : "The caller is being put through." });
       setAsks(null);
     } catch (refused) {
@@ -141,7 +162,12 @@ function Acts({ call }: { call: CallDetail }) {
   };
   return (
     <div className="bar">
-      <Listen id={call.id} />
+      {isOurs ? null : <Listen id={call.id} />}
+      {mayDo(login, "calls.take_over") && !isOurs ? (
+        <Button variant="default" disabled={isWithStaff} title={isWithStaff ? "Somebody of your business has this call" : undefined} onClick={() => void takeOver.begin()}>
+          Take over
+        </Button>
+      ) : null}
       <Button variant="default" onClick={() => setAsks("handoff")}>
         Put through to a person
       </Button>
@@ -152,8 +178,8 @@ function Acts({ call }: { call: CallDetail }) {
         <div className="stack">
           {asks === "end" ? (
             <>
-              <p>The agent says one sentence, then hangs up. This cannot be undone.</p>
-              <TextInput label="What the caller hears" placeholder="The agent's own goodbye" maxLength={300} value={sentence} onChange={(event) => setSentence(event.currentTarget.value)} />
+              <p>The caller is hung up on. This cannot be undone.</p>
+              <NativeSelect label="What the caller hears first" data={LAST_WORDS} value={sentence} onChange={(event) => setSentence(event.currentTarget.value)} />
             </>
           ) : (
             <p>The agent tells the caller, then the person of this agent is called. If nobody answers, the caller comes back or leaves a message.</p>

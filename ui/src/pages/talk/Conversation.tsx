@@ -5,7 +5,7 @@ import { useKeys } from "../../frame/keys";
 import { clockWords, latencyWords, moneyWords } from "../../words/amounts";
 import { PhaseMark } from "../../parts/PhaseMark";
 import { Confirm } from "./Confirm";
-import { levelWords, Meter } from "./Meter";
+import { levelWords, Meter } from "../../parts/Meter";
 import { TalkDrawer } from "./TalkDrawer";
 import type { Talk, TalkTool } from "./useTalk";
 

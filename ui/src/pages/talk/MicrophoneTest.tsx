@@ -2,7 +2,7 @@ import { Button } from "@mantine/core";
 import { openMicrophone } from "@switchboard/client";
 import { useEffect, useRef, useState } from "react";
 import { failureWords } from "../../words/failures";
-import { Meter, levelWords } from "./Meter";
+import { Meter, levelWords } from "../../parts/Meter";
 
 /** Hears the microphone before the talk, and plays a tone. */
 export function MicrophoneTest({ microphoneId }: { microphoneId: string }) {

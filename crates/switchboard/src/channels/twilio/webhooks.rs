@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -32,6 +33,7 @@ use crate::config::{AgentDefinition, Secret};
 use crate::drive::DriveInput;
 use crate::http::Problem;
 use crate::ops::metrics::names;
+use crate::ops::traces::WebhookCall;
 use crate::reception::{ReadyAgent, Reception, is_absence};
 use crate::switches::{CallSwitches, PickUp};
 
@@ -150,15 +152,26 @@ pub(super) async fn voice(
     };
     let name = CallName::new(&request.account_sid, &request.call_sid);
     let known = channel.calls.know(name, &checked.account);
+    let answer = answered(&channel, &known, route, request).await;
+    (Extension(WebhookCall(known.id)), answer).into_response()
+}
+
+async fn answered(
+    channel: &TwilioChannel,
+    known: &KnownCall,
+    route: NumberRoute,
+    request: VoiceRequest,
+) -> Response {
     let _alone = known.answer_alone().await;
     match known.answer() {
         Answer::NotYet => {}
         Answer::Document(document) => return xml(document),
         Answer::PastRinging => return xml(documents::nothing()),
     }
+    let voice = &channel.reception.settings.speech.carrier_voice;
     let incoming = Incoming {
-        channel: &channel,
-        known: &known,
+        channel,
+        known,
         route,
         request,
     };
@@ -468,7 +481,11 @@ pub(super) async fn status(
     // Only the tenant of the number is asked: another tenant's call of this id stays as it is (H1).
     let rows = channel.reception.rows(route.tenant_id);
     match rows.call_by_carrier_id(request.call_sid.as_str()).await {
-        Ok(Some(call)) => channel.on_status(route.tenant_id, call.id, &request),
+        Ok(Some(call)) => {
+            channel.on_status(route.tenant_id, call.id, &request);
+            let traced = Extension(WebhookCall(call.id));
+            return (traced, StatusCode::NO_CONTENT).into_response();
+        }
         Ok(None) => {}
         Err(error) => return unavailable(&error),
     }

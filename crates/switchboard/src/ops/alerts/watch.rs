@@ -414,7 +414,7 @@ pub(crate) fn disk_free_percent(path: &Path) -> Reading {
     (disk.f_blocks > 0).then(|| disk.f_bavail as f64 * 100.0 / disk.f_blocks as f64)
 }
 
-fn node_name(configured: Option<&str>) -> String {
+pub(crate) fn node_name(configured: Option<&str>) -> String {
     let host = || {
         let name = rustix::system::uname();
         name.nodename().to_string_lossy().into_owned()

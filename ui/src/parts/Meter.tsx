@@ -1,9 +1,12 @@
 import { useEffect, useRef } from "react";
+import "./meter.css";
 
 interface MeterProps {
   levels: { caller: number; agent: number };
   side: "caller" | "agent";
   words: (level: number) => string;
+  /** What is measured, for those who do not see it. */
+  name?: string;
 }
 
 /** Draws often enough to follow speech, seldom enough to cost nothing. */
@@ -14,7 +17,7 @@ export function levelWords(level: number): string {
 }
 
 /** A level as a bar and in words. It draws itself, without the page. */
-export function Meter({ levels, side, words }: MeterProps) {
+export function Meter({ levels, side, words, name }: MeterProps) {
   const bar = useRef<HTMLMeterElement>(null);
   const label = useRef<HTMLSpanElement>(null);
   useEffect(() => {
@@ -31,7 +34,7 @@ export function Meter({ levels, side, words }: MeterProps) {
   }, [levels, side, words]);
   return (
     <span className="meter">
-      <meter ref={bar} min={0} max={1} value={0} aria-label={side === "caller" ? "Your microphone" : "The agent"} />
+      <meter ref={bar} min={0} max={1} value={0} aria-label={name ?? (side === "caller" ? "Your microphone" : "The agent")} />
       <span ref={label} className="quiet small meter-words" />
     </span>
   );
