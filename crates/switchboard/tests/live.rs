@@ -465,5 +465,10 @@ async fn a_client_hears_the_person_who_took_over_as_a_response() {
         (&done["response"]["id"], &done["response"]["status"]),
         (&response, &json!("completed"))
     );
+    assert_eq!(
+        page.post(&format!("calls/{id}/end"), &json!({})).await.0,
+        202
+    );
+    list.until(named("ended")).await;
     server.stop().await;
 }
