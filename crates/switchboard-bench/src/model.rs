@@ -21,13 +21,15 @@ use crate::book::SharedBook;
 use crate::events::{self, ReplyNames};
 use crate::socket::{Incoming, Socket, accept, text_of};
 use crate::stamp::{Kind, STAMP_BYTES, STAMP_CHARACTERS, Stamp};
-use crate::voice::voice_ulaw;
+use crate::voice::{FRAME_BYTES, voice_ulaw};
 
 /// Speech is reported after this many frames of it: 100 ms.
 const SPEECH_FRAMES: u32 = 5;
 /// The vendor's documented default, for sessions that set none.
 const SILENCE_MS: u64 = 500;
 const FRAME_MS: u64 = 20;
+/// Base64 characters of one frame, padding included.
+const FRAME_CHARACTERS: usize = FRAME_BYTES.div_ceil(3) * 4;
 /// From the end of a turn to its words; the vendor takes longer, but not much.
 const TRANSCRIPT_AFTER: Duration = Duration::from_millis(150);
 /// From a reply's request to its first sound.
@@ -231,11 +233,24 @@ impl Session {
     }
 
     fn on_append(&mut self, audio: &[u8]) {
+        self.book.borrow_mut().on_append();
+        if audio.len() == FRAME_CHARACTERS {
+            return self.on_frame(Stamp::of_base64(audio));
+        }
+        let Ok(frames) = STANDARD.decode(audio) else {
+            return self.refuse("invalid_base64");
+        };
+        for frame in frames.chunks(FRAME_BYTES) {
+            self.on_frame(Stamp::of_bytes(frame));
+        }
+    }
+
+    fn on_frame(&mut self, stamp: Option<Stamp>) {
         self.frames += 1;
-        let Some(stamp) = Stamp::of_base64(audio) else {
+        let Some(stamp) = stamp else {
             return;
         };
-        self.book.borrow_mut().on_append(stamp.sent_micros);
+        self.book.borrow_mut().on_frame(stamp);
         if self.call.replace(stamp.call).is_none() {
             let mut book = self.book.borrow_mut();
             let took = book.now_micros().saturating_sub(stamp.sent_micros);

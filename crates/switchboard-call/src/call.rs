@@ -20,6 +20,7 @@ use crate::model_session::ModelSession;
 use crate::output::{Command, HistoryTurn, Output, Record, ToLeg, ToModel};
 use crate::phase::Phase;
 use crate::playback::Playback;
+use crate::quiet_line::QuietLine;
 use crate::reply::Replies;
 use crate::secure_entry::SecureEntry;
 use crate::settings::CallSettings;
@@ -46,6 +47,7 @@ pub struct Call {
     pub(crate) automatic: AutomaticParty,
     pub(crate) model: ModelSession,
     pub(crate) floor: Floor,
+    pub(crate) quiet_line: QuietLine,
     pub(crate) replies: Replies,
     pub(crate) playback: Playback,
     pub(crate) interruption: Interruption,
@@ -82,6 +84,7 @@ impl Call {
             automatic: AutomaticParty::default(),
             model: ModelSession::default(),
             floor: Floor::default(),
+            quiet_line: QuietLine::default(),
             replies: Replies::default(),
             playback: Playback::new(settings.playback),
             interruption: Interruption::new(settings.has_words),

@@ -112,10 +112,12 @@ impl Call {
         let hears = self.model.is_ready()
             && !self.answering.is_machine()
             && matches!(self.phase, Phase::Live | Phase::WithStaff | Phase::Ending);
-        if hears {
-            self.ask_model(ToModel::Audio(audio.audio));
-        } else {
-            self.command(Command::Drop(audio.audio));
+        let in_turn = self.floor.is_caller_speaking();
+        let may_wait = self.quiet_line.may_wait(now, audio.level_dbfs, in_turn);
+        match (hears, may_wait) {
+            (false, _) => self.command(Command::Drop(audio.audio)),
+            (true, false) => self.ask_model(ToModel::Audio(audio.audio)),
+            (true, true) => self.ask_model(ToModel::QuietAudio(audio.audio)),
         }
         self.apply(now, verdict);
     }

@@ -44,6 +44,7 @@ mod model_session;
 pub mod output;
 mod phase;
 mod playback;
+mod quiet_line;
 mod reply;
 mod secure_entry;
 mod settings;

@@ -88,6 +88,9 @@ pub enum ToModel {
     },
     /// The caller's audio, in the format the model was opened with.
     Audio(AudioId),
+    /// The same from a quiet line between turns: it may go together with the next ones, at most 100 ms of them, but before
+    /// anything else that goes to the model.
+    QuietAudio(AudioId),
     /// Silence in place of audio the carrier did not send, so that the model's detector can end a turn.
     Silence(Span),
     /// The caller's words, typed.

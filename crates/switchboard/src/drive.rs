@@ -259,6 +259,11 @@ impl Drive {
                     self.model.send_audio(&payload, &mut self.scratch);
                 }
             }
+            Command::Model(ToModel::QuietAudio(audio)) => {
+                if let Some(payload) = self.audio.take_caller(audio) {
+                    self.model.gather_audio(&payload, &mut self.scratch);
+                }
+            }
             Command::Leg(command) => self.tell_leg(&command),
             Command::Drop(audio) => self.audio.release(audio),
             Command::Model(ToModel::Open { choice, history }) => {

@@ -191,6 +191,18 @@ impl Model {
         }
     }
 
+    /// The same for a quiet line: it may wait for the next frames of it, where a message costs more than it brings.
+    pub fn gather_audio(&mut self, payload: &Payload, scratch: &mut Vec<u8>) {
+        match self {
+            Self::OpenAi(model) => {
+                if let Some(bytes) = payload.bytes(scratch) {
+                    model.gather_audio(bytes);
+                }
+            }
+            _ => self.send_audio(payload, scratch),
+        }
+    }
+
     /// Pushes out what was sent, as far as the peer takes it now.
     pub async fn flush(&mut self) {
         if let Self::OpenAi(model) = self {

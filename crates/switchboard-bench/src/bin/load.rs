@@ -204,6 +204,7 @@ async fn hold_call(caller: Caller, end: Instant, live: Rc<Cell<u32>>) {
 fn print_book(book: &SharedBook, call_seconds: f64) {
     let book = book.borrow();
     print_times("uplink", &book.uplink);
+    print_times("quiet", &book.quiet);
     print_times("downlink", &book.downlink);
     print_times("webhook", &book.webhook);
     print_times("configuring", &book.configuring);

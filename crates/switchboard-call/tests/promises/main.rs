@@ -23,6 +23,7 @@ mod latency;
 mod media_gap;
 mod model_failure;
 mod outgoing_calls;
+mod quiet_line;
 mod recording;
 mod secure_entry;
 mod silence;

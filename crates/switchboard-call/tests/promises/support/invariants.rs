@@ -174,7 +174,7 @@ impl Invariants {
             "a closed model is asked for {command:?}"
         );
         match command {
-            ToModel::Audio(audio) => self.let_go(*audio, "forwarded"),
+            ToModel::Audio(audio) | ToModel::QuietAudio(audio) => self.let_go(*audio, "forwarded"),
             ToModel::Close => self.model_closed = true,
             ToModel::Open { .. } => {
                 self.opened = true;

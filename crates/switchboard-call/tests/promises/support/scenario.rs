@@ -579,7 +579,9 @@ impl Scenario {
         let lines = self.outputs.iter().filter_map(|(at_us, output)| {
             let text = match output {
                 Output::Event(event) => event.kind.name().to_owned(),
-                Output::Command(Command::Model(ToModel::Audio(_)) | Command::Drop(_)) => {
+                Output::Command(
+                    Command::Model(ToModel::Audio(_) | ToModel::QuietAudio(_)) | Command::Drop(_),
+                ) => {
                     return None;
                 }
                 Output::Command(command) => format!("> {command:?}"),
