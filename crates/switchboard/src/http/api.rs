@@ -6,6 +6,7 @@
 
 pub mod access;
 mod agents;
+mod audio_parts;
 mod audit;
 mod call_acts;
 mod call_parts;
@@ -25,6 +26,7 @@ mod staff;
 mod switches;
 mod take_over;
 mod usage;
+mod voicemails;
 mod webhooks;
 
 use std::sync::Arc;
@@ -91,6 +93,7 @@ pub fn routes(context: ApiContext) -> Router {
         .merge(take_over::routes())
         .merge(usage::routes())
         .merge(recordings::routes())
+        .merge(voicemails::routes())
         .merge(peaks::routes())
         .merge(outgoing::routes())
         .merge(switches::routes())
