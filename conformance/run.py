@@ -19,6 +19,7 @@ from facts import add_endpoint_arguments
 
 HERE = Path(__file__).parent
 SCRIPTS = [
+    "openapi",
     "client_secrets",
     "openai_sdk",
     "webrtc_stack",

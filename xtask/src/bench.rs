@@ -10,12 +10,14 @@ use crate::process;
 use crate::steps::Steps;
 use crate::workspace;
 
+mod listeners;
 mod machine;
 mod report;
 mod runs;
 mod webhooks;
 mod webrtc;
 
+pub(crate) use listeners::run as run_listeners;
 use machine::Work;
 use report::{Point, Report};
 use runs::{Gateway, Profile, Window};

@@ -39,6 +39,8 @@ usage: cargo xtask <command>
                      calls with random faults by seed, in virtual time and against a real server
   bench [--calls N] [--seconds S] [--rounds R] [--no-sequence] [--json]
                      what a call costs beside a bare relay, in CPU, memory and latency
+  bench --listeners [--count N] [--calls N] [--seconds S]
+                    what open pages of the dashboard cost
   bench --webhooks [--seconds S] [--debug]
                      webhook to document at 20 calls per second, on SQLite and on PostgreSQL
   bench --webrtc [--calls N] [--seconds S] [--rounds R]
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         ["soak", options @ ..] => soak::run(options),
         ["bench", "--webhooks", options @ ..] => bench::run_webhooks(options),
         ["bench", "--webrtc", options @ ..] => bench::run_webrtc(options),
+        ["bench", "--listeners", options @ ..] => bench::run_listeners(options),
         ["bench", options @ ..] => bench::run(options),
         ["conformance"] => conformance::check_fakes().and_then(|()| conformance::run()),
         ["ui"] => ui::build(),

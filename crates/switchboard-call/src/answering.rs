@@ -240,7 +240,7 @@ impl Call {
         match self.phase {
             Phase::Live | Phase::Ending => self.act_on_verdict(now),
             Phase::Connecting if hangs_up => self.hang_up_on_machine(now),
-            Phase::Connecting | Phase::HandingOff | Phase::Ended => {}
+            Phase::Connecting | Phase::WithStaff | Phase::HandingOff | Phase::Ended => {}
         }
     }
 

@@ -26,6 +26,7 @@ use crate::reply::Replies;
 use crate::secure_entry::SecureEntry;
 use crate::settings::CallSettings;
 use crate::silence::SilenceClock;
+use crate::staff::{GiveBack, Staff};
 use crate::time::Moment;
 use crate::tool_call::ToolCalls;
 use crate::turn::TurnLog;
@@ -59,6 +60,7 @@ pub struct Call {
     pub(crate) consent: Consent,
     pub(crate) is_recording: bool,
     pub(crate) secure: SecureEntry,
+    pub(crate) staff: Staff,
     pub(crate) confirmation: Confirmation,
     pub(crate) goodbye: Option<Goodbye>,
     pub(crate) handoff: Option<HandoffUnderWay>,
@@ -94,6 +96,7 @@ impl Call {
             budget: Budget::new(settings.allowance),
             is_recording: false,
             secure: SecureEntry::default(),
+            staff: Staff::default(),
             confirmation: Confirmation::default(),
             consent: Consent::new(settings.consent.clone()),
             goodbye: None,
@@ -139,6 +142,7 @@ impl Call {
             Input::Tool(answer) => self.on_tool(now, answer),
             Input::Transfer(outcome) => self.on_transfer(now, outcome),
             Input::Allowance(allowance) => self.on_allowance(now, allowance),
+            Input::Staff(said) => self.on_staff_audio(now, said),
             Input::Control(control) => self.on_control(now, control),
             Input::Wake => {}
         }
@@ -260,6 +264,11 @@ impl Call {
         self.on_key(now);
         self.automatic.on_key();
         self.on_caller_acted(now);
+        // Whoever is with a person reaches one.
+        if self.phase == Phase::WithStaff {
+            self.takes_withdrawal(now, digit);
+            return;
+        }
         if digit != '0' && self.phase == Phase::Live && self.takes_own_key(now, digit) {
             return;
         }
@@ -273,11 +282,15 @@ impl Call {
 
     /// Keys that mean something to us, and so nothing to the model.
     fn takes_own_key(&mut self, now: Moment, digit: char) -> bool {
-        if self.settings.keys.withdraw == Some(digit) {
+        self.takes_withdrawal(now, digit) || self.takes_consent_key(now, digit)
+    }
+
+    fn takes_withdrawal(&mut self, now: Moment, digit: char) -> bool {
+        let is_it = self.settings.keys.withdraw == Some(digit);
+        if is_it {
             self.withdraw_consent(now);
-            return true;
         }
-        self.takes_consent_key(now, digit)
+        is_it
     }
 
     fn on_text(&mut self, now: Moment, words: crate::Words) {
@@ -289,6 +302,8 @@ impl Call {
             if self.turn_taking.replies_to_text {
                 self.interrupt(now, StopCause::Explicit);
             }
+            self.tell_model_or_hold(ToModel::Text(words));
+        } else if self.phase == Phase::WithStaff {
             self.tell_model_or_hold(ToModel::Text(words));
         }
     }
@@ -304,6 +319,12 @@ impl Call {
     }
 
     fn on_control(&mut self, now: Moment, control: Control) {
+        match control {
+            Control::TakeOver => return self.take_over(now),
+            Control::StaffLost => return self.on_staff_lost(now),
+            Control::GiveBack => return self.give_back(now, GiveBack::Asked),
+            _ => {}
+        }
         // The caller is with the carrier, and stays there.
         if self.is_away() && control != Control::WithdrawConsent {
             return self.on_transfer(now, TransferOutcome::Parted);
@@ -318,6 +339,7 @@ impl Call {
                 self.hand_off(now, Handoff { target, ..by_staff });
             }
             Control::CallerHangsUp => self.caller_hangs_up(now),
+            Control::TakeOver | Control::StaffLost | Control::GiveBack => {}
             Control::Drain => self.hand_off(now, Handoff::because(HandoffReason::Drained)),
         }
     }
@@ -327,6 +349,7 @@ impl Call {
         let audio = match input {
             Input::Leg(FromLeg::Audio(CallerAudio { audio, .. })) => *audio,
             Input::Model(FromModel::Audio(audio)) => audio.audio,
+            Input::Staff(said) => said.audio,
             _ => return,
         };
         self.command(Command::Drop(audio));

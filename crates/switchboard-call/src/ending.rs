@@ -106,8 +106,12 @@ impl Call {
     }
 
     pub(crate) fn end_by_control(&mut self, now: Moment) {
+        let reason = match self.phase {
+            Phase::WithStaff => EndReason::HandedOff(HandoffReason::Staff),
+            _ => EndReason::EndedByControl,
+        };
         self.ask_leg(ToLeg::HangUp);
-        self.end(now, EndReason::EndedByControl);
+        self.end(now, reason);
     }
 
     /// Responsibility moves to a human. The first reason wins.
@@ -121,6 +125,7 @@ impl Call {
             return self.end_with_machine(now);
         }
         self.finish_handshake(now, Some(reason));
+        self.release_staff(now);
         self.phase = Phase::HandingOff;
         self.event(now, EventKind::HandoffStarted { reason });
         if self.playback.has_sent() {
@@ -222,6 +227,9 @@ impl Call {
             (None, Phase::Ending, _) => self
                 .goodbye
                 .map_or(EndReason::AgentEnded, |goodbye| goodbye.reason),
+            (None, Phase::WithStaff, LegClosed::HungUp) => {
+                EndReason::HandedOff(HandoffReason::Staff)
+            }
             (None, _, LegClosed::HungUp) => EndReason::CallerHungUp,
             (None, _, LegClosed::Lost) => EndReason::LegLost,
             (None, _, LegClosed::ProtocolError) => EndReason::LegProtocolError,
@@ -259,6 +267,7 @@ impl Call {
         self.release_heard();
         self.abandon_tools(now);
         self.finish_handshake(now, None);
+        self.release_staff(now);
         self.phase = Phase::Ended;
         self.close_model();
         let end = End::of(reason);

@@ -8,6 +8,7 @@ use crate::end::End;
 use crate::handoff::HandoffReason;
 use crate::input::{ModelFailure, ReplyOutcome};
 use crate::interruption::{HoldCause, StopCause};
+use crate::staff::GiveBack;
 use crate::time::{Moment, Span};
 use crate::tool_call::ToolStatus;
 use crate::turn::Speaker;
@@ -109,6 +110,14 @@ pub enum EventKind {
         agreed: bool,
     },
     FillerPlayed,
+    /// A person of staff has the caller now: for the first time, or again after the connection was lost.
+    StaffTookOver,
+    /// Their connection broke.
+    StaffLost,
+    /// The agent has the caller again.
+    StaffGaveBack {
+        cause: GiveBack,
+    },
     /// The promise of no dead air was broken.
     DeadAirCounted,
     SilenceNudged,
@@ -186,6 +195,9 @@ impl EventKind {
             Self::ConfirmationAsked { .. } => "confirmation_asked",
             Self::ConfirmationAnswered { .. } => "confirmation_answered",
             Self::FillerPlayed => "filler_played",
+            Self::StaffTookOver => "staff_took_over",
+            Self::StaffLost => "staff_lost",
+            Self::StaffGaveBack { .. } => "staff_gave_back",
             Self::DeadAirCounted => "dead_air_counted",
             Self::SilenceNudged => "silence_nudged",
             Self::LengthWarned => "length_warned",

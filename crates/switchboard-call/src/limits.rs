@@ -71,6 +71,14 @@ pub const CONSENT_ANSWER: Span = Span::from_secs(5);
 /// A caller whom we do not hear for card data is with us no longer than this; then a human takes over. Listening again
 /// unasked could hear the rest of it.
 pub const SECURE_ENTRY_MAX: Span = Span::from_secs(180);
+/// A person of staff whose connection broke may come back for this long. Less than [`DEAD_AIR`], with time left for the
+/// agent to begin.
+pub const STAFF_GRACE: Span = Span::from_secs(3);
+/// Nobody of staff has a caller for longer: a page that was left open would hold the line and its permit for ever.
+pub const STAFF_MAX: Span = Span::from_secs(60 * 60);
+/// What a person of staff says plays this much later than now at most; what comes on top is dropped. A network that
+/// stood still would delay all that follows.
+pub const STAFF_AHEAD: Span = Span::from_millis(400);
 /// A client that lost its connection may come back for this long: a tunnel, a change of networks, a restarted router.
 pub const ABSENCE: Span = Span::from_secs(60);
 /// Two automatic parties are ended this long after the first sign of one. A real talk of that kind is over by then, and

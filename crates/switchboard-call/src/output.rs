@@ -60,6 +60,10 @@ pub enum ToLeg {
         phrase: Phrase,
         mark: MarkId,
     },
+    /// Play this piece of a staff member's voice behind what waits. Nobody is told when it was heard.
+    PlayStaff {
+        audio: AudioId,
+    },
     /// Discard what the carrier has not played yet.
     Clear,
     /// The detector heard the caller and the floor is theirs (clients of the front endpoint stop their player by it).

@@ -107,7 +107,7 @@ impl Call {
 
     /// Somebody wants a reply: the caller's turn is over, a tool answered, or a client asked.
     pub(crate) fn request_reply(&mut self, now: Moment, instructions: Option<Words>) {
-        if self.answering.is_machine() {
+        if self.answering.is_machine() || self.phase == Phase::WithStaff {
             return;
         }
         if self.answering.is_listening() {
@@ -155,7 +155,8 @@ impl Call {
     }
 
     pub(crate) fn start_wanted(&mut self, now: Moment) {
-        if self.replies.state != State::Free || !self.model.is_ready() {
+        let is_silenced = self.phase == Phase::WithStaff;
+        if is_silenced || self.replies.state != State::Free || !self.model.is_ready() {
             return;
         }
         let Some(wanted) = self.replies.wanted.pop_front() else {

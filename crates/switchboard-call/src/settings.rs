@@ -59,6 +59,8 @@ pub struct Sentences {
     pub apology: Words,
     /// A human declined, and the caller is with the agent again.
     pub returned: Words,
+    /// A person of staff has talked with the caller, who is with the agent again.
+    pub given_back: Words,
     /// Asks whoever may be a machine for a key.
     pub person_check: Words,
 }
@@ -84,6 +86,7 @@ impl Default for CallSettings {
                 budget: "I have reached the limit for this call.".into(),
                 apology: "I am sorry, something went wrong on our side.".into(),
                 returned: "I am sorry, nobody is free right now. How else can I help?".into(),
+                given_back: "I am with you again. How can I help you further?".into(),
                 person_check: "If you are a person, please press any key now.".into(),
             }],
             models: 1,

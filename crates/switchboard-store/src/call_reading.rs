@@ -91,6 +91,9 @@ pub enum CallAct {
     End,
     HandOver,
     Listen,
+    /// Talks with the caller in the agent's place.
+    TakeOver,
+    GiveBack,
 }
 
 /// How much there is of each kind.
@@ -188,6 +191,8 @@ impl TenantStore {
             CallAct::End => "end",
             CallAct::HandOver => "hand_over",
             CallAct::Listen => "listen",
+            CallAct::TakeOver => "take_over",
+            CallAct::GiveBack => "give_back",
         };
         let deed = Deed {
             action,

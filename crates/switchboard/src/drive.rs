@@ -6,6 +6,7 @@
 mod audio_shelf;
 mod beside;
 mod meter;
+mod staff;
 mod voice_tap;
 
 use std::future::{Future, poll_fn};
@@ -29,6 +30,7 @@ use crate::budgets::purse::Purse;
 use crate::journal::CallJournal;
 use crate::leg::{Leg, LegEvent, PhraseAudio};
 use crate::live::listening::{Ear, Overheard};
+use crate::live::staff_line::{FromStaff, StaffLine, TakeOver};
 use crate::model::{Model, ModelAudio, ModelEvent, Payload};
 use crate::ops::call_metrics;
 use crate::recorder::{CallRecording, CarrierRecording, RecordedCall, Recorder};
@@ -54,6 +56,10 @@ pub enum DriveInput {
     Return(Box<crate::channels::websocket::ReturningClient>),
     /// A tool's answer, a transfer's outcome, somebody's control.
     Core(Input),
+    /// Somebody of staff wants to talk with the caller in the agent's place.
+    TakeOver(Box<TakeOver>),
+    /// Whoever has the caller says or does something, on the line of this number.
+    Staff(u64, FromStaff),
     /// Somebody of staff listens in, and is told what the leg speaks.
     Listen(Box<(Ear, oneshot::Sender<AudioFormat>)>),
 }
@@ -64,6 +70,8 @@ impl std::fmt::Debug for DriveInput {
             Self::Attach(_) => "Attach",
             Self::Return(_) => "Return",
             Self::Core(_) => "Core",
+            Self::TakeOver(_) => "TakeOver",
+            Self::Staff(..) => "Staff",
             Self::Listen(_) => "Listen",
         })
     }
@@ -143,6 +151,7 @@ pub struct Drive {
     recorded: RecordedCall,
     recording: Option<CallRecording>,
     listeners: Vec<Ear>,
+    staff: Option<Box<StaffLine>>,
     audio: AudioShelf,
     meter: AudioMeter,
     tap: VoiceTap,
@@ -185,6 +194,7 @@ impl Drive {
             recorded: setup.recorded,
             recording: None,
             listeners: Vec::new(),
+            staff: None,
             audio: AudioShelf::default(),
             beside,
             handle: handle.clone(),
@@ -240,6 +250,7 @@ impl Drive {
                     call_metrics::on_event(&event);
                     self.tap.on_event(&event.kind);
                     self.mind_listeners(&event.kind);
+                    self.mind_staff(&event.kind);
                     self.leg.observe_event(&event);
                     self.journal.event(&event);
                 }
@@ -337,7 +348,7 @@ impl Drive {
 
     fn tell_leg(&mut self, command: &ToLeg) {
         match command {
-            ToLeg::Play { audio, .. } => {
+            ToLeg::Play { audio, .. } | ToLeg::PlayStaff { audio } => {
                 if let Some(payload) = self.audio.agent(*audio) {
                     tell_listeners(&mut self.listeners, || Overheard::Agent(payload.clone()));
                     self.leg.play(command, payload);
@@ -471,6 +482,11 @@ impl Drive {
                 }
                 return;
             }
+            Woken::Beside(DriveInput::TakeOver(asked)) => return self.take_over(now, *asked),
+            Woken::Beside(DriveInput::Staff(line, from)) => match self.staff_input(line, from) {
+                Some(input) => input,
+                None => return,
+            },
             Woken::Beside(DriveInput::Core(input)) => input,
             Woken::Time => Input::Wake,
         };
@@ -498,6 +514,9 @@ impl Drive {
             recording.caller(now, payload.clone(), length);
         }
         let is_blind = self.tap.is_blind();
+        if !is_blind {
+            self.tell_staff(&payload);
+        }
         tell_listeners(&mut self.listeners, || match is_blind {
             true => Overheard::Blind(payload.clone()),
             false => Overheard::Caller(payload.clone()),

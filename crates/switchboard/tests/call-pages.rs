@@ -1,11 +1,9 @@
 //! The routes behind the pages Calls and Call: what was stored is what they answer, to its tenant alone.
 
-#[path = "support/shape.rs"]
-mod shape;
 mod support;
 
 use serde_json::{Value, json};
-use support::{TestServer, carrier};
+use support::{TestServer, carrier, shape};
 use switchboard_store::*;
 
 struct Page {

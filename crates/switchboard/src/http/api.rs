@@ -25,6 +25,7 @@ mod recordings;
 mod session;
 mod staff;
 mod switches;
+mod take_over;
 mod usage;
 mod voicemails;
 mod webhooks;
@@ -90,6 +91,7 @@ pub fn routes(context: ApiContext) -> Router {
         .merge(call_acts::routes())
         .merge(live::routes())
         .merge(listen::routes())
+        .merge(take_over::routes())
         .merge(usage::routes())
         .merge(budgets::routes())
         .merge(recordings::routes())

@@ -76,7 +76,10 @@ fn fields(kind: &EventKind) -> Value {
         | EventKind::TransferAccepted
         | EventKind::TransferFailed
         | EventKind::CallerReturned
+        | EventKind::StaffTookOver
+        | EventKind::StaffLost
         | EventKind::LegCut => json!({}),
+        EventKind::StaffGaveBack { cause } => json!({ "cause": cause.as_str() }),
         EventKind::LegReturned { after } => json!({ "after_ms": ms(*after) }),
         EventKind::ConsentAnswered { answer } => json!({ "answer": answer.as_str() }),
         EventKind::PartyDetected { by } => json!({ "by": by.as_str() }),

@@ -171,6 +171,7 @@ fn sentences(agent: &ReadyAgent, language: AgentLanguage) -> Sentences {
         nudge: phrases.nudge(language).into(),
         length_warning: phrases.length_warning(language).into(),
         returned: phrases.returned(language).into(),
+        given_back: phrases.given_back(language).into(),
         person_check: phrases.person_check(language).into(),
         goodbye: phrases.goodbye(language).into(),
         budget: phrases.budget(language).into(),

@@ -14,7 +14,7 @@ use switchboard_call::output::{
 };
 use switchboard_call::turn::{Speaker, TurnRecord};
 use switchboard_call::{
-    Allowance, Call, CallSettings, ConsentAnswer, Input, Language, Moment, Output, Span,
+    Allowance, Call, CallSettings, ConsentAnswer, Input, Language, Moment, Output, Span, StaffAudio,
 };
 
 use super::carrier::{Carrier, Spoken};
@@ -23,6 +23,8 @@ use super::model::{Emission, Model};
 use super::voice::{Echo, LINE_NOISE_DBFS, VOICE_DBFS};
 
 const FRAME_US: u64 = 20_000;
+/// Handles of what staff says are above those of caller and model.
+const STAFF_AUDIO: u32 = 0x4000_0000;
 /// More handled inputs than this at one moment is a livelock.
 const STEPS_AT_ONE_MOMENT_MAX: u32 = 200;
 /// The vendor's detector: how late it reports speech, and how long a silence it takes for its end.
@@ -74,6 +76,7 @@ pub(crate) struct Scenario {
     speeches: Vec<Speech>,
     sent_frames: u32,
     next_item: u32,
+    next_staff: u32,
     audio: BTreeMap<AudioId, (Spoken, u64, Vec<i8>)>,
     generated_us: BTreeMap<ItemId, u64>,
     outputs: Vec<(u64, Output)>,
@@ -103,6 +106,7 @@ impl Scenario {
             speeches: Vec::new(),
             sent_frames: 0,
             next_item: 900_000,
+            next_staff: 0,
             audio: BTreeMap::new(),
             generated_us: BTreeMap::new(),
             outputs: Vec::new(),
@@ -143,6 +147,19 @@ impl Scenario {
 
     pub(crate) fn control(&mut self, at_ms: u64, control: Control) -> &mut Self {
         self.at(at_ms, Input::Control(control))
+    }
+
+    /// A person of staff speaks, in pieces of 20 ms.
+    pub(crate) fn staff_says(&mut self, at_ms: u64, length_ms: u64) -> &mut Self {
+        for at_ms in (at_ms..at_ms + length_ms).step_by(20) {
+            self.next_staff += 1;
+            let said = StaffAudio {
+                audio: AudioId(STAFF_AUDIO + self.next_staff),
+                length: Span::from_micros(FRAME_US),
+            };
+            self.at(at_ms, Input::Staff(said));
+        }
+        self
     }
 
     /// Sound on the caller's line that no detector reports.
@@ -339,6 +356,7 @@ impl Scenario {
                 self.invariants.on_generated(audio.item, audio.length);
                 Some(audio.audio)
             }
+            Input::Staff(said) => Some(said.audio),
             Input::Model(FromModel::ReplyDone(done)) => {
                 if self.invariants.end().is_none() {
                     self.cost_micros += done.cost_micros;

@@ -104,6 +104,11 @@ pub const ROUTES: &[(&str, &str, Access)] = &[
         Access::May(May::WatchLive),
     ),
     (
+        "GET",
+        "/api/v1/calls/{id}/take-over",
+        Access::May(May::TakeOverCalls),
+    ),
+    (
         "POST",
         "/api/v1/calls/{id}/end",
         Access::May(May::ActOnCalls),

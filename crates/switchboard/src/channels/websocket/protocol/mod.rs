@@ -214,7 +214,17 @@ impl ClientProtocol {
                 ..
             } => self.replies.on_turn_cut(now, desk),
             EventKind::LateAudioDropped { .. } => self.replies.on_dropped(),
+            EventKind::StaffTookOver => {
+                // Whatever its player still holds of the agent is not to be heard over a person.
+                self.listening.tell_started(desk);
+                self.say_own("switchboard.staff", json!({ "has_call": true }));
+            }
+            EventKind::StaffGaveBack { .. } => {
+                self.replies.end_staff(desk);
+                self.say_own("switchboard.staff", json!({ "has_call": false }));
+            }
             EventKind::HandoffStarted { reason } => {
+                self.replies.end_staff(desk);
                 self.say_own("switchboard.handoff", json!({ "reason": reason.as_str() }));
             }
             EventKind::BudgetWarned {
@@ -332,6 +342,15 @@ impl ClientProtocol {
                     .map_or(CALL_FORMAT, |track| track.format);
                 self.replies.play_phrase(now, payload.length(format), desk)
             }
+            // Over a track a person is simply heard; in events their voice needs a response to be in.
+            ToLeg::PlayStaff { .. } if self.track.is_some() => {
+                self.has_spoken = true;
+                return;
+            }
+            ToLeg::PlayStaff { .. } => {
+                self.replies
+                    .play_staff(now, payload.length(CALL_FORMAT), desk)
+            }
             _ => None,
         };
         if let Some(track) = &mut self.track {
@@ -358,7 +377,11 @@ impl ClientProtocol {
                     track.on_clear(&mut self.desk);
                 }
             }
-            ToLeg::Play { .. } | ToLeg::PlayPhrase { .. } | ToLeg::HangUp | ToLeg::Cut => {}
+            ToLeg::Play { .. }
+            | ToLeg::PlayPhrase { .. }
+            | ToLeg::PlayStaff { .. }
+            | ToLeg::HangUp
+            | ToLeg::Cut => {}
         }
     }
 
