@@ -10,15 +10,19 @@ use crate::process;
 use crate::steps::Steps;
 use crate::workspace;
 
+mod listeners;
 mod machine;
 mod report;
 mod runs;
 mod webhooks;
+mod webrtc;
 
+pub(crate) use listeners::run as run_listeners;
 use machine::Work;
 use report::{Point, Report};
 use runs::{Gateway, Profile, Window};
 pub(crate) use webhooks::run as run_webhooks;
+pub(crate) use webrtc::run as run_webrtc;
 
 /// Numbers of calls for the cost curve; the issue asks for these.
 const CALLS: [u32; 5] = [1, 10, 50, 100, 200];

@@ -65,8 +65,16 @@ pub(crate) const BROWSER: [Package; 2] = [
     },
 ];
 
+/// What calls an agent as a page does, beside Chromium.
+pub(crate) const FIREFOX: [Package; 1] = [Package {
+    debian: "firefox-esr",
+    purpose: "calls an agent as a page does",
+    is_present: || process::is_on_path("firefox-esr"),
+}];
+
 /// What only the tests need.
-pub(crate) const TESTS: [Package; 4] = [
+pub(crate) const TESTS: [Package; 5] = [
+    FIREFOX[0],
     Package {
         debian: "postgresql-15",
         purpose: "the second database",

@@ -10,14 +10,16 @@ use chrono::{TimeDelta, Utc};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sessions::{Talker, key_of, post, token};
-use support::{TestServer, carrier, model};
-use switchboard_sim::realtime::{RealtimeScript, Reply};
+use support::{BOUND, TestServer, carrier, model};
+use switchboard_sim::realtime::{Log, RealtimeScript, RealtimeServer, Reply};
+use switchboard_sim::socket::Socket;
+use switchboard_sim::twilio::FakeTwilio;
 use switchboard_store::NewVoiceSession;
 
 const SECRETS: &str = "/v1/realtime/client_secrets";
 const SESSIONS: &str = "/api/v1/voice/sessions";
 
-async fn served() -> (TestServer, impl Sized) {
+async fn served() -> (TestServer, (FakeTwilio, RealtimeServer)) {
     let (twilio, script) = (
         carrier().await,
         RealtimeScript::default().otherwise(Reply::ladder(400)),
@@ -77,6 +79,34 @@ async fn d1_a_client_that_speaks_first_is_given_the_words_to_disclose() {
     assert!(text.contains("written down"), "{text}");
     talker.leave().await;
     server.idle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s6_an_agents_own_list_lets_its_pages_in_and_nobody_elses() {
+    let (server, _fakes) = served().await;
+    let rows = server.rows("medspa").await;
+    let stored = rows.agent("medspa").await.expect("answers");
+    let mut definition = stored.expect("it is there").definition;
+    definition["realtime"] = json!({"origins": ["https://spa.example"]});
+    let published = rows.publish_agent("medspa", &definition, "test").await;
+    published.expect("published");
+    let (own, other) = (
+        key_of(&server, "medspa").await,
+        key_of(&server, "trades").await,
+    );
+    let url = format!("{}/v1/realtime", server.base.replacen("http", "ws", 1));
+    let opens = |query: &str, origin: &'static str, key: &str| {
+        let (url, bearer) = (format!("{url}{query}"), format!("Bearer {key}"));
+        async move {
+            let headers = [("Origin", origin), ("Authorization", bearer.as_str())];
+            Socket::connect(&url, &headers).await.is_ok()
+        }
+    };
+    assert!(opens("?model=medspa", "https://spa.example", &own).await);
+    assert!(!opens("?model=medspa", "https://evil.example", &own).await);
+    assert!(!opens("?model=medspa", "https://spa.example.evil.example", &own).await);
+    assert!(!opens("?model=medspa", "https://spa.example", "ek_wrong").await);
+    assert!(!opens("?model=trades", "https://spa.example", &other).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -239,7 +269,7 @@ async fn the_vendors_route_refuses_as_the_vendor_and_as_problem_documents() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_voice_session_names_its_call_before_there_is_one() {
-    let (server, _fakes) = served().await;
+    let (server, fakes) = served().await;
     let key = key_of(&server, "medspa").await;
     let body = json!({"agent": "medspa", "project_id": "roof-7", "context": "about the roof", "user": "u-1"});
     let (status, answer) = post(&server, SESSIONS, Some(&key), &body).await;
@@ -267,6 +297,15 @@ async fn a_voice_session_names_its_call_before_there_is_one() {
     .await;
     let created = talker.until("session.created").await;
     assert_eq!(created["session"]["id"], answer["session_id"]);
+    // The model is told which project the session is about, as data.
+    let is_told = |log: &Log| {
+        let mut events = log.events(1).into_iter();
+        events.any(|event| {
+            let text = format!("{event:?}");
+            text.contains("Project: roof-7") && text.contains("about the roof")
+        })
+    };
+    assert!(fakes.1.wait_until(BOUND, is_told).await);
     talker.leave().await;
     server.idle().await;
     let ids: Vec<Value> = server

@@ -41,6 +41,11 @@ export function endSentence(reason: string | null | undefined): string {
   return REASONS[reason] ?? `${plain(reason)}.`;
 }
 
+/** The same for a table: without the full stop. */
+export function reasonWords(reason: string): string {
+  return endSentence(reason).replace(/\.$/, "");
+}
+
 /** `caller_hung_up` as `Caller hung up`. */
 export function plain(word: string): string {
   const words = word.replaceAll("_", " ");

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::postgres::free_port;
 use crate::process::{self, Background, POLL_INTERVAL};
+use crate::server::string_fields;
 use crate::workspace;
 
 /// The reference agent that answers: tools, transcript and consent as shipped.
@@ -95,12 +96,65 @@ pub(super) fn webhooks(
     figures_of(&mut load)
 }
 
+/// The same with open pages of the dashboard beside the calls.
+pub(super) fn listeners(window: Window, count: u32) -> Result<Figures> {
+    let running = Running::start(Gateway::Switchboard)?;
+    let mut load = running.load();
+    load.args(["--calls", &window.calls.to_string()]);
+    load.args(["--seconds", &window.seconds.to_string()]);
+    if count > 0 {
+        load.args(["--listeners", &count.to_string(), "--key", &running.key()?]);
+    }
+    figures_of(&mut load)
+}
+
 /// Places calls in two halves and cuts their sockets.
 pub(super) fn sequence(calls: u32) -> Result<Figures> {
     let running = Running::start(Gateway::Switchboard)?;
     let mut load = running.load();
     load.args(["--sequence", "--calls", &calls.to_string()]);
     figures_of(&mut load)
+}
+
+/// Holds calls over WebRTC, after so many whose beginning is measured.
+pub(super) fn browsers(calls: u32, seconds: u32, setups: u32) -> Result<Figures> {
+    let running = Running::start(Gateway::Switchboard)?;
+    let mut load = pinned(LOAD_CORE);
+    load.arg(Profile::Release.binary("browsers"));
+    load.args(["--listen", &format!("127.0.0.1:{}", running.model_port)]);
+    load.args(["--pid", &running.process.id().to_string()]);
+    load.args(["--gateway", &format!("127.0.0.1:{}", running.port)]);
+    load.args(["--key", &new_key()?, "--agent", AGENT]);
+    load.args(["--calls", &calls.to_string()]);
+    load.args(["--seconds", &seconds.to_string()]);
+    load.args(["--setups", &setups.to_string()]);
+    figures_of(&mut load)
+}
+
+/// The codec's part of as many calls, alone on the gateway's core.
+pub(super) fn codec(calls: u32, seconds: u32, encoded_per_s: f64) -> Result<Figures> {
+    let mut work = pinned(GATEWAY_CORE);
+    work.arg(Profile::Release.binary("browsers"))
+        .arg("--codec-only");
+    work.args(["--calls", &calls.to_string()]);
+    work.args(["--seconds", &seconds.to_string()]);
+    work.args(["--encoded", &encoded_per_s.to_string()]);
+    figures_of(&mut work)
+}
+
+/// A key of the bench's tenant, in the database of the server that runs.
+fn new_key() -> Result<String> {
+    let mut command = Command::new(Profile::Release.binary("switchboard"));
+    settings(&mut command, &folder(), 0, 0);
+    command.env_remove("SWITCHBOARD_OPENAI__BASE_URL");
+    command.env_remove("SWITCHBOARD_TWILIO__API_BASE_URL");
+    let words = [
+        "key", "create", "--tenant", TENANT, "--name", "bench", "--json",
+    ];
+    let json = process::read(command.current_dir(workspace::root()).args(words))?;
+    let keys = string_fields(&json, "key");
+    let key = keys.first().map(|key| (*key).to_owned());
+    key.context("`switchboard key create --json` printed no key")
 }
 
 fn figures_of(load: &mut Command) -> Result<Figures> {
@@ -186,6 +240,20 @@ impl Running {
         command
     }
 
+    /// A key of the tenant, as the dashboard's pages would have a login.
+    fn key(&self) -> Result<String> {
+        let mut command = Command::new(Profile::Release.binary("switchboard"));
+        settings(&mut command, &folder(), 0, 0);
+        let words = [
+            "key", "create", "--tenant", TENANT, "--name", "pages", "--json",
+        ];
+        let printed = process::read(command.current_dir(workspace::root()).args(words))?;
+        let key = string_fields(&printed, "key")
+            .first()
+            .map(|key| (*key).to_owned());
+        key.context("no key was printed")
+    }
+
     fn wait_until_ready(&mut self, folder: &Path) -> Result<()> {
         let began = Instant::now();
         while began.elapsed() < READY_MAX && self.process.ended()?.is_none() {
@@ -205,6 +273,10 @@ fn pinned(core: &str) -> Command {
     let core = if cores > 1 { core } else { GATEWAY_CORE };
     let mut command = process::ends_with_us("TERM", Path::new("taskset"));
     command.current_dir(workspace::root()).args(["-c", core]);
+    // A thousand pages need more open files than a shell allows by default.
+    if process::is_on_path("prlimit") {
+        command.args(["prlimit", "--nofile=16384:16384", "--"]);
+    }
     command
 }
 
@@ -296,8 +368,12 @@ fn succeed(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+fn folder() -> PathBuf {
+    workspace::target().join("bench")
+}
+
 fn fresh_folder() -> Result<PathBuf> {
-    let folder = workspace::target().join("bench");
+    let folder = folder();
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }

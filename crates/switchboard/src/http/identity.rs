@@ -279,6 +279,12 @@ impl CallerDoor {
     }
 }
 
+/// Names a tenant's app user in a technical record without telling who it is.
+pub fn user_hash(tenant: TenantId, user: &Private<String>) -> String {
+    let digest = Sha256::digest(format!("{tenant}/{}", user.expose()));
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn unavailable(error: StoreError) -> CallerRefusal {
     tracing::warn!(%error, "a credential cannot be checked");
     CallerRefusal::Unavailable
@@ -349,8 +355,7 @@ impl CallerIdentity {
     /// Names the user in a technical record without telling who it is; None where no user is known.
     pub fn user_hash(&self) -> Option<String> {
         let user = self.user_id.as_ref()?;
-        let digest = Sha256::digest(format!("{}/{}", self.tenant_id, user.expose()));
-        Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        Some(user_hash(self.tenant_id, user))
     }
 
     /// Whether the two are the same caller, for a call that one of them began and the other comes back to (threat S9).

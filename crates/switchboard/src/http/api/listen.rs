@@ -13,7 +13,7 @@ use switchboard_store::{
 };
 use switchboard_wire::websocket::{Message as Frame, close_code};
 
-use super::{ApiContext, parse_id};
+use super::{ApiContext, call_acts, parse_id};
 use crate::config::agent::ConsentMode;
 use crate::drive::DriveInput;
 use crate::http::{Problem, Standing, Visitor};
@@ -45,7 +45,11 @@ async fn open(
     let rows = context.rows(&identity, Purpose::ReadTranscript);
     let call = rows.call(parse_id(&id)?).await?;
     let call = call.ok_or_else(Problem::not_found)?;
-    let live = context.reception.live.find(call.id).ok_or_else(not_live)?;
+    let live = context
+        .reception
+        .live
+        .find(call.id)
+        .ok_or_else(call_acts::not_live_here)?;
     if !may_be_heard(&context, &identity, &rows, &call).await? {
         let title = "The caller has not agreed to be heard";
         return Err(Problem::new(
@@ -71,11 +75,6 @@ async fn open(
             None => socket.close(close_code::NORMAL, "").await,
         }
     })
-}
-
-fn not_live() -> Problem {
-    let title = "This server does not have the call";
-    Problem::new(StatusCode::CONFLICT, "not_live_here", title)
 }
 
 /// Whether the caller agreed that something is kept, or nothing has to be asked of whoever talks to this agent.
