@@ -314,17 +314,16 @@ impl Reception {
     ) -> Result<Option<Purse>, BudgetKind> {
         let (settings, limits) = (&self.settings, &agent.definition.limits);
         let (user_micros, tenant_micros) = agent.budgets.days(settings);
-        let kind = match user {
-            Some(_) => LegKind::Client,
-            None => LegKind::Carrier,
-        };
-        let length_s = agent.budgets.length_max_s(settings, limits, kind);
+        // Whatever leg it gets: the longer of the two.
+        let length = |kind| agent.budgets.length_max_s(settings, limits, kind);
+        let lengths = [length(LegKind::Carrier), length(LegKind::Client)];
+        let length_s = lengths.into_iter().max().filter(|_| !lengths.contains(&0));
         let days = DayBudgets {
             user_micros,
             tenant_micros,
             zone: agent.budgets.zone,
             warning_percent: u64::from(settings.calls.budget_warning_percent),
-            length_max: Duration::from_secs(length_s),
+            length_max: Duration::from_secs(length_s.unwrap_or(0)),
         };
         let dearest = agent_models::dearest(settings, &agent.definition);
         let dearest = dearest.reply_micros.saturating_add(dearest.sentence_micros);
