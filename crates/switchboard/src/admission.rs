@@ -146,7 +146,10 @@ impl Admission {
 fn key(request: &PermitRequest, scope: &PermitScope) -> Key {
     let tenant = match scope {
         PermitScope::Account(_) => None,
-        PermitScope::Tenant | PermitScope::Agent(_) | PermitScope::User(_) => Some(request.tenant),
+        PermitScope::Tenant
+        | PermitScope::Agent(_)
+        | PermitScope::User(_)
+        | PermitScope::Key(_) => Some(request.tenant),
     };
     (tenant, scope.clone())
 }

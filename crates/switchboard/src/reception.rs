@@ -26,7 +26,7 @@ use crate::config::{AgentDefinition, Settings};
 use crate::desk::{Assurance, Caller, Desk};
 use crate::drive::{Drive, DriveHandle, DriveSetup, Transferrer};
 use crate::handoff::{RecentLines, TargetBook};
-use crate::http::CallerDoor;
+use crate::http::{CallerCredential, CallerDoor, CallerIdentity};
 use crate::jobs::JobBell;
 use crate::journal::{CallJournal, Journal};
 use crate::leg::Leg;
@@ -239,17 +239,41 @@ impl Reception {
         call: CallId,
         user: Option<String>,
     ) -> Option<Permit> {
-        let mut limits: Vec<PermitLimit> = user
-            .map(|user| PermitLimit {
-                scope: PermitScope::User(user),
-                calls_max: self
-                    .settings
-                    .sessions
-                    .user_sessions_max
-                    .min(USER_SESSIONS_MAX),
-            })
-            .into_iter()
-            .collect();
+        let calls_max = self.settings.sessions.user_sessions_max;
+        let own = user.map(|user| PermitLimit {
+            scope: PermitScope::User(user),
+            calls_max: calls_max.min(USER_SESSIONS_MAX),
+        });
+        self.admit_within(agent, call, own).await
+    }
+
+    /// The same for whoever wants to talk: a session counts with its user, or else with the key that began it.
+    pub async fn admit_caller(
+        &self,
+        agent: &ReadyAgent,
+        call: CallId,
+        caller: &CallerIdentity,
+    ) -> Option<Permit> {
+        let key_max = self.settings.sessions.key_sessions_max;
+        match (caller.user_hash(), caller.credential) {
+            (None, CallerCredential::ApiKey(key)) if key_max > 0 => {
+                let own = PermitLimit {
+                    scope: PermitScope::Key(key),
+                    calls_max: key_max,
+                };
+                self.admit_within(agent, call, Some(own)).await
+            }
+            (user, _) => self.admit_user(agent, call, user).await,
+        }
+    }
+
+    async fn admit_within(
+        &self,
+        agent: &ReadyAgent,
+        call: CallId,
+        own: Option<PermitLimit>,
+    ) -> Option<Permit> {
+        let mut limits: Vec<PermitLimit> = own.into_iter().collect();
         limits.extend([PermitLimit {
             scope: PermitScope::Tenant,
             calls_max: self.settings.calls.concurrent_max,

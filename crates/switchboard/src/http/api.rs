@@ -6,6 +6,7 @@
 
 pub mod access;
 mod agents;
+mod audio_parts;
 mod audit;
 mod call_acts;
 mod call_parts;
@@ -24,6 +25,7 @@ mod session;
 mod staff;
 mod switches;
 mod usage;
+mod voicemails;
 mod webhooks;
 
 use std::sync::Arc;
@@ -89,6 +91,7 @@ pub fn routes(context: ApiContext) -> Router {
         .merge(listen::routes())
         .merge(usage::routes())
         .merge(recordings::routes())
+        .merge(voicemails::routes())
         .merge(peaks::routes())
         .merge(outgoing::routes())
         .merge(switches::routes())

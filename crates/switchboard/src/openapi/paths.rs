@@ -122,6 +122,16 @@ pub(super) const PATHS: &[Route] = &[
             "",
         )
     },
+    Route {
+        answer: Takes::Media(&["audio/wav"]),
+        statuses: &[200, 206],
+        means: "The audio, or a range of it",
+        ..read(
+            "/api/v1/voicemails/{id}/audio",
+            "A message that a caller left; leaves an audit entry",
+            "",
+        )
+    },
     read("/api/v1/calls/{id}/peaks", "The outline of the recording", "Peaks"),
     Route {
         method: "post",

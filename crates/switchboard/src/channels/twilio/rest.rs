@@ -8,7 +8,7 @@ use switchboard_call::limits::TRANSFER_ANSWER;
 use switchboard_wire::twilio::id::RecordingSid;
 use switchboard_wire::twilio::rest::{
     CallResource, CreateCall, Instructions, RestError, UpdateCall, call_path, calls_path,
-    recording_audio_path,
+    recording_audio_path, recording_path,
 };
 use switchboard_wire::twilio::twiml::Document;
 use switchboard_wire::twilio::{AccountSid, CallSid};
@@ -23,6 +23,8 @@ const HANG_UP_TIME_MAX: Duration = Duration::from_secs(5);
 const AUDIO_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// One recording, from request to last byte.
 const AUDIO_TIME_MAX: Duration = Duration::from_secs(60);
+/// One request to remove a recording.
+const DELETE_TIME_MAX: Duration = Duration::from_secs(15);
 /// First wait before a hang-up is tried again; it doubles up to [`RETRY_WAIT_MAX`].
 const RETRY_WAIT: Duration = Duration::from_millis(250);
 const RETRY_WAIT_MAX: Duration = Duration::from_secs(8);
@@ -174,6 +176,27 @@ impl TwilioRest {
             audio.extend_from_slice(&chunk);
         }
         Ok(audio.freeze())
+    }
+
+    /// Removes the carrier's copy of a recording. One that is gone already is as good.
+    ///
+    /// # Errors
+    /// The carrier does not answer in time or refuses.
+    pub async fn delete_recording(&self, recording: &RecordingSid) -> anyhow::Result<()> {
+        let path = recording_path(&self.account_sid, recording);
+        let request = self
+            .client
+            .delete(self.base_url.join(&path))
+            .basic_auth(self.account_sid.as_str(), Some(self.auth_token.expose()))
+            .timeout(DELETE_TIME_MAX);
+        let response = request.send().await.map_err(reqwest::Error::without_url)?;
+        let status = response.status();
+        anyhow::ensure!(
+            status.is_success() || status == reqwest::StatusCode::NOT_FOUND,
+            "the carrier answered {}",
+            status.as_u16()
+        );
+        Ok(())
     }
 
     /// Asks for a call, once: the carrier has no key that makes a repetition harmless, and a person whose telephone rings

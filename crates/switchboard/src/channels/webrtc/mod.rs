@@ -224,9 +224,7 @@ impl Endpoint {
             .map_err(|error| Refusal::session(&error))?;
         let way = seat.sender().downgrade();
         let (peer, answer) = Peer::answer(seat, &asked.sdp, voice).map_err(Refusal::offer)?;
-        let permit = self
-            .reception
-            .admit_user(&agent, call, identity.user_hash());
+        let permit = self.reception.admit_caller(&agent, call, &identity);
         let permit = permit.await.ok_or_else(|| {
             Refusal::too_many("As many calls as this tenant or user may hold are live already.")
         })?;

@@ -248,8 +248,7 @@ impl FrontEndpoint {
                 }
             })?;
         let call = identity.call_id();
-        let user = identity.user_hash();
-        let permit = self.reception.admit_user(&agent, call, user).await;
+        let permit = self.reception.admit_caller(&agent, call, &identity).await;
         let permit = permit.ok_or(Refusal::TooMany)?;
         door.begin(&identity, call, name).await?;
         let switches = &self.reception.switches;

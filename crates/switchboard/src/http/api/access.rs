@@ -117,6 +117,11 @@ pub const ROUTES: &[(&str, &str, Access)] = &[
         "/api/v1/calls/{id}/withdraw-consent",
         Access::May(May::ActOnCalls),
     ),
+    (
+        "GET",
+        "/api/v1/voicemails/{id}/audio",
+        Access::May(May::ReadCalls),
+    ),
     ("GET", "/api/v1/live", Access::May(May::WatchLive)),
     ("GET", "/api/v1/live/calls", Access::May(May::WatchLive)),
     ("GET", "/api/v1/usage", Access::May(May::ReadUsage)),
