@@ -19,6 +19,7 @@ from facts import add_endpoint_arguments
 
 HERE = Path(__file__).parent
 SCRIPTS = [
+    "openapi",
     "client_secrets",
     "openai_sdk",
     "webrtc_stack",
@@ -26,6 +27,7 @@ SCRIPTS = [
     "webrtc_browser",
     "webrtc_firefox",
     "pages_firefox",
+    "agents_js",
     "openai_agents",
     "livekit_plugin",
     "pipecat_plugin",

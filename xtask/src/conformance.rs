@@ -32,6 +32,7 @@ pub(crate) fn run() -> Result<()> {
     command.current_dir(&scripts).arg("run.py");
     // The scripts' folder belongs to the repository and stays as it is.
     command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command.env("AGENTS_JS", agents_js(&scripts.join("agents-js"))?);
     command.args(["--server", &server.url(), "--key", &key, "--agent", AGENT]);
     process::run(&mut command)?;
     drop(server);
@@ -99,6 +100,30 @@ fn environment(requirements: &Path) -> Result<PathBuf> {
     process::run(install.arg("--requirement").arg(requirements))?;
     std::fs::write(&stamp, wanted)?;
     Ok(python)
+}
+
+/// The pinned agents SDK for JavaScript, installed once per lock file; what it brings is a bundle that a page loads.
+fn agents_js(wanted: &Path) -> Result<PathBuf> {
+    let folder = workspace::target().join("conformance-agents-js");
+    std::fs::create_dir_all(&folder)?;
+    let lock = "package-lock.json";
+    let package = folder.join("node_modules/@openai/agents-realtime");
+    let is_installed =
+        std::fs::read(folder.join(lock)).ok() == Some(std::fs::read(wanted.join(lock))?);
+    if is_installed && package.is_dir() {
+        return Ok(package);
+    }
+    for file in ["package.json", ".npmrc", lock] {
+        std::fs::copy(wanted.join(file), folder.join(file))
+            .with_context(|| format!("cannot copy {file} of conformance/agents-js"))?;
+    }
+    process::run(Command::new("npm").current_dir(&folder).args([
+        "ci",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+    ]))?;
+    Ok(package)
 }
 
 /// A server on an empty database of its own.

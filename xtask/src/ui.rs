@@ -79,6 +79,22 @@ pub(crate) fn install_in(folder: &Path) -> Result<()> {
     std::fs::write(&stamp, wanted).context("cannot note what is installed")
 }
 
+/// Makes the pages' types out of the document of the server that was just built, and sees that the pages fit them.
+///
+/// # Errors
+/// The server cannot say its document, or a page reads what the server does not say.
+pub(crate) fn api_types() -> Result<()> {
+    let document = process::read(Command::new(workspace::server_binary()).arg("openapi"))?;
+    let place = workspace::target().join("openapi.json");
+    std::fs::write(&place, document).context("cannot keep the OpenAPI document")?;
+    let mut make = Command::new("node");
+    make.current_dir(folder())
+        .args(["scripts/api-types.mjs", "--check"])
+        .stdin(std::fs::File::open(place)?);
+    process::run(&mut make)?;
+    process::run(npm().args(["run", "--silent", "check"]))
+}
+
 /// npm, working in `ui/`.
 pub(crate) fn npm() -> Command {
     let mut command = Command::new("npm");

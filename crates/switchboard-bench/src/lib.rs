@@ -10,6 +10,7 @@ pub mod browser;
 pub mod carrier;
 pub mod codec_work;
 pub mod events;
+pub mod listeners;
 pub mod model;
 pub mod process;
 pub mod sequence;

@@ -17,7 +17,7 @@ use switchboard::config::Settings;
 use switchboard_media::frame::AudioFormat;
 use switchboard_media::ladder::{LadderReport, detect_steps};
 use switchboard_sim::realtime::{RealtimeScript, RealtimeServer, Reply};
-use switchboard_store::EndClass;
+use switchboard_store::{EndClass, Word};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use webrtc::{WebCaller, attribute, post_offer, post_resumable};
@@ -181,6 +181,9 @@ async fn h7_somebody_elses_call_answers_like_one_that_is_not_there() {
     assert_eq!(status, 200);
     caller.until("the end", |caller| caller.is_closed).await;
     stage.server.idle().await;
+    let ends = stage.server.calls("medspa").await;
+    let end = ends[0].end_reason.as_ref().map(Word::as_str);
+    assert_eq!(end, Some("caller_hung_up"), "whose call it is has hung up");
     stage.server.stop().await;
 }
 

@@ -5,7 +5,7 @@
 
 use anyhow::{Context, Result, bail};
 
-use super::runs::{self, Figures};
+use super::runs::{self, Figures, Profile};
 use super::{build, machine, number, require_programs};
 use crate::steps::Steps;
 
@@ -57,7 +57,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     let options = Options::parse(words)?;
     let mut steps = Steps::new("cargo xtask bench --webrtc");
     steps.run("programs", require_programs)?;
-    steps.run("build with the release profile", build)?;
+    steps.run("build with the release profile", || build(Profile::Release))?;
     println!("\n{}", machine::describe());
     let mut ratios = Vec::new();
     let mut setup = Figures::new();

@@ -18,6 +18,8 @@ pub struct SessionsSettings {
     pub user_sessions_max: u32,
     /// 0 sessions at once of one API key; 0 leaves it to `calls.concurrent_max` of its tenant (threat M5).
     pub key_sessions_max: u32,
+    /// 1800 s, the longest session of a browser or app whose agent sets no `length_max_s`; then as after the longest call.
+    pub length_max_s: u64,
     /// 60 s in which a client that lost its connection may come back to its call; 0 ends the call at once.
     pub grace_s: u64,
 }
@@ -31,6 +33,7 @@ impl Default for SessionsSettings {
             token_requests_per_s_max: 20,
             user_sessions_max: 3,
             key_sessions_max: 0,
+            length_max_s: 1_800,
             grace_s: 60,
         }
     }

@@ -8,6 +8,7 @@ pub mod access;
 mod agents;
 mod audio_parts;
 mod audit;
+mod budgets;
 mod call_acts;
 mod call_parts;
 mod calls;
@@ -24,6 +25,7 @@ mod recordings;
 mod session;
 mod staff;
 mod switches;
+mod take_over;
 mod usage;
 mod voicemails;
 mod webhooks;
@@ -89,7 +91,9 @@ pub fn routes(context: ApiContext) -> Router {
         .merge(call_acts::routes())
         .merge(live::routes())
         .merge(listen::routes())
+        .merge(take_over::routes())
         .merge(usage::routes())
+        .merge(budgets::routes())
         .merge(recordings::routes())
         .merge(voicemails::routes())
         .merge(peaks::routes())

@@ -31,7 +31,7 @@ pub struct WebCaller {
     rtc: Rtc,
     socket: UdpSocket,
     mid: Mid,
-    channel: ChannelId,
+    channel: Option<ChannelId>,
     pending: Option<SdpPendingOffer>,
     sequence: u64,
     said_ms: u64,
@@ -53,13 +53,22 @@ pub struct WebCaller {
 }
 
 impl WebCaller {
-    /// A caller that speaks Opus, and its offer.
+    /// A caller that speaks Opus, and its offer, with a data channel.
     pub async fn offer() -> (Self, String) {
-        Self::offer_in(Codec::Opus).await
+        Self::offering(Codec::Opus, true).await
+    }
+
+    /// The same of audio alone.
+    pub async fn sound_offer() -> (Self, String) {
+        Self::offering(Codec::Opus, false).await
     }
 
     /// A caller that speaks Opus or PCMU, and has keys.
     pub async fn offer_in(codec: Codec) -> (Self, String) {
+        Self::offering(codec, true).await
+    }
+
+    async fn offering(codec: Codec, has_channel: bool) -> (Self, String) {
         let mut config = Rtc::builder().set_rtp_mode(true).clear_codecs();
         config = match codec {
             Codec::PCMU => config.enable_pcmu(true, false),
@@ -78,7 +87,7 @@ impl WebCaller {
         rtc.add_local_candidate(candidate(&socket));
         let mut changes = rtc.sdp_api();
         let mid = changes.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
-        let channel = changes.add_channel("oai-events".to_owned());
+        let channel = has_channel.then(|| changes.add_channel("oai-events".to_owned()));
         let (offer, pending) = changes.apply().expect("an offer");
         let caller = Self {
             rtc,
@@ -129,7 +138,8 @@ impl WebCaller {
 
     /// Writes an event.
     pub fn write(&mut self, event: &Value) {
-        let mut channel = self.rtc.channel(self.channel).expect("it is open");
+        let channel = self.channel.expect("there is one");
+        let mut channel = self.rtc.channel(channel).expect("it is open");
         assert!(
             channel
                 .write(false, event.to_string().as_bytes())

@@ -15,7 +15,7 @@ use switchboard_wire::twilio::requests::{RecordingRequest, RecordingStatus};
 use switchboard_wire::twilio::{AccountSid, Form};
 
 use super::webhooks::{Channels, refuse, unavailable};
-use super::{TwilioChannel, TwilioRest};
+use super::{TwilioChannel, TwilioRest, recording};
 use crate::http::Problem;
 
 /// The query of the address that is told of a message whose caller heard that it is written down. The carrier signs it.
@@ -49,11 +49,17 @@ pub(super) async fn recorded(
     if let Err(error) = checked {
         return refuse(error);
     }
+    let named = form.text("AccountSid");
+    let named = named.and_then(|sid| AccountSid::parse(sid).ok());
+    if let Some(recording) = recording::named_in(uri.query()) {
+        let (tenant, call) = (call.tenant_id, call.call_id);
+        return channel
+            .on_recording(tenant, call, recording, &request, named)
+            .await;
+    }
     if request.status != RecordingStatus::Completed {
         return StatusCode::NO_CONTENT.into_response();
     }
-    let named = form.text("AccountSid");
-    let named = named.and_then(|sid| AccountSid::parse(sid).ok());
     let voicemail = NewVoicemail {
         id: VoicemailId::new(),
         call_id: call.call_id,

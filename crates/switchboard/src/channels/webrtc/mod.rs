@@ -3,6 +3,8 @@
 //! The client sends its voice on a media track and talks `/v1/realtime`'s own events on the data channel `oai-events`.
 //! All calls share one UDP port (`ports.rs`); who may call is decided as on the WebSocket.
 
+mod direct;
+mod direct_leg;
 mod keys;
 mod leg;
 mod offer;
@@ -32,6 +34,7 @@ use switchboard_store::{CallId, Channel, NewCall, TenantId};
 use switchboard_wire::openai::{Target, parse_target};
 use tokio::sync::{mpsc, oneshot};
 
+pub use direct_leg::DirectLeg;
 use leg::Parts;
 pub use leg::WebRtcLeg;
 use offer::Voice;
@@ -43,7 +46,9 @@ use request::{CallRequest, read_offer};
 use unfinished::{Unfinished, UnfinishedCalls};
 
 use super::websocket::comeback::{Comebacks, ResumeAsk};
-use super::websocket::protocol::{ClientKind, ClientProtocol, ClientSetup, Credential};
+use super::websocket::protocol::{
+    AgentProfile, ClientKind, ClientProtocol, ClientSetup, Credential,
+};
 use super::websocket::{
     NobodyBehind, about_session, agent_profile, allows_origin, seed, session_id,
 };
@@ -52,7 +57,10 @@ use crate::drive::{DriveHandle, DriveInput};
 use crate::http::identity::Brought;
 use crate::http::{CallerCredential, CallerIdentity, CallerRefusal, ClientAddress, Drain};
 use crate::leg::Leg;
-use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError};
+use crate::models::openai_realtime::VendorCalls;
+use crate::reception::{
+    LegKind, NotAdmitted, Offer, ReadyAgent, Reception, ReceptionError, unsaid_disclosure,
+};
 
 /// What the id of a call begins with on the wire.
 const ID_PREFIX: &str = "rtc_";
@@ -88,6 +96,8 @@ struct Endpoint {
     unfinished: UnfinishedCalls,
     calls: Mutex<HashMap<CallId, LiveCall>>,
     comebacks: Arc<Comebacks>,
+    /// Takes the media of direct calls.
+    vendor: VendorCalls,
 }
 
 /// A call that somebody may steer.
@@ -95,25 +105,31 @@ struct Endpoint {
 struct LiveCall {
     owner: CallerIdentity,
     handle: DriveHandle,
-    /// The way to its connection.
-    way: mpsc::WeakSender<ToPeer>,
+    /// The way to its connection. None for a call whose media does not come here.
+    way: Option<mpsc::WeakSender<ToPeer>>,
     voice: Voice,
 }
 
 /// The routes of the endpoint, for the group that is limited per address.
-pub fn routes(reception: Reception, ports: &WebRtcPorts) -> Router {
+///
+/// # Errors
+/// There is no client for the vendor to be had.
+pub fn routes(reception: Reception, ports: &WebRtcPorts) -> Result<Router> {
+    let vendor = VendorCalls::new(reception.live.clone())?;
     let endpoint = Arc::new(Endpoint {
+        vendor,
         reception,
         ports: ports.0.clone(),
         unfinished: UnfinishedCalls::default(),
         calls: Mutex::default(),
         comebacks: Arc::default(),
     });
-    Router::new()
+    let routes = Router::new()
         .route(PATH, post(begin))
         .route("/v1/realtime/calls/{id}", post(offer_again))
         .route("/v1/realtime/calls/{id}/hangup", post(hang_up))
-        .with_state(endpoint)
+        .with_state(endpoint);
+    Ok(routes)
 }
 
 async fn begin(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
@@ -187,8 +203,6 @@ impl Endpoint {
             return Err(CallerRefusal::UsedToken.into());
         }
         let asked = CallRequest::read(request).await?;
-        let voice =
-            Voice::of_offer(&asked.sdp).map_err(|error| Refusal::offer(error.to_string()))?;
         let name = match (parse_target(&query), asked.model()) {
             (_, Some(model)) => Some(model.to_owned()),
             (Ok(Target::Model(model)), None) => Some(model),
@@ -197,6 +211,11 @@ impl Endpoint {
         let name = identity.agent_name(name.as_deref())?;
         let name = name.ok_or_else(Refusal::no_model)?;
         let agent = self.agent(identity.tenant_id, name).await?;
+        let voice =
+            Voice::of_offer(&asked.sdp).map_err(|error| Refusal::offer(error.to_string()))?;
+        if direct::is_asked(&query) {
+            return self.begin_direct(&asked, voice, identity, agent).await;
+        }
         let (unfinished, seat) = self.make_room(&brought, address)?;
         let codec = voice.codec().map_err(|error| {
             tracing::error!(%error, "no codec");
@@ -204,11 +223,16 @@ impl Endpoint {
         })?;
         let call = identity.call_id();
         let offered_at = chrono::Utc::now();
+        let switches = &self.reception.switches;
+        let switches = switches.for_call(agent.tenant, None).await;
         let wants_own_events = query.split('&').any(|pair| pair == OWN_EVENTS);
         let resume = self.resume_offer(call).filter(|_| wants_own_events);
         let token = resume.as_ref().map(|offer| offer.token.clone());
         let setup = ClientSetup {
-            agent: agent_profile(&self.reception, &agent, offered_at.timestamp()),
+            agent: AgentProfile {
+                disclosure: unsaid_disclosure(&agent, &switches),
+                ..agent_profile(&self.reception, &agent, offered_at.timestamp())
+            },
             credential: Credential::of(identity.credential),
             kind: ClientKind::Other,
             wants_own_events,
@@ -225,9 +249,7 @@ impl Endpoint {
         let way = seat.sender().downgrade();
         let (peer, answer) = Peer::answer(seat, &asked.sdp, voice).map_err(Refusal::offer)?;
         let permit = self.reception.admit_caller(&agent, call, &identity);
-        let permit = permit.await.ok_or_else(|| {
-            Refusal::too_many("As many calls as this tenant or user may hold are live already.")
-        })?;
+        let permit = permit.await.map_err(not_admitted)?;
         // The last act: a token is used up only for a call that begins.
         self.reception.door.begin(&identity, call, name).await?;
         let leg = WebRtcLeg::new(Parts {
@@ -238,8 +260,6 @@ impl Endpoint {
             unfinished,
             may_return: token.is_some(),
         });
-        let switches = &self.reception.switches;
-        let switches = switches.for_call(agent.tenant, None).await;
         let row = NewCall {
             contact_id: identity.contact_id,
             ..Reception::offered_row(&agent, call, Channel::WebVoice, offered_at)
@@ -258,8 +278,8 @@ impl Endpoint {
             outgoing: None,
             switches,
         });
-        if let Some(context) = &identity.context {
-            handle.send(about_session(context.expose()));
+        if let Some(briefing) = about_session(&identity) {
+            handle.send(briefing);
         }
         if let Some(token) = token {
             self.may_return(&token, call, &handle, &identity);
@@ -267,7 +287,7 @@ impl Endpoint {
         let live = LiveCall {
             owner: identity,
             handle,
-            way,
+            way: Some(way),
             voice,
         };
         self.remember(call, live);
@@ -308,7 +328,7 @@ impl Endpoint {
 
     fn remember(&self, call: CallId, live: LiveCall) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        // Calls that ended are forgotten here: there are never more live ones than the ports have seats.
+        // Calls that ended are forgotten here: there are never more live ones than permits.
         calls.retain(|_, call| call.handle.is_open());
         calls.insert(call, live);
     }
@@ -326,8 +346,9 @@ impl Endpoint {
         let listed = &self.reception.settings.http.cors_origins;
         let brought = credential(&request, listed)?;
         let identity = self.reception.door.recognise(&brought).await?;
-        let way = self.find(id, &identity)?.way.upgrade();
-        let way = way.ok_or_else(Refusal::no_call)?;
+        let way = self.find(id, &identity)?.way;
+        let way = way.ok_or_else(Refusal::no_connection)?;
+        let way = way.upgrade().ok_or_else(Refusal::no_call)?;
         let sdp = read_offer(request).await?;
         let (answer, answered) = oneshot::channel();
         way.try_send(ToPeer::Offer { sdp, answer })
@@ -342,9 +363,23 @@ impl Endpoint {
     async fn hang_up(&self, id: &str, brought: &Brought) -> Result<(), Refusal> {
         let identity = self.reception.door.recognise(brought).await?;
         let live = self.find(id, &identity)?;
-        live.handle
-            .send(DriveInput::Core(Input::Control(Control::End)));
+        // What its own caller ends, the caller has hung up.
+        let control = if identity.is_same_caller(&live.owner) {
+            Control::CallerHangsUp
+        } else {
+            Control::End
+        };
+        live.handle.send(DriveInput::Core(Input::Control(control)));
         Ok(())
+    }
+}
+
+fn not_admitted(refused: NotAdmitted) -> Refusal {
+    match refused {
+        NotAdmitted::Spent(_) => Refusal::spent(),
+        NotAdmitted::Full => {
+            Refusal::too_many("As many calls as this tenant or user may hold are live already.")
+        }
     }
 }
 

@@ -87,6 +87,7 @@ impl Endpoint {
             return Err(Refusal::no_way_back());
         }
         metrics::counter!("switchboard_clients_resumed_total").increment(1);
+        let way = Some(way);
         self.remember(call, LiveCall { way, ..live });
         Ok((call, answer))
     }

@@ -427,6 +427,7 @@ mod tests {
             silence_ms: 600,
             pcm_rates_hz: vec![16_000],
             expires_at: 0,
+            disclosure: None,
         };
         let (credential, kind) = (Credential::ApiKey, ClientKind::Other);
         let setup = ClientSetup {

@@ -37,6 +37,7 @@ pub const ROUTES: &[(&str, &str, Access)] = &[
     ("POST", "/api/v1/session/proof", Access::Login),
     ("POST", "/api/v1/session/second-factor", Access::Login),
     ("PUT", "/api/v1/session/second-factor", Access::Login),
+    ("DELETE", "/api/v1/session/second-factor", Access::Login),
     ("GET", "/api/v1/first-run", Access::Open),
     ("POST", "/api/v1/first-run", Access::Open),
     ("POST", "/api/v1/invitation", Access::Open),
@@ -103,6 +104,11 @@ pub const ROUTES: &[(&str, &str, Access)] = &[
         Access::May(May::WatchLive),
     ),
     (
+        "GET",
+        "/api/v1/calls/{id}/take-over",
+        Access::May(May::TakeOverCalls),
+    ),
+    (
         "POST",
         "/api/v1/calls/{id}/end",
         Access::May(May::ActOnCalls),
@@ -125,6 +131,8 @@ pub const ROUTES: &[(&str, &str, Access)] = &[
     ("GET", "/api/v1/live", Access::May(May::WatchLive)),
     ("GET", "/api/v1/live/calls", Access::May(May::WatchLive)),
     ("GET", "/api/v1/usage", Access::May(May::ReadUsage)),
+    ("GET", "/api/v1/budgets", Access::May(May::ReadUsage)),
+    ("PUT", "/api/v1/budgets", Access::May(May::ChangeBudgets)),
     ("GET", "/api/v1/openapi.json", Access::Open),
     ("POST", "/api/v1/voice/sessions", Access::May(May::Talk)),
     ("GET", "/api/v1/webhooks", Access::May(May::ManageWebhooks)),
