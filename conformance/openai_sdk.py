@@ -15,7 +15,7 @@ from event_order import require_conversation_order, require_response_order
 from facts import Endpoint, check, require
 from meaning import DAY, WISH, YES, asks_back, require_day_taken, require_facial_and_day, require_facial_taken_up, require_understood
 from microphone import AUDIBLE_RMS, Microphone, rms
-from strict_events import validate
+from strict_events import SEEN, SENT_OVER_WEBSOCKET, validate
 
 # From the end of a spoken sentence to the last event of the answer, with a slow recogniser on a busy machine.
 EVENT_S_MAX = 30.0
@@ -257,6 +257,25 @@ async def the_beta_header_is_refused_with_4000(endpoint: Endpoint) -> None:
     await _require_refusal(endpoint, f"model={endpoint.agent}", "beta_api_shape_disabled", 4000, beta)
 
 
+async def every_kind_of_event_that_is_ever_sent_was_held_against_the_sdk(endpoint: Endpoint) -> None:
+    """Comes last: the facts before it saw what a conversation with tools and interruptions says, this one the rest."""
+    async with conversation(endpoint) as talk:
+        await talk.send({"type": "response.create"})
+        added = await talk.until("response.output_item.added")
+        await talk.until("response.output_audio.delta")
+        await _reply_done(talk)
+        item_id = added["item"]["id"]
+        await talk.send({"type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": 100})
+        await talk.until("conversation.item.truncated")
+        await talk.send({"type": "conversation.item.retrieve", "item_id": item_id})
+        await talk.until("conversation.item.retrieved")
+        await talk.send({"type": "conversation.item.delete", "item_id": item_id})
+        await talk.until("conversation.item.deleted")
+        await talk.send({"type": "input_audio_buffer.clear"})
+        await talk.until("input_audio_buffer.cleared")
+    require(SENT_OVER_WEBSOCKET == SEEN, f"never seen: {sorted(SENT_OVER_WEBSOCKET - SEEN)}; not listed: {sorted(SEEN - SENT_OVER_WEBSOCKET)}")
+
+
 async def _require_refusal(
     endpoint: Endpoint, query: str, code: str, close_code: int, headers: dict[str, str] | None = None
 ) -> None:
@@ -325,5 +344,6 @@ if __name__ == "__main__":
             an_unknown_agent_is_refused_with_4000,
             a_missing_agent_is_refused_with_4000,
             the_beta_header_is_refused_with_4000,
+            every_kind_of_event_that_is_ever_sent_was_held_against_the_sdk,
         ]
     )

@@ -25,6 +25,39 @@ def _registry() -> dict[str, type[BaseModel]]:
 SERVER_EVENTS = _registry()
 
 
+# Types of every event that was found valid in this process.
+SEEN: set[str] = set()
+# Everything `/v1/realtime` ever says over a WebSocket, with a conversation's text, sound, tools and interruptions behind it. WebRTC
+# says `output_audio_buffer.*` in place of the audio's deltas; its scripts validate those. Interim words of the caller
+# (`…input_audio_transcription.delta`) are not here: the offline model, which these scripts talk to, has none.
+SENT_OVER_WEBSOCKET = {
+    "session.created",
+    "session.updated",
+    "conversation.item.added",
+    "conversation.item.done",
+    "conversation.item.retrieved",
+    "conversation.item.deleted",
+    "conversation.item.truncated",
+    "conversation.item.input_audio_transcription.completed",
+    "input_audio_buffer.speech_started",
+    "input_audio_buffer.speech_stopped",
+    "input_audio_buffer.committed",
+    "input_audio_buffer.cleared",
+    "response.created",
+    "response.output_item.added",
+    "response.output_item.done",
+    "response.content_part.added",
+    "response.content_part.done",
+    "response.output_audio.delta",
+    "response.output_audio.done",
+    "response.output_audio_transcript.delta",
+    "response.output_audio_transcript.done",
+    "response.done",
+    "rate_limits.updated",
+    "error",
+}
+
+
 class Violation(AssertionError):
     """An event the official models refuse, with the event."""
 
@@ -46,6 +79,7 @@ def validate(message: str | bytes) -> dict[str, Any]:
     unknown = sorted(set(_extras(typed)) - _allowed_extras(event_type))
     if unknown:
         raise Violation(f"{event_type} has unknown fields {unknown}: {_shown(event)}")
+    SEEN.add(event_type)
     return event
 
 

@@ -10,6 +10,7 @@ use crate::packages;
 use crate::postgres::free_port;
 use crate::process;
 use crate::server::{Lifetime, Place, Server, string_fields};
+use crate::ui;
 use crate::workspace;
 
 /// The agent that the SDKs talk to.
@@ -17,14 +18,21 @@ const AGENT: &str = "medspa";
 
 pub(crate) fn run() -> Result<()> {
     packages::require(&packages::BROWSER)?;
+    packages::require(&packages::FIREFOX)?;
+    packages::require(&packages::NODE)?;
     let scripts = workspace::root().join("conformance");
     let python = environment(&scripts.join("requirements.txt"))?;
+    ui::install_in(&scripts.join("node"))?;
+    if !ui::is_built() {
+        ui::build()?;
+    }
     let server = start()?;
     let key = new_key(&server)?;
     let mut command = Command::new(python);
     command.current_dir(&scripts).arg("run.py");
     // The scripts' folder belongs to the repository and stays as it is.
     command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command.env("AGENTS_JS", agents_js(&scripts.join("agents-js"))?);
     command.args(["--server", &server.url(), "--key", &key, "--agent", AGENT]);
     process::run(&mut command)?;
     drop(server);
@@ -94,6 +102,30 @@ fn environment(requirements: &Path) -> Result<PathBuf> {
     Ok(python)
 }
 
+/// The pinned agents SDK for JavaScript, installed once per lock file; what it brings is a bundle that a page loads.
+fn agents_js(wanted: &Path) -> Result<PathBuf> {
+    let folder = workspace::target().join("conformance-agents-js");
+    std::fs::create_dir_all(&folder)?;
+    let lock = "package-lock.json";
+    let package = folder.join("node_modules/@openai/agents-realtime");
+    let is_installed =
+        std::fs::read(folder.join(lock)).ok() == Some(std::fs::read(wanted.join(lock))?);
+    if is_installed && package.is_dir() {
+        return Ok(package);
+    }
+    for file in ["package.json", ".npmrc", lock] {
+        std::fs::copy(wanted.join(file), folder.join(file))
+            .with_context(|| format!("cannot copy {file} of conformance/agents-js"))?;
+    }
+    process::run(Command::new("npm").current_dir(&folder).args([
+        "ci",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+    ]))?;
+    Ok(package)
+}
+
 /// A server on an empty database of its own.
 fn start() -> Result<Server> {
     let folder = workspace::target().join("conformance-data");
@@ -105,6 +137,8 @@ fn start() -> Result<Server> {
         port: free_port()?,
         database_url: format!("sqlite://{}", folder.join("switchboard.db").display()),
         log: folder.join("server.log"),
+        // Firefox sends no media to loopback.
+        hears_the_network: true,
     };
     Server::start(place, Lifetime::Ours)
 }

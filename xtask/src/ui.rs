@@ -2,7 +2,7 @@
 
 pub(crate) mod browser_tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
@@ -53,16 +53,29 @@ pub(crate) fn build() -> Result<()> {
         .context("cannot mark the dashboard as changed")
 }
 
+/// Whether there are pages to serve, whatever their age.
+pub(crate) fn is_built() -> bool {
+    folder().join("dist/index.html").is_file()
+}
+
 /// The packages of the lock file, exactly; nothing is downloaded when they are there.
 pub(crate) fn install() -> Result<()> {
-    let folder = folder();
-    let wanted = std::fs::read(folder.join("package-lock.json"))
-        .context("ui/package-lock.json is missing: packages are pinned by it")?;
+    install_in(&folder())
+}
+
+/// The same for another folder with a lock file.
+pub(crate) fn install_in(folder: &Path) -> Result<()> {
+    let wanted = std::fs::read(folder.join("package-lock.json")).with_context(|| {
+        format!(
+            "package-lock.json is missing in {}: packages are pinned by it",
+            folder.display()
+        )
+    })?;
     let stamp = folder.join("node_modules/.installed-package-lock.json");
     if std::fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    process::run(npm().arg("ci"))?;
+    process::run(Command::new("npm").current_dir(folder).arg("ci"))?;
     std::fs::write(&stamp, wanted).context("cannot note what is installed")
 }
 

@@ -59,6 +59,10 @@ export interface Confirmation {
 
 export interface Usage {
   spent_micros: number | null;
+  /** Whose money is nearly spent: `session`, `user_day` or `tenant_day`. */
+  budget: string;
+  /** It holds no further reply: the agent says so, and the call ends or a person takes over. */
+  is_spent: boolean;
 }
 
 export interface SessionEvents {
@@ -328,7 +332,7 @@ export class VoiceSession extends Emitter<SessionEvents> {
         }
         break;
       case "switchboard.budget":
-        this.emit("usage", { spent_micros: count(event, "spent_micros") });
+        this.emit("usage", { spent_micros: count(event, "spent_micros"), budget: text(event, "budget") || "session", is_spent: event["spent"] === true });
         break;
       case "switchboard.confirmation_asked":
         this.ask({ tool: text(event, "tool"), question: text(event, "question") });

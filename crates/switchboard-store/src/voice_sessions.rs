@@ -5,7 +5,7 @@
 use serde::Serialize;
 use sqlx::FromRow;
 
-use crate::db::Only;
+use crate::db::{Only, Tx};
 use crate::error::StoreError;
 use crate::ids::{CallId, ContactId, TenantId};
 use crate::keys::{mint_secret, secret_hash};
@@ -14,6 +14,8 @@ use crate::scope::TenantStore;
 use crate::time::{Timestamp, now};
 
 sql! {
+    // Those who mint for the same one wait for each other, on all nodes. SQLite has one writer anyway.
+    LOCK_MINTER = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
     INSERT = "insert into voice_sessions (tenant_id, id, token_hash, agent_name, user_id, contact_id, project_id,
             context, minter, created_at, expires_at, started_at)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
@@ -23,6 +25,8 @@ sql! {
         where tenant_id = $1 and id = $2 and started_at is null and expires_at > $3";
     ONE = "select id, agent_name, user_id, contact_id, project_id, created_at, expires_at, started_at
         from voice_sessions where tenant_id = $1 and id = $2";
+    FORGET_CONTEXTS = "update voice_sessions set context = null
+        where tenant_id = $1 and started_at <= $2 and context is not null";
     FORGET = "delete from voice_sessions
         where tenant_id = $1 and ((started_at is null and expires_at <= $2) or started_at <= $3)";
 }
@@ -85,7 +89,7 @@ pub struct VoiceSessionIdentity {
 
 impl TenantStore {
     /// Makes a token of 256 random bits. `None` when whoever it is for has `outstanding_max` already that are neither
-    /// used nor expired; requests at the same moment may pass this limit by their number.
+    /// used nor expired, however many ask at the same moment.
     ///
     /// # Errors
     /// `MissingReference` when the contact is not of this tenant.
@@ -97,6 +101,10 @@ impl TenantStore {
         let secret = mint_secret().map_err(|_| StoreError::NoRandomness)?;
         let token = format!("{TOKEN_PREFIX}{secret}");
         let mut tx = self.write().await?;
+        if let Tx::Postgres(_) = &tx {
+            let minter = format!("voice_sessions {}/{}", self.tenant(), new.minter);
+            execute!(&mut tx, LOCK_MINTER, minter)?;
+        }
         let (outstanding,) = fetch!(
             &mut tx,
             one Only<i64>,
@@ -128,7 +136,7 @@ impl TenantStore {
 
     async fn insert(
         &self,
-        tx: &mut crate::db::Tx,
+        tx: &mut Tx,
         new: &NewVoiceSession,
         token_hash: Option<String>,
         started_at: Option<Timestamp>,
@@ -168,6 +176,14 @@ impl TenantStore {
     pub async fn voice_session(&self, session: CallId) -> Result<Option<VoiceSession>, StoreError> {
         let mut tx = self.read().await?;
         fetch!(&mut tx, optional VoiceSession, ONE, self.tenant(), session)
+    }
+
+    /// Drops what agents were told about sessions that started so long ago. Whose they were is kept, for the ledger.
+    pub async fn forget_session_contexts(&self, started_by: Timestamp) -> Result<u64, StoreError> {
+        let mut tx = self.write().await?;
+        let dropped = execute!(&mut tx, FORGET_CONTEXTS, self.tenant(), started_by)?;
+        tx.commit().await?;
+        Ok(dropped)
     }
 
     /// Drops tokens that expired unused before one moment and sessions that started before the other. Gives how many.

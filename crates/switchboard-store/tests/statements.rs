@@ -30,7 +30,12 @@ const WORKERS: &[&str] = &[
 ];
 
 /// What only one of the databases understands.
-const POSTGRES_ONLY: &[&str] = &["set_config", "skip locked", "clock_timestamp()"];
+const POSTGRES_ONLY: &[&str] = &[
+    "set_config",
+    "skip locked",
+    "clock_timestamp()",
+    "pg_advisory_xact_lock",
+];
 const SQLITE_ONLY: &[&str] = &["json_each"];
 
 /// What follows a table's name without being its alias.

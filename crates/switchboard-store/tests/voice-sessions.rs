@@ -60,6 +60,19 @@ on_both! {
         assert!(store.mint_voice_session(&later, 1).await.unwrap().is_some(), "the others have expired");
     }
 
+    t3_the_cap_of_outstanding_tokens_holds_however_many_ask_at_once(test) {
+        let store = test.fresh_tenant().await;
+        let minting = (0..24).map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { store.mint_voice_session(&session("app_user a"), 3).await.unwrap() })
+        });
+        let mut minted = 0;
+        for mint in minting.collect::<Vec<_>>() {
+            minted += usize::from(mint.await.unwrap().is_some());
+        }
+        assert_eq!(minted, 3);
+    }
+
     expired_tokens_and_old_sessions_are_forgotten_and_good_ones_stay(test) {
         let store = test.fresh_tenant().await;
         let good = store.mint_voice_session(&session("api_key 1"), 9).await.unwrap().unwrap();

@@ -211,7 +211,7 @@ impl App {
         let doorkeeper = api.doorkeeper.clone();
         let routes = routes(
             &reception, &carrier, api, &ports, &health, &metrics, &webhooks,
-        );
+        )?;
         report_health(&reception.settings, &health);
         Ok(Self {
             address,
@@ -260,6 +260,8 @@ impl App {
             self.reception.archive.clone(),
             self.drain.clone(),
         ));
+        let standings = self.reception.door.standings().clone();
+        tokio::spawn(standings.keep_up(self.reception.live.clone(), self.drain.clone()));
         tokio::spawn(self.ports.run(self.drain.clone()));
         tokio::spawn(retention::keep_up(
             self.reception.store.clone(),
@@ -377,7 +379,7 @@ fn routes(
     health: &Health,
     metrics: &metrics::MetricsHandle,
     webhooks: &WebhookAnswers,
-) -> Router {
+) -> Result<Router> {
     let verifier: Arc<dyn KeyVerifier> = Arc::new(reception.store.lookup());
     let context = HttpContext::new(
         &reception.settings,
@@ -395,11 +397,11 @@ fn routes(
     let groups = RouteGroups {
         signed,
         limited: websocket::routes(reception.clone(), api.clone())
-            .merge(webrtc::routes(reception.clone(), ports))
+            .merge(webrtc::routes(reception.clone(), ports)?)
             .merge(api::routes(api.clone()))
             .merge(voice_health::routes(api, metrics.clone())),
     };
-    router(groups, &context)
+    Ok(router(groups, &context))
 }
 
 fn report_health(settings: &Settings, health: &Health) {

@@ -10,7 +10,7 @@ use switchboard_call::output::{Phrase, Record, ToLeg};
 use switchboard_media::frame::AudioFormat;
 
 use crate::channels::twilio::TwilioLeg;
-use crate::channels::webrtc::WebRtcLeg;
+use crate::channels::webrtc::{DirectLeg, WebRtcLeg};
 use crate::channels::websocket::ClientLeg;
 use crate::model::Payload;
 
@@ -31,13 +31,15 @@ pub enum Leg {
     Client(Box<ClientLeg>),
     /// A client over WebRTC.
     WebRtc(Box<WebRtcLeg>),
+    /// A client whose media goes to the vendor.
+    Direct(Box<DirectLeg>),
 }
 
 impl Leg {
     /// The format of audio both ways.
     pub fn format(&self) -> AudioFormat {
         match self {
-            Self::Twilio(_) => AudioFormat::Ulaw8k,
+            Self::Twilio(_) | Self::Direct(_) => AudioFormat::Ulaw8k,
             Self::Client(leg) => leg.format(),
             Self::WebRtc(leg) => leg.format(),
         }
@@ -49,6 +51,7 @@ impl Leg {
             Self::Twilio(leg) => leg.poll_next(context),
             Self::Client(leg) => leg.poll_next(context),
             Self::WebRtc(leg) => leg.poll_next(context),
+            Self::Direct(leg) => leg.poll_next(),
         }
     }
 
@@ -58,6 +61,7 @@ impl Leg {
             Self::Twilio(leg) => leg.has_buffered(),
             Self::Client(leg) => leg.has_buffered(),
             Self::WebRtc(leg) => leg.has_buffered(),
+            Self::Direct(_) => false,
         }
     }
 
@@ -67,6 +71,7 @@ impl Leg {
             Self::Twilio(leg) => leg.play(command, payload),
             Self::Client(leg) => leg.play(command, payload),
             Self::WebRtc(leg) => leg.play(command, payload),
+            Self::Direct(_) => {}
         }
     }
 
@@ -76,6 +81,8 @@ impl Leg {
             Self::Twilio(leg) => leg.send(command),
             Self::Client(leg) => leg.send(command),
             Self::WebRtc(leg) => leg.send(command),
+            // What it is told happens at the vendor: by the model's socket, and by the end of the leg.
+            Self::Direct(_) => {}
         }
     }
 
@@ -83,7 +90,7 @@ impl Leg {
     /// told more than audio.
     pub fn observe_model(&mut self, event: &FromModel) {
         match self {
-            Self::Twilio(_) => {}
+            Self::Twilio(_) | Self::Direct(_) => {}
             Self::Client(leg) => leg.observe_model(event),
             Self::WebRtc(leg) => leg.observe_model(event),
         }
@@ -92,7 +99,7 @@ impl Leg {
     /// Shows the leg what the core decided, as technical events in their order.
     pub fn observe_event(&mut self, event: &CallEvent) {
         match self {
-            Self::Twilio(_) => {}
+            Self::Twilio(_) | Self::Direct(_) => {}
             Self::Client(leg) => leg.observe_event(event),
             Self::WebRtc(leg) => leg.observe_event(event),
         }
@@ -101,7 +108,7 @@ impl Leg {
     /// Shows the leg what was finally said and heard.
     pub fn observe_record(&mut self, record: &Record) {
         match self {
-            Self::Twilio(_) => {}
+            Self::Twilio(_) | Self::Direct(_) => {}
             Self::Client(leg) => leg.observe_record(record),
             Self::WebRtc(leg) => leg.observe_record(record),
         }
@@ -113,8 +120,13 @@ impl Leg {
             Self::Twilio(leg) => leg.flush().await,
             Self::Client(leg) => leg.flush().await,
             // It writes to no socket that could be full.
-            Self::WebRtc(_) => {}
+            Self::WebRtc(_) | Self::Direct(_) => {}
         }
+    }
+
+    /// Whether the caller's media goes elsewhere.
+    pub fn is_direct(&self) -> bool {
+        matches!(self, Self::Direct(_))
     }
 
     /// The next moment at which the socket must be looked at even if nothing arrives.
@@ -123,7 +135,7 @@ impl Leg {
             Self::Twilio(leg) => leg.deadline(),
             Self::Client(leg) => leg.deadline(),
             // It keeps a clock of its own, which every packet sets anew.
-            Self::WebRtc(_) => None,
+            Self::WebRtc(_) | Self::Direct(_) => None,
         }
     }
 }

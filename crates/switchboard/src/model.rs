@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use switchboard_call::Span;
 use switchboard_call::ids::{ItemId, ReplyId};
-use switchboard_call::input::{FromModel, ModelFailure};
+use switchboard_call::input::{FromLeg, FromModel, ModelFailure};
 use switchboard_call::output::ToModel;
 use switchboard_media::frame::AudioFormat;
 use switchboard_wire::openai::decoded_len;
@@ -26,6 +26,8 @@ pub enum ModelEvent {
     Audio(ModelAudio),
     /// Any other event. Never [`FromModel::Audio`]: that one is made by the drive once it keeps the bytes.
     Event(FromModel),
+    /// Something of the caller's leg, from a model that holds the caller's media itself.
+    Leg(FromLeg),
     /// What something cost, for the ledger. The core learns the cost of a reply by its end.
     Usage(ModelUsage),
 }
@@ -115,17 +117,37 @@ pub struct ModelFormats {
     pub output: AudioFormat,
 }
 
-/// One line of the ledger: raw units and their price.
+/// What a reply or a transcription used: one line of the ledger per component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelUsage {
-    /// `reply` or `transcription`.
-    pub component: &'static str,
     /// The model that was paid.
     pub model: String,
-    /// Raw units by their name, for instance `input_audio_tokens`.
-    pub quantities: Vec<(&'static str, u64)>,
-    /// Price in millionths of the currency.
+    /// The caller's item that was written down. None: it was a reply.
+    pub item: Option<ItemId>,
+    /// Its components, none of them empty.
+    pub parts: Vec<UsagePart>,
+}
+
+/// One component of a bill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsagePart {
+    /// `text_in`, `text_cached`, `text_out`, `audio_in`, `audio_cached`, `audio_out`, `image_in`, `image_cached` or
+    /// `transcription`. What was cached is not in `_in` too.
+    pub component: &'static str,
+    /// `tokens` or `ms`.
+    pub unit: &'static str,
+    /// How many of them.
+    pub quantity: u64,
+    /// Price in millionths of the currency. Rounded so that the sum of a session is exact.
     pub cost_micros: u64,
+}
+
+impl ModelUsage {
+    /// All components together.
+    pub fn cost_micros(&self) -> u64 {
+        let costs = self.parts.iter().map(|part| part.cost_micros);
+        costs.fold(0, u64::saturating_add)
+    }
 }
 
 type Opening = Pin<Box<dyn Future<Output = Result<Model, ModelFailure>> + Send>>;

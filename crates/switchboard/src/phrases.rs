@@ -141,7 +141,7 @@ async fn voice(
                 }
                 ModelEvent::Event(FromModel::ReplyDone(_)) => break,
                 ModelEvent::Event(FromModel::Failed(_)) => return None,
-                ModelEvent::Event(_) | ModelEvent::Usage(_) => {}
+                ModelEvent::Event(_) | ModelEvent::Usage(_) | ModelEvent::Leg(_) => {}
             }
         }
         (!audio.is_empty()).then(|| Payload::Raw(audio.into()))

@@ -124,3 +124,44 @@ export interface VoiceHealth {
   series: { at: string; offered: number; fallbacks: number; handshake_p95_ms: number | null }[];
   step_s: number;
 }
+
+export type UsageBy = "day" | "agent" | "component" | "model" | "user";
+
+export interface UsageSum {
+  name: string | null;
+  currency: string;
+  cost_micros: number;
+  entries: number;
+  calls: number;
+}
+
+export interface UsageReport {
+  by: UsageBy;
+  from: string;
+  to: string;
+  time_zone: string;
+  items: UsageSum[];
+  totals: { currency: string; cost_micros: number }[];
+  forecast: { currency: string; last_7_days_micros: number; next_30_days_micros: number }[];
+}
+
+/** `null`: not set there; 0: no limit. */
+export interface BudgetLimits {
+  session_micros: number | null;
+  session_s: number | null;
+  user_day_micros: number | null;
+  tenant_day_micros: number | null;
+}
+
+export interface Budgets {
+  time_zone: string;
+  day: string;
+  from: string;
+  to: string;
+  warning_percent: number;
+  limits: BudgetLimits;
+  own: BudgetLimits;
+  defaults: BudgetLimits;
+  today: { spent_micros: number; held_micros: number; forecast_micros: number | null };
+  users: { user: string; spent_micros: number }[];
+}

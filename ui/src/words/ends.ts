@@ -30,7 +30,7 @@ const REASONS: Record<string, string> = {
   tool_failed: "A tool failed three times.",
   asked: "The caller asked for a person.",
   emergency: "The caller spoke of an emergency.",
-  process_lost: "The server stopped during the call.",
+  process_lost: "The server died during the call.",
   database_lost: "The database was lost during the call.",
 };
 

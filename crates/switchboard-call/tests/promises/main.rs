@@ -28,4 +28,5 @@ mod recording;
 mod secure_entry;
 mod silence;
 mod simulated;
+mod take_over;
 mod tools;

@@ -20,8 +20,10 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::engine::{Engine, Output};
 use super::log::{Connected, ReceivedKind};
+use super::rest;
 use super::script::{Faults, RealtimeScript};
 use super::server::{Command, Recorder};
+use super::sideband::Sideband;
 
 /// Longest message: the largest append in base64, and its JSON.
 const MESSAGE_BYTES_MAX: usize = APPEND_AUDIO_BYTES_MAX / 3 * 4 + 4096;
@@ -51,10 +53,22 @@ pub(super) async fn serve(
     let offer = parse_subprotocols(head.header("sec-websocket-protocol").unwrap_or_default());
     recorder.connected(connected(&head, &offer));
     tokio::time::sleep(faults.upgrade_delay).await;
+    if head.line.method == "POST" {
+        return rest::answer(stream, input, &head, &recorder, &faults).await;
+    }
+    let (_, query) = split_target(&head);
+    let call = match parse_target(query) {
+        Ok(Target::Call(id)) => Some(recorder.shared.calls.find(&id)),
+        _ => None,
+    };
+    if let Some(None) = call {
+        return rest::refuse_upgrade(&mut stream, 404).await;
+    }
     if faults.drops_upgrade || !answer_upgrade(&mut stream, &head, &offer, &faults).await? {
         return Ok(());
     }
     let admitted = admit(&head, &offer, &script, &faults);
+    let is_refused = admitted.refusal.is_some() || faults.close_after_upgrade.is_some();
     let now = Instant::now();
     let mut engine = Engine::new(
         script,
@@ -69,6 +83,7 @@ pub(super) async fn serve(
     } else if let Some((close_code, reason)) = &faults.close_after_upgrade {
         engine.close(*close_code, reason);
     }
+    let call = call.flatten().filter(|_| !is_refused);
     let limits = Limits {
         message_bytes_max: MESSAGE_BYTES_MAX,
         fragments_max: FRAGMENTS_MAX,
@@ -80,6 +95,9 @@ pub(super) async fn serve(
         decoder: Decoder::new(Role::Server, limits),
         is_reading: true,
     };
+    if let Some(call) = call {
+        return Sideband::new(socket, recorder, commands, call).run().await;
+    }
     Session {
         socket,
         engine,
@@ -112,7 +130,7 @@ fn connected(head: &Head<RequestLine>, offer: &SubprotocolOffer) -> Connected {
     }
 }
 
-fn api_key(head: &Head<RequestLine>, offer: &SubprotocolOffer) -> Option<String> {
+pub(super) fn api_key(head: &Head<RequestLine>, offer: &SubprotocolOffer) -> Option<String> {
     let bearer = head
         .header("authorization")
         .and_then(|value| value.strip_prefix("Bearer "));
@@ -199,24 +217,24 @@ fn admit(
     Admitted { refusal, model }
 }
 
-fn entropy() -> io::Result<[u8; 16]> {
+pub(super) fn entropy() -> io::Result<[u8; 16]> {
     let mut entropy = [0; 16];
     getrandom::fill(&mut entropy).map_err(|error| io::Error::other(error.to_string()))?;
     Ok(entropy)
 }
 
-fn unix_s() -> u64 {
+pub(super) fn unix_s() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
 }
 
-struct Socket {
-    stream: TcpStream,
-    input: BytesMut,
-    output: BytesMut,
-    decoder: Decoder,
-    is_reading: bool,
+pub(super) struct Socket {
+    pub(super) stream: TcpStream,
+    pub(super) input: BytesMut,
+    pub(super) output: BytesMut,
+    pub(super) decoder: Decoder,
+    pub(super) is_reading: bool,
 }
 
 struct Session {

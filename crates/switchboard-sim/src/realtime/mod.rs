@@ -23,6 +23,7 @@
 //! ```
 
 mod audio;
+mod calls;
 mod connection;
 mod conversation;
 mod engine;
@@ -30,10 +31,13 @@ mod hearing;
 mod log;
 mod reply;
 mod response;
+mod rest;
 mod script;
 mod server;
+mod sideband;
 
 pub use audio::{ReplyAudio, SpeechError};
+pub use calls::{CallRecord, MediaEvent};
 pub use log::{Connected, Log, Received, ReceivedKind, Sent};
 pub use reply::{Ending, Reply, ReplyPart, Speech, Word};
 pub use script::{

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchboard_wire::openai::{HandshakeRefusal, Item, WireError};
+use switchboard_wire::openai::{HandshakeRefusal, Item, Usage, WireError};
 
 use super::reply::Reply;
 
@@ -32,6 +32,8 @@ pub struct RealtimeScript {
     pub ping_every: Duration,
     /// Whether received messages and audio are kept. Off for long load runs.
     pub keep_log: bool,
+    /// What every response reports as its usage, instead of counting.
+    pub every_bill: Option<Usage>,
     pub(super) caller_turns: Vec<CallerTurn>,
     pub(super) rules: Vec<Rule>,
     pub(super) otherwise: Reply,
@@ -48,6 +50,7 @@ impl Default for RealtimeScript {
             session_duration: SESSION_DURATION,
             ping_every: PING_EVERY,
             keep_log: true,
+            every_bill: None,
             caller_turns: Vec::new(),
             rules: Vec::new(),
             otherwise: Reply::ladder(600),
@@ -352,6 +355,14 @@ pub struct Faults {
     pub unknown_events: bool,
     /// Events of these types are sent twice.
     pub duplicated_types: Vec<String>,
+    /// An HTTP status in place of the 201 for an offer.
+    pub call_status: Option<u16>,
+    /// What an offer is answered with in place of an SDP.
+    pub call_answer: Option<String>,
+    /// The 201 says nowhere which call it is.
+    pub call_without_location: bool,
+    /// An HTTP status in place of the 200 for a hang-up; the call goes on.
+    pub hang_up_status: Option<u16>,
     /// A text frame that is not JSON and an event without its fields, behind `session.created`.
     pub malformed_frames: bool,
 }

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::calls::{CallRecord, Calls, MediaEvent};
 use super::connection;
 use super::log::{Connected, Log, Received, ReceivedKind, Sent};
 use super::reply::Reply;
@@ -47,6 +48,7 @@ pub(super) struct Shared {
     log: Mutex<Log>,
     changed: watch::Sender<()>,
     commands: Mutex<HashMap<usize, mpsc::UnboundedSender<Command>>>,
+    pub(super) calls: Calls,
     started_at: Instant,
 }
 
@@ -114,6 +116,25 @@ impl RealtimeServer {
         self.with_log(condition)
     }
 
+    /// Every call that was created, oldest first. What is said in one is recorded under the connection that created it.
+    pub fn calls(&self) -> Vec<CallRecord> {
+        self.shared.calls.records()
+    }
+
+    /// Waits until a condition of the calls holds; false if it does not within `bound`.
+    pub async fn wait_for_calls(
+        &self,
+        bound: Duration,
+        condition: impl Fn(&[CallRecord]) -> bool,
+    ) -> bool {
+        self.wait_until(bound, |_| condition(&self.calls())).await
+    }
+
+    /// Something happens on the media leg of a call; false if there is none of this id.
+    pub fn on_media(&self, call_id: &str, event: MediaEvent) -> bool {
+        self.shared.calls.on_media(call_id, event)
+    }
+
     /// Makes a connection do something; false if it is gone.
     pub fn command(&self, connection: usize, command: Command) -> bool {
         let commands = lock(&self.shared.commands);
@@ -158,6 +179,7 @@ impl Shared {
             log: Mutex::default(),
             changed: watch::Sender::default(),
             commands: Mutex::default(),
+            calls: Calls::default(),
             started_at: Instant::now(),
         })
     }
@@ -189,6 +211,10 @@ impl Shared {
         lock(&self.commands).remove(&connection);
         self.log().open -= 1;
         self.record(connection, ReceivedKind::Gone);
+    }
+
+    pub(super) fn changed(&self) {
+        self.changed.send_replace(());
     }
 
     fn record(&self, connection: usize, kind: ReceivedKind) {

@@ -177,6 +177,8 @@ pub struct AgentLimits {
     pub dead_air_ms: Option<u64>,
     /// Micro-USD per call.
     pub budget_micros: Option<u64>,
+    /// What comes after the sentence that says that a budget is spent.
+    pub at_budget: AtBudget,
     /// Milliseconds for one tool.
     pub tool_ms_max: Option<u64>,
     /// Tool calls in one call.
@@ -189,12 +191,40 @@ pub struct AgentLimits {
     pub automatic_s_max: Option<u64>,
 }
 
+/// What comes after the sentence that says that a budget is spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AtBudget {
+    /// `human`: the caller goes to whoever takes over.
+    #[default]
+    Human,
+    /// `end`: the agent says goodbye and hangs up.
+    End,
+}
+
 /// What clients of `/v1/realtime` may do beyond the protocol.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AgentRealtime {
     /// None. Rates of `audio/pcm` beside the protocol's 24000 Hz: 8000, 16000. An extension of ours.
     pub pcm_rates_hz: Vec<u32>,
+    /// `off`. Whether a client's media may go to the model's vendor directly, and with what beside it.
+    pub direct: DirectMode,
+    /// None. Pages that may talk to this agent, by origin (`https://example.com`), besides `http.cors_origins`.
+    pub origins: Vec<String>,
+}
+
+/// Whether calls go to the model's vendor directly (`?mode=direct`), while tools, transcript and budget stay here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DirectMode {
+    /// They do not.
+    #[default]
+    Off,
+    /// Sound alone: the client has no data channel to the vendor, and so no way to change what was agreed.
+    Sound,
+    /// A client that brings a key of the tenant, or is staff, may have the data channel too. Everybody else sound alone.
+    Events,
 }
 
 /// Rates an agent may allow.

@@ -308,6 +308,35 @@ fn the_spa_has_what_it_sells_and_the_trades_greeting_gives_notice() {
 }
 
 #[test]
+fn s8_d3_an_agent_that_takes_card_data_takes_no_direct_calls_and_origins_are_origins() {
+    let good = include_str!("../../../../agents/companion.toml");
+    let parse = |tools: &str, realtime: &str| {
+        let text = good.replacen("tools = [\"end_call\"]", tools, 1).replacen(
+            "[realtime]",
+            &format!("[realtime]\n{realtime}"),
+            1,
+        );
+        AgentDefinition::parse(Path::new("agents/companion.toml"), &text)
+    };
+    let secure = "tools = [\"end_call\", \"secure_entry_start\", \"secure_entry_end\"]";
+    let plain = "tools = [\"end_call\"]";
+    let origin = "origins = [\"https://spa.example:8443\"]";
+    assert!(parse(plain, &format!("direct = \"sound\"\n{origin}")).is_ok());
+    assert!(parse(secure, "direct = \"off\"").is_ok());
+    let refused = printed(&parse(secure, "direct = \"events\"").expect_err("refused"));
+    assert!(refused.contains("card data"), "{refused}");
+    for wrong in [
+        "spa.example",
+        "https://",
+        "https://*.example",
+        "https://spa.example/talk",
+    ] {
+        let refused = parse(plain, &format!("origins = [\"{wrong}\"]")).expect_err(wrong);
+        assert!(printed(&refused).contains("is no origin"), "{wrong}");
+    }
+}
+
+#[test]
 fn agent_files_are_refused_like_settings() {
     let good = include_str!("../../../../agents/roofing.toml");
     let refused = |from: &str, to: &str| {

@@ -13,6 +13,7 @@ use switchboard_wire::openai::{Target, Tool, realtime_url};
 use super::call_settings::core_language;
 use super::{Business, LegKind, ReadyAgent};
 use crate::config::agent::ModelChoice;
+use crate::config::prices::{TokenCount, TokenUsage};
 use crate::config::{AgentDefinition, Secret, Settings};
 use crate::drive::ModelOpener;
 use crate::journal::ModelDescription;
@@ -24,6 +25,51 @@ use crate::models::local::{
 };
 use crate::models::openai_realtime::{OpenAiRealtime, OpenAiSetup};
 use crate::socket::SocketLimits;
+
+/// The dearest reply there can be: all tokens out that a model makes at once, as audio; a context full of cached audio; a
+/// minute of the caller and the instructions, uncached.
+const DEAREST_REPLY: TokenUsage = TokenUsage {
+    audio: TokenCount {
+        input: 28_672,
+        cached: 28_072,
+        output: 4_096,
+    },
+    text: TokenCount {
+        input: 4_096,
+        cached: 0,
+        output: 0,
+    },
+    image: TokenCount {
+        input: 0,
+        cached: 0,
+        output: 0,
+    },
+    audio_ms: 0,
+};
+/// The same for a sentence of ours: twenty seconds of audio.
+const DEAREST_SENTENCE: TokenUsage = TokenUsage {
+    audio: TokenCount {
+        input: 28_672,
+        cached: 28_072,
+        output: 400,
+    },
+    ..DEAREST_REPLY
+};
+/// A minute of the caller, written down: by time, or as tokens.
+const HEARD_MINUTE: TokenUsage = TokenUsage {
+    audio: TokenCount {
+        input: 600,
+        cached: 0,
+        output: 0,
+    },
+    text: TokenCount {
+        input: 0,
+        cached: 0,
+        output: 300,
+    },
+    audio_ms: 60_000,
+    ..DEAREST_REPLY
+};
 
 /// The models of one agent, shared by all calls on legs of one format.
 pub(super) struct AgentModels {
@@ -80,6 +126,36 @@ pub(super) fn account(settings: &Settings, agent: &AgentDefinition) -> Option<(P
     Some((limit, configured.any(is_other)))
 }
 
+/// What one reply of an agent may cost at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct DearestReply {
+    /// Any reply, with a minute of the caller that was written down for it.
+    pub(super) reply_micros: u64,
+    /// A sentence of ours that it says.
+    pub(super) sentence_micros: u64,
+}
+
+/// Of all its models, whichever answers. A model without a price costs what the dearest does (threat M1).
+pub(super) fn dearest(settings: &Settings, agent: &AgentDefinition) -> DearestReply {
+    let mut configured = std::iter::once(agent.model).chain(agent.next_models.iter().copied());
+    let has_key = settings.openai.api_key.is_some();
+    if !has_key || configured.all(|choice| choice == ModelChoice::Local) {
+        return DearestReply::default();
+    }
+    let model = agent.realtime_model.as_ref();
+    let prices = settings
+        .prices
+        .of(model.unwrap_or(&settings.openai.realtime_model));
+    let hearing = settings
+        .prices
+        .of(&settings.openai.transcription_model)
+        .cost(&HEARD_MINUTE);
+    DearestReply {
+        reply_micros: (prices.cost(&DEAREST_REPLY) + hearing).to_micros(),
+        sentence_micros: prices.cost(&DEAREST_SENTENCE).to_micros(),
+    }
+}
+
 fn resolve(
     settings: &Settings,
     agent: &ReadyAgent,
@@ -98,6 +174,38 @@ fn resolve(
             Choice::Local(Box::new(local(settings, agent, format, kind)))
         }
     }
+}
+
+/// The one choice of a call whose media goes to the vendor: no other model could take such a call over.
+pub(super) fn direct(settings: &Settings, agent: &ReadyAgent, vendor_call: &str) -> AgentModels {
+    let format = AudioFormat::Ulaw8k;
+    let setup = direct_setup(settings, agent).and_then(|setup| {
+        let target = Target::Call(vendor_call.to_owned());
+        let url = realtime_url(settings.openai.base_url.as_str(), &target).ok()?;
+        Some(OpenAiSetup { url, ..setup })
+    });
+    let choice = setup.map_or(Choice::NoKey, |setup| Choice::OpenAi(Arc::new(setup)));
+    AgentModels {
+        choices: vec![choice],
+        format,
+    }
+}
+
+/// What a direct call of this agent is configured with; None without a key.
+pub(crate) fn direct_setup(settings: &Settings, agent: &ReadyAgent) -> Option<OpenAiSetup> {
+    let key = settings.openai.api_key.clone()?;
+    let setup = openai(settings, agent, AudioFormat::Ulaw8k, key)?;
+    let mut setup = OpenAiSetup {
+        is_direct: true,
+        ..setup
+    };
+    setup.configure(wire_tools(agent));
+    Some(setup)
+}
+
+fn wire_tools(agent: &ReadyAgent) -> Vec<Tool> {
+    let tools = agent.toolbox.definitions();
+    tools.into_iter().map(wire_tool).collect()
 }
 
 fn openai(
@@ -142,15 +250,9 @@ fn openai(
         transcription_prices: settings.prices.of(&transcription),
         transcription_model: Some(transcription).filter(|model| !model.is_empty()),
         model,
+        is_direct: false,
     };
-    setup.configure(
-        agent
-            .toolbox
-            .definitions()
-            .into_iter()
-            .map(wire_tool)
-            .collect(),
-    );
+    setup.configure(wire_tools(agent));
     Some(setup)
 }
 

@@ -87,6 +87,11 @@ function Controls({ talk, act, levels }: ConversationProps) {
       <Meter levels={levels} side={talk.phase === "speaking" ? "agent" : "caller"} words={talk.phase === "speaking" ? () => "" : levelWords} />
       <span className="talk-figures quiet">
         {talk.began ? <span>live {clockWords(now - talk.began)}</span> : null}
+        {talk.budget === null ? null : (
+          <span className="tone-attention" role="status">
+            ▲ {talk.budget}
+          </span>
+        )}
         {live ? (
           <span>
             {moneyWords(live.cost_micros, "USD")} of {moneyWords(live.budget_micros, "USD")}

@@ -3,6 +3,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { post } from "../../api/request";
 import type { VoiceSession as Granted } from "../../api/types";
 import worklets from "../../../../clients/typescript/src/audio/worklets.js?url";
+import { budgetWords } from "../../words/budgets";
 
 export interface TalkSetup {
   agent: string;
@@ -37,6 +38,8 @@ export interface Talk {
   began: number | null;
   ended: number | null;
   spent_micros: number | null;
+  /** What is to be said of a budget that is nearly spent. */
+  budget: string | null;
   isMuted: boolean;
   error: VoiceError | Error | null;
   isSoundBlocked: boolean;
@@ -57,6 +60,7 @@ const IDLE: Talk = {
   began: null,
   ended: null,
   spent_micros: null,
+  budget: null,
   isMuted: false,
   error: null,
   isSoundBlocked: false,
@@ -144,7 +148,7 @@ function listen(voice: VoiceSession, began: number, change: Change, levels: { ca
   voice.on("transcript", ({ lines }) => change({ lines: lines.map((line) => ({ ...line })) }));
   voice.on("confirmation", (confirmation) => change({ confirmation }));
   voice.on("call", ({ call_id: callId }) => change({ callId }));
-  voice.on("usage", ({ spent_micros }) => change({ spent_micros }));
+  voice.on("usage", ({ spent_micros, budget, is_spent }) => change({ spent_micros, budget: budgetWords(budget, is_spent) }));
   voice.on("error", (error) => change(error.code === "sound_blocked" ? { isSoundBlocked: true } : { error }));
   voice.on("event", (event) => {
     const at_ms = performance.now() - began;

@@ -1,5 +1,6 @@
 //! One session of the model server: messages and time go in, frames come out. No sockets.
 
+mod media;
 mod speaking;
 #[cfg(test)]
 mod tests;
@@ -49,6 +50,8 @@ enum Due {
     Expire,
     Drop,
     StopReading,
+    /// The caller has heard this response to its end.
+    Played(String),
 }
 
 /// Where ids come from: one draw of entropy per session, then counting, so that a session cannot exhaust the system.
@@ -86,6 +89,8 @@ pub(super) struct Engine {
     turns: usize,
     has_spoken: bool,
     cached_tokens: u64,
+    /// Sound travels beside the session: it is a call's.
+    media: Option<media::Media>,
 }
 
 impl Engine {
@@ -143,6 +148,7 @@ impl Engine {
             turns: 0,
             has_spoken: false,
             cached_tokens: 0,
+            media: None,
         }
     }
 
@@ -195,6 +201,7 @@ impl Engine {
             Due::Expire => self.close(CLOSE_GOING_AWAY, MAX_DURATION_REASON),
             Due::Drop => self.outputs.push_back(Output::Drop),
             Due::StopReading => self.outputs.push_back(Output::StopReading),
+            Due::Played(response_id) => self.on_played(response_id),
         }
     }
 
@@ -353,11 +360,7 @@ impl Engine {
             ClientEvent::ResponseCancel { response_id } => {
                 self.cancel_by_client(now, response_id.as_deref())
             }
-            ClientEvent::OutputAudioBufferClear => Err(WireError::new(
-                code::INVALID_VALUE,
-                "'output_audio_buffer.clear' is only available on WebRTC and SIP sessions.",
-            )
-            .at("type")),
+            ClientEvent::OutputAudioBufferClear => self.clear_output(now),
         }
     }
 
@@ -365,6 +368,7 @@ impl Engine {
         if let Some(error) = &self.faults.refuses_updates {
             return Err(error.clone());
         }
+        self.refuse_on_call(update)?;
         self.session.apply(
             update,
             SessionState {

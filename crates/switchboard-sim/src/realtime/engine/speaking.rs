@@ -170,7 +170,14 @@ impl Engine {
         if let Some(entry) = self.conversation.find(&open.place.item_id) {
             entry.produced_ms = entry.produced_ms.map(|ms| ms + length_ms);
         }
-        self.outputs.push_back(Output::Text(text));
+        let Place {
+            response_id,
+            item_id,
+            ..
+        } = open.place.clone();
+        if !self.play_to_caller(now, &response_id, &item_id, length_ms) {
+            self.outputs.push_back(Output::Text(text));
+        }
     }
 
     fn close_speech(&mut self, index: usize, status: ItemStatus) {
@@ -365,7 +372,9 @@ impl Engine {
             }),
         );
         for (rendered, delta) in late {
-            let Some(prefix) = &prefix else { return };
+            let Some(prefix) = prefix.as_ref().filter(|_| self.media.is_none()) else {
+                return;
+            };
             let event_id = self.ids.next(IdPrefix::Event);
             self.outputs.push_back(Output::Text(audio_text(
                 prefix,
@@ -383,11 +392,13 @@ impl Engine {
         details: Option<StatusDetails>,
     ) {
         let active = self.active.remove(index);
-        let usage = active.usage(&self.session, &self.conversation, self.cached_tokens);
-        self.cached_tokens = usage.input_token_details.text_tokens;
+        let counted = active.usage(&self.session, &self.conversation, self.cached_tokens);
+        self.cached_tokens = counted.input_token_details.text_tokens;
+        let usage = self.script.every_bill.unwrap_or(counted);
         let response: Box<Response> =
             active.report(status, details, &self.conversation, Some(usage));
         self.emit(ServerEvent::ResponseDone { response });
+        self.play_to_end(&active.id);
         let tokens = RateLimit {
             name: "tokens".to_owned(),
             limit: 40_000,

@@ -19,6 +19,10 @@ const COMMIT_MS_MIN: u64 = 100;
 
 impl Engine {
     pub(super) fn append(&mut self, now: Instant, base64: &[u8]) -> Result<(), WireError> {
+        if self.media.is_some() {
+            let message = "The audio of a call comes over its media leg.";
+            return Err(WireError::new(code::INVALID_VALUE, message).at("type"));
+        }
         let mut audio = Vec::new();
         decode_audio(base64, &mut audio)?;
         self.recorder.appended(&audio);
@@ -31,7 +35,7 @@ impl Engine {
         Ok(())
     }
 
-    fn on_speech_started(&mut self, now: Instant, audio_start_ms: u64) {
+    pub(super) fn on_speech_started(&mut self, now: Instant, audio_start_ms: u64) {
         self.forget_idle();
         let item_id = self.ids.next(IdPrefix::Item);
         self.speaking = Some((item_id.clone(), audio_start_ms));
@@ -97,7 +101,7 @@ impl Engine {
     }
 
     /// Makes a caller's audio an item of the conversation.
-    fn commit(&mut self, now: Instant, item_id: String, audio: Vec<u8>) {
+    pub(super) fn commit(&mut self, now: Instant, item_id: String, audio: Vec<u8>) {
         let previous_item_id = self.conversation.last_id();
         self.emit(ServerEvent::InputAudioBufferCommitted {
             item_id: item_id.clone(),

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use switchboard_wire::openai::{RestError, RestErrorBody, WireError, code};
 
+use crate::channels::websocket::BUDGET_SPENT;
 use crate::http::CallerRefusal;
 
 /// Why there is no call.
@@ -69,10 +70,53 @@ impl Refusal {
         }
     }
 
+    /// 401: no call of theirs to come back to.
+    pub(super) fn no_way_back() -> Self {
+        let message = "There is no call to come back to.";
+        Self::request(StatusCode::UNAUTHORIZED, "invalid_resume_token", message)
+    }
+
     /// 404: no such call, or somebody else's.
     pub(super) fn no_call() -> Self {
         let message = "There is no such call.";
         Self::request(StatusCode::NOT_FOUND, "call_not_found", message)
+    }
+
+    /// 402: a budget is spent. The provider's own word for it, which its SDKs do not try again after.
+    pub(super) fn spent() -> Self {
+        Self {
+            kind: "insufficient_quota",
+            ..Self::request(
+                StatusCode::PAYMENT_REQUIRED,
+                code::INSUFFICIENT_QUOTA,
+                BUDGET_SPENT,
+            )
+        }
+    }
+
+    /// 409: nothing of this call is ours to move.
+    pub(super) fn no_connection() -> Self {
+        let message = "This call has no connection of ours: it is over, or its media goes to the model's vendor.";
+        Self::request(StatusCode::CONFLICT, "no_connection", message)
+    }
+
+    /// 403: no direct call of this agent, for this client, with this offer.
+    pub(super) fn not_direct(message: &str) -> Self {
+        Self::request(StatusCode::FORBIDDEN, "direct_not_allowed", message).about("mode")
+    }
+
+    /// 409: there is nobody to go to directly.
+    pub(super) fn no_vendor() -> Self {
+        let message = "Direct calls need a model of the vendor's, and openai.api_key is not set.";
+        Self::request(StatusCode::CONFLICT, "direct_unavailable", message).about("mode")
+    }
+
+    /// 502: nothing of what the vendor said is passed on.
+    pub(super) fn vendor(message: &str) -> Self {
+        Self {
+            kind: "server_error",
+            ..Self::request(StatusCode::BAD_GATEWAY, "vendor_refused", message)
+        }
     }
 
     /// 413.

@@ -3,8 +3,8 @@
 use super::language::Texts;
 use super::voice::check_voice;
 use super::{
-    ATTEMPTS_MAX, AgentDefinition, ConsentMode, PCM_RATES_HZ, TOOL_NAMES, TurnDetectionMode,
-    invalid,
+    ATTEMPTS_MAX, AgentDefinition, ConsentMode, DirectMode, PCM_RATES_HZ, TOOL_NAMES,
+    TurnDetectionMode, invalid,
 };
 use crate::config::DiallingSettings;
 use crate::config::error::{Place, SettingsError};
@@ -30,6 +30,8 @@ pub(super) fn check(agent: &AgentDefinition, place_of: impl Fn(&str) -> Place) -
     menu(agent, &place_of)?;
     attempts(agent, &place_of)?;
     rates(agent, &place_of)?;
+    direct(agent, &place_of)?;
+    origins(agent, &place_of)?;
     practitioners(agent, &place_of)
 }
 
@@ -236,6 +238,41 @@ fn attempts(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Check
     let help =
         format!("use 1 to {ATTEMPTS_MAX}; an agent without `outgoing.purposes` calls nobody");
     Err(invalid(key, place_of(key), reason, help))
+}
+
+/// Nobody can be kept from listening to what does not come by here (threat D3).
+fn direct(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {
+    let key = "realtime.direct";
+    let has_secure_entry = agent.tools.iter().any(|tool| tool == "secure_entry_start");
+    if agent.realtime.direct == DirectMode::Off || !has_secure_entry {
+        return Ok(());
+    }
+    let reason = "card data cannot be kept from a vendor that gets the sound directly".to_owned();
+    let help = "take `secure_entry_start` out of `tools`, or leave `direct` off".to_owned();
+    Err(invalid(key, place_of(key), reason, help))
+}
+
+fn origins(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {
+    let key = "realtime.origins";
+    let is_origin = |origin: &String| {
+        let rest = origin
+            .strip_prefix("https://")
+            .or_else(|| origin.strip_prefix("http://"));
+        rest.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ', '?', '#', '@']))
+    };
+    match agent
+        .realtime
+        .origins
+        .iter()
+        .find(|origin| !is_origin(origin))
+    {
+        None => Ok(()),
+        Some(wrong) => {
+            let reason = format!("`{wrong}` is no origin");
+            let help = "write scheme, host and port if any: `https://example.com`".to_owned();
+            Err(invalid(key, place_of(key), reason, help))
+        }
+    }
 }
 
 fn rates(agent: &AgentDefinition, place_of: &impl Fn(&str) -> Place) -> Checked {

@@ -104,6 +104,11 @@ pub const ROUTES: &[(&str, &str, Access)] = &[
         Access::May(May::WatchLive),
     ),
     (
+        "GET",
+        "/api/v1/calls/{id}/take-over",
+        Access::May(May::TakeOverCalls),
+    ),
+    (
         "POST",
         "/api/v1/calls/{id}/end",
         Access::May(May::ActOnCalls),
@@ -118,9 +123,16 @@ pub const ROUTES: &[(&str, &str, Access)] = &[
         "/api/v1/calls/{id}/withdraw-consent",
         Access::May(May::ActOnCalls),
     ),
+    (
+        "GET",
+        "/api/v1/voicemails/{id}/audio",
+        Access::May(May::ReadCalls),
+    ),
     ("GET", "/api/v1/live", Access::May(May::WatchLive)),
     ("GET", "/api/v1/live/calls", Access::May(May::WatchLive)),
     ("GET", "/api/v1/usage", Access::May(May::ReadUsage)),
+    ("GET", "/api/v1/budgets", Access::May(May::ReadUsage)),
+    ("PUT", "/api/v1/budgets", Access::May(May::ChangeBudgets)),
     ("GET", "/api/v1/openapi.json", Access::Open),
     ("POST", "/api/v1/voice/sessions", Access::May(May::Talk)),
     ("GET", "/api/v1/webhooks", Access::May(May::ManageWebhooks)),

@@ -4,6 +4,8 @@
 //! `interrupt_response` off, so the vendor never answers or stops by itself (conversation.md). It never decides
 //! anything about the conversation; it only translates.
 
+mod calls;
+mod direct;
 mod names;
 mod session;
 #[cfg(test)]
@@ -17,7 +19,7 @@ use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use switchboard_call::input::{FromModel, ModelFailure};
+use switchboard_call::input::{FromModel, LegClosed, ModelFailure};
 use switchboard_call::output::{HistoryTurn, ToModel};
 use switchboard_call::turn::Speaker;
 use switchboard_wire::openai::{
@@ -26,9 +28,12 @@ use switchboard_wire::openai::{
 };
 use switchboard_wire::websocket::{Message, close_code};
 
+use crate::config::prices::RunningBill;
 use crate::model::{ModelEvent, ModelFormats};
 use crate::models::breaker::Attempt;
 use crate::socket::{SocketError, WebSocket, dial};
+pub use calls::{VendorCall, VendorCalls, VendorRefusal};
+use direct::Direct;
 use names::Names;
 pub use session::OpenAiSetup;
 
@@ -54,8 +59,14 @@ pub struct OpenAiRealtime {
     open_request: Option<String>,
     /// What hearing the caller has cost and no reply has been billed for.
     unbilled_micros: u64,
+    /// What the ledger has of this session.
+    running_bill: RunningBill,
     /// Until the session is ready or has failed. None for probes.
     attempt: Option<Attempt>,
+    /// The caller's media goes to the vendor, and this socket stands beside it.
+    direct: Option<Box<Direct>>,
+    /// Sidebands before this one.
+    is_second: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +109,7 @@ impl OpenAiRealtime {
         history: Vec<HistoryTurn>,
         session: u32,
     ) -> Self {
+        let direct = setup.is_direct.then(Box::default);
         Self {
             socket,
             setup,
@@ -109,7 +121,10 @@ impl OpenAiRealtime {
             asked: 0,
             open_request: None,
             unbilled_micros: 0,
+            running_bill: RunningBill::default(),
             attempt: None,
+            direct,
+            is_second: session > 0,
         }
     }
 
@@ -131,6 +146,9 @@ impl OpenAiRealtime {
             if self.state == State::Failed {
                 return Poll::Pending;
             }
+            if self.direct.is_some() && self.advance_direct() {
+                continue;
+            }
             match ready!(self.socket.poll_next(context)) {
                 Ok(Message::Text(text)) => self.on_message(text.into_bytes()),
                 Ok(Message::Close { code, reason }) => self.on_close(code, reason.as_str()),
@@ -142,6 +160,10 @@ impl OpenAiRealtime {
 
     fn on_close(&mut self, code: Option<u16>, reason: &str) {
         let code = code.unwrap_or(1005);
+        // A sideband lives as long as its call (openai-realtime.md section 1.1).
+        if self.direct.is_some() && code == close_code::NORMAL {
+            return self.leave(LegClosed::HungUp);
+        }
         let failure = match (code, HandshakeRefusal::from_close(code, reason)) {
             (_, Some(_)) => ModelFailure::Refused,
             (1001, None) => ModelFailure::SessionExpired,
@@ -206,8 +228,12 @@ impl OpenAiRealtime {
                 });
             }
             ToModel::CancelReply => {
-                self.send_event(ClientEvent::ResponseCancel { response_id: None })
+                if !self.stop_direct() {
+                    self.send_event(ClientEvent::ResponseCancel { response_id: None });
+                }
             }
+            // The vendor cuts by itself what it plays.
+            ToModel::Truncate { .. } if self.direct.is_some() => {}
             ToModel::Truncate { item, heard } => {
                 if let Some((item_id, audio_end_ms)) = self.names.truncation(item, heard.millis()) {
                     self.send_event(ClientEvent::ConversationItemTruncate {
@@ -252,7 +278,7 @@ impl OpenAiRealtime {
 
     /// The caller's audio as base64 text in the session's input format.
     pub fn send_audio(&mut self, base64: &[u8]) {
-        if self.state != State::Ready {
+        if self.state != State::Ready || self.direct.is_some() {
             return;
         }
         if self.gathered.is_empty() {
@@ -268,7 +294,7 @@ impl OpenAiRealtime {
 
     /// The caller's quiet line, in the session's input format.
     pub fn gather_audio(&mut self, bytes: &[u8]) {
-        if self.state != State::Ready {
+        if self.state != State::Ready || self.direct.is_some() {
             return;
         }
         self.gathered.extend_from_slice(bytes);
@@ -317,6 +343,13 @@ impl OpenAiRealtime {
     }
 
     fn replay_history(&mut self) {
+        // A call at the vendor remembers what was said in it.
+        if self.direct.is_some() {
+            self.history.clear();
+            if self.is_second {
+                self.stop_what_runs();
+            }
+        }
         for turn in std::mem::take(&mut self.history) {
             self.remember(&turn);
         }
@@ -339,6 +372,11 @@ impl OpenAiRealtime {
     }
 
     fn send_message(&mut self, message: &ClientMessage) {
+        if let (ClientEvent::ConversationItemCreate { .. }, Some(direct)) =
+            (&message.event, &mut self.direct)
+        {
+            direct.expect_item();
+        }
         debug_assert!(
             message.check().is_ok(),
             "we send only what the vendor takes: {:?}",
@@ -361,7 +399,8 @@ impl OpenAiRealtime {
 
     /// When the vendor must have read something.
     pub fn deadline(&self) -> Option<Instant> {
-        self.socket.deadline()
+        let direct = self.direct.as_ref().and_then(|direct| direct.deadline());
+        self.socket.deadline().into_iter().chain(direct).min()
     }
 
     /// The formats this session was opened with.

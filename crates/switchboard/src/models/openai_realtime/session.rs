@@ -47,6 +47,8 @@ pub struct OpenAiSetup {
     pub prices: ModelPrices,
     /// Price of the transcription model.
     pub transcription_prices: ModelPrices,
+    /// The caller's media goes to the vendor: `url` is that of a socket beside its call.
+    pub is_direct: bool,
 }
 
 impl OpenAiSetup {
@@ -67,17 +69,18 @@ impl OpenAiSetup {
             prefix_padding_ms: Some(self.prefix_padding_ms),
             silence_duration_ms: Some(self.silence_ms),
             create_response: Some(false),
-            interrupt_response: Some(false),
+            // Only the vendor can stop in time what only the vendor plays.
+            interrupt_response: Some(self.is_direct),
             ..ServerVadUpdate::default()
         };
         let input = InputAudioUpdate {
-            format: Some(wire_format(self.formats.input)),
+            format: self.own_format(self.formats.input),
             transcription: self.transcription().map_or(Change::Clear, Change::Set),
             turn_detection: Change::Set(TurnDetectionUpdate::ServerVad(detection)),
             ..InputAudioUpdate::default()
         };
         let output = OutputAudioUpdate {
-            format: Some(wire_format(self.formats.output)),
+            format: self.own_format(self.formats.output),
             voice: Some(Voice::Name(self.voice.clone())),
             ..OutputAudioUpdate::default()
         };
@@ -95,6 +98,21 @@ impl OpenAiSetup {
         ClientEvent::SessionUpdate {
             session: Box::new(session),
         }
+    }
+
+    /// The formats of a direct call are negotiated between the caller and the vendor.
+    fn own_format(&self, format: AudioFormat) -> Option<switchboard_wire::openai::AudioFormat> {
+        (!self.is_direct).then(|| wire_format(format))
+    }
+
+    /// The session of a call that is created by its offer: what [`Self::update`] asks for, and the model.
+    pub(super) fn call_session(&self) -> serde_json::Value {
+        let update: serde_json::Value = serde_json::from_str(&self.update).unwrap_or_default();
+        let mut session = update.get("session").cloned().unwrap_or_default();
+        if let Some(fields) = session.as_object_mut() {
+            fields.insert("model".to_owned(), self.model.as_str().into());
+        }
+        session
     }
 
     fn transcription(&self) -> Option<Transcription> {

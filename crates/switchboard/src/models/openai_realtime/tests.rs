@@ -51,6 +51,7 @@ fn setup() -> OpenAiSetup {
             audio_in: 10_000_000,
             ..ModelPrices::default()
         },
+        is_direct: false,
     }
 }
 
@@ -104,7 +105,7 @@ async fn next(model: &mut OpenAiRealtime) -> FromModel {
         let next = poll_fn(|context| model.poll_next(context));
         match tokio::time::timeout(PATIENCE, next).await {
             Ok(ModelEvent::Event(event)) => return event,
-            Ok(ModelEvent::Usage(_)) => {}
+            Ok(ModelEvent::Usage(_) | ModelEvent::Leg(_)) => {}
             Ok(ModelEvent::Audio(_)) => panic!("no audio was sent"),
             Err(_) => panic!("nothing in time"),
         }

@@ -155,6 +155,7 @@ fn events_of_our_own_come_only_to_those_who_asked() {
         let mut stage = Stage::with(ClientKind::Other, wants);
         stage.speaking();
         stage.core(EventKind::BudgetWarned {
+            budget: switchboard_call::BudgetKind::Session,
             spent_micros: 4_000_000,
         });
         stage.core(EventKind::HandoffStarted {
