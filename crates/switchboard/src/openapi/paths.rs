@@ -247,6 +247,12 @@ pub(super) const PATHS: &[Route] = &[
             "Login",
         )
     },
+    nothing(
+        "delete",
+        "/api/v1/session/second-factor",
+        "Takes the second factor away and signs the person out everywhere",
+        "",
+    ),
     open(
         "/api/v1/first-run",
         "Whether this installation is new",
