@@ -372,6 +372,7 @@ export interface UsageRow {
   model: string;
   provider: string;
   quantity: number;
+  turn: number | null;
   unit: string;
 }
 
