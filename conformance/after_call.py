@@ -1,13 +1,15 @@
-"""Drives the server's mail and webhooks into software nobody here wrote.
+"""Drives the server's mail, webhooks and recordings into software nobody here wrote.
 
     python conformance/after_call.py --switchboard target/debug/switchboard
 
 A simulated telephone call is held; then `aiosmtpd`, behind STARTTLS and a password, must have taken one mail that
 Python's own parser reads, and the reference library of Standard Webhooks must believe the signature of `call.ended`.
-Then the same mail is not sent again by a restarted server, and a replayed webhook has the id of the first.
+Then the same mail is not sent again by a restarted server, and a replayed webhook has the id of the first. The call's
+recording lies in a bucket of `moto`, which checks signatures: read in ranges, erased, and not given to a wrong key.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import signal
@@ -18,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.error
 import urllib.request
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +30,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from bucket import Bucket
 from facts import require
 
 TENANT = "trades"
@@ -91,6 +95,7 @@ def check(binary: Path, folder: Path) -> None:
         authenticator=sign_in,
     )
     smtp.start()
+    bucket = Bucket()
     receiver = Receiver()
     threading.Thread(target=receiver.serve_forever, daemon=True).start()
     environment = {
@@ -106,12 +111,14 @@ def check(binary: Path, folder: Path) -> None:
         "SWITCHBOARD_MAIL__PASSWORD": PASSWORD,
         "SWITCHBOARD_MAIL__FROM": "Front desk <voice@example.com>",
         "SWITCHBOARD_OUTBOUND__ALLOW_NETWORKS": '["127.0.0.1"]',
+        **bucket.settings(),
     }
     environment.pop("OPENAI_API_KEY", None)
     switchboard = Switchboard(binary, environment, folder)
     switchboard.serve("--demo")
     switchboard.run("mail", "set", "--tenant", TENANT, DESK)
     url = f"http://127.0.0.1:{receiver.server_port}/hook"
+    switchboard.run("switch", "set", "recording", "on", "--tenant", TENANT)
     secret = switchboard.run("webhook", "add", "--tenant", TENANT, url)["secret"]
     switchboard.stop()
     switchboard.call("My boiler leaks", "Goodbye")
@@ -127,8 +134,12 @@ def check(binary: Path, folder: Path) -> None:
     wait_for(lambda: jobs_are_done(switchboard), "an end of all jobs")
     require(len(mailbox.mails) == 1, "the restarted server sent the mail again")
     print("ok a_restarted_server_sends_no_mail_twice")
+    a_recording_lies_in_the_bucket_and_is_read_in_ranges(switchboard, bucket)
+    a_wrong_key_reads_nothing(switchboard, bucket)
+    an_erased_recording_is_gone_from_the_bucket(switchboard, bucket)
     switchboard.stop()
     smtp.stop()
+    bucket.stop()
 
 
 def one_mail_that_a_foreign_parser_reads(mailbox: Mailbox) -> None:
@@ -170,6 +181,48 @@ def a_replayed_webhook_has_the_id_of_the_first(switchboard, receiver: Receiver, 
     print("ok a_replayed_webhook_has_the_id_of_the_first")
 
 
+def a_recording_lies_in_the_bucket_and_is_read_in_ranges(switchboard, bucket: Bucket) -> None:
+    stored = recordings(switchboard)
+    require(len(stored) == 1 and stored[0]["status"] == "stored", f"recordings: {stored}")
+    recording = stored[0]
+    require(bucket.keys() == [recording["object_key"]], f"in the bucket: {bucket.keys()}")
+    audio = bucket.read(recording["object_key"])
+    require(audio.startswith(b"OggS") and len(audio) == recording["bytes"], "another object")
+    require(hashlib.sha256(audio).hexdigest() == recording["checksum"], "another checksum")
+    status, whole = switchboard.recording(recording["call_id"])
+    require((status, whole) == (200, audio), f"played {len(whole)} bytes with {status}")
+    status, part = switchboard.recording(recording["call_id"], "bytes=10-99")
+    require((status, part) == (206, audio[10:100]), f"a range of {len(part)} bytes with {status}")
+    print("ok a_recording_lies_in_the_bucket_and_is_read_in_ranges")
+
+
+def a_wrong_key_reads_nothing(switchboard, bucket: Bucket) -> None:
+    require(bucket.refuses(bucket.key_id, "another secret"), "the service takes any secret")
+    name = "SWITCHBOARD_RECORDINGS__S3_SECRET_ACCESS_KEY"
+    switchboard.stop()
+    right, switchboard.environment[name] = switchboard.environment[name], "another secret"
+    switchboard.serve()
+    status, body = switchboard.recording(recordings(switchboard)[0]["call_id"])
+    require(status == 503 and b"OggS" not in body, f"a wrong key was answered with {status}")
+    switchboard.stop()
+    switchboard.environment[name] = right
+    switchboard.serve()
+    print("ok a_wrong_key_reads_nothing")
+
+
+def an_erased_recording_is_gone_from_the_bucket(switchboard, bucket: Bucket) -> None:
+    call = recordings(switchboard)[0]["call_id"]
+    status, _ = switchboard.ask("POST", f"/api/v1/calls/{call}/withdraw-consent")
+    require(status == 204, f"the withdrawal was answered with {status}")
+    require(bucket.keys() == [], f"left in the bucket: {bucket.keys()}")
+    require(recordings(switchboard)[0]["status"] == "erased", "its row does not say so")
+    print("ok an_erased_recording_is_gone_from_the_bucket")
+
+
+def recordings(switchboard) -> list:
+    return switchboard.run("list", "recordings", "--tenant", TENANT)
+
+
 def ended(receiver: Receiver) -> list:
     return [hook for hook in receiver.hooks if json.loads(hook[1])["type"] == "call.ended"]
 
@@ -204,12 +257,29 @@ class Switchboard:
     def __init__(self, binary: Path, environment: dict, folder: Path):
         self.binary, self.environment, self.folder = binary, environment, folder
         self.server = None
+        self.key = None
 
     def run(self, *arguments: str):
         command = [str(self.binary), *arguments, "--json"]
         ended = subprocess.run(command, env=self.environment, cwd=self.folder, capture_output=True, text=True)
         require(ended.returncode == 0, f"{arguments} failed: {ended.stderr}")
         return json.loads(ended.stdout)
+
+    def ask(self, method: str, path: str, headers: dict | None = None) -> tuple[int, bytes]:
+        if self.key is None:
+            self.key = self.run("key", "create", "--tenant", TENANT, "--name", "conformance")["key"]
+        url = f"http://{self.environment['SWITCHBOARD_HTTP__LISTEN']}{path}"
+        headers = {"Authorization": f"Bearer {self.key}", **(headers or {})}
+        request = urllib.request.Request(url, method=method, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as refused:
+            return refused.code, refused.read()
+
+    def recording(self, call: str, part: str | None = None) -> tuple[int, bytes]:
+        headers = {"Range": part} if part else {}
+        return self.ask("GET", f"/api/v1/calls/{call}/recording", headers)
 
     def call(self, *says: str) -> None:
         command = [str(self.binary), "call", "--agent", TENANT, "--over", "twilio"]

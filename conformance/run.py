@@ -2,7 +2,10 @@
 
     python conformance/run.py --server http://127.0.0.1:8080 --key KEY --agent medspa
 
-Install the clients first: `pip install -r conformance/requirements.txt`. espeak-ng must be on the path.
+Install the clients first: `pip install -r conformance/requirements.txt`, `npm ci` in `conformance/node`, and Debian's
+firefox-esr and chromium. espeak-ng must be on the path. Firefox sends nothing to loopback: the server needs
+`webrtc.listen` on a network too.
+The dashboard is built (`cargo xtask ui`).
 Nothing is created: the server runs, the key exists, the agent answers to its name.
 """
 
@@ -15,7 +18,20 @@ from pathlib import Path
 from facts import add_endpoint_arguments
 
 HERE = Path(__file__).parent
-SCRIPTS = ["client_secrets", "openai_sdk", "webrtc_stack", "webrtc_browser", "agents_js", "openai_agents", "livekit_plugin", "pipecat_plugin"]
+SCRIPTS = [
+    "openapi",
+    "client_secrets",
+    "openai_sdk",
+    "webrtc_stack",
+    "webrtc_werift",
+    "webrtc_browser",
+    "webrtc_firefox",
+    "pages_firefox",
+    "agents_js",
+    "openai_agents",
+    "livekit_plugin",
+    "pipecat_plugin",
+]
 # The longest script takes about 90 s when all goes well; a stuck one must not hold up the others for ever.
 SCRIPT_S_MAX = 300
 # Enough of a failing client's log to see the event that broke it.

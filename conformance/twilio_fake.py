@@ -61,6 +61,7 @@ class Application:
         self.waited_s = 0.0
         self.keys = []
         self.statuses = []
+        self.recordings = []
         self.verdict = asyncio.get_running_loop().create_future()
 
     def routes(self):
@@ -72,6 +73,7 @@ class Application:
             web.get("/stream", self.stream),
             web.post("/pause", self.pause),
             web.post("/amd", self.amd),
+            web.post("/recording", self.recording),
         ]
 
     async def pause(self, request):
@@ -84,6 +86,11 @@ class Application:
         form = await self.signed_form(request, "amd")
         if not self.verdict.done():
             self.verdict.set_result(form)
+        return web.Response()
+
+    async def recording(self, request):
+        form = await self.signed_form(request, "recording")
+        self.recordings.append((form["RecordingStatus"], form["RecordingChannels"], form["RecordingSource"], form["RecordingSid"]))
         return web.Response()
 
     async def signed_form(self, request, name):
@@ -165,6 +172,7 @@ class Application:
     def transfer(self, call_sid):
         call = self.client.calls(call_sid).fetch()
         self.checks.fact("rest: the call is in progress", (call.status, call.direction) == ("in-progress", "inbound"))
+        check_recordings(self.checks, self.client, call_sid, f"http://{self.base}/recording")
         document = VoiceResponse()
         dial = Dial(action=f"http://{self.base}/dial-ended", timeout=10, answer_on_bridge=True, caller_id="+12025550104")
         dial.number(HUMAN, status_callback_event="answered completed")
@@ -221,7 +229,29 @@ async def check_detection(checks, client, application):
     await asyncio.to_thread(lambda: client.calls(created.sid).update(status="completed"))
 
 
+def check_recordings(checks, client, call_sid, callback):
+    """A call in progress is recorded, paused, stopped, and its recording deleted."""
+    recordings = client.calls(call_sid).recordings
+    checks.fact("recording: channels that do not exist are refused", refused_with(lambda: recordings.create(recording_channels="three")) == (400, 20001))
+    checks.fact("recording: an event that does not exist is refused", refused_with(lambda: recordings.create(recording_status_callback_event=["over"])) == (400, 20001))
+    started = recordings.create(
+        recording_channels="dual", recording_track="both", trim="do-not-trim", recording_status_callback=callback,
+        recording_status_callback_event=["in-progress", "completed", "absent"],
+    )
+    checks.fact("recording: it begins", (started.status, started.channels, started.call_sid) == ("in-progress", 2, call_sid), started.status)
+    recording = recordings(started.sid)
+    checks.fact("recording: it is paused", recording.update(status="paused", pause_behavior="silence").status == "paused")
+    current = recordings("Twilio.CURRENT").update(status="in-progress")
+    checks.fact("recording: the current one goes on", (current.sid, current.status) == (started.sid, "in-progress"))
+    checks.fact("recording: a state that does not exist is refused", refused_with(lambda: recording.update(status="rewound")) == (400, 20001))
+    checks.fact("recording: it is stopped", recording.update(status="stopped").status == "completed")
+    checks.fact("recording: what is over is not paused", refused_with(lambda: recording.update(status="paused")) == (404, 20404))
+    checks.fact("recording: it is deleted", client.recordings(started.sid).delete())
+    checks.fact("recording: and only once", refused_with(lambda: client.recordings(started.sid).delete()) == (404, 20404))
+
+
 def check_rest(checks, client, fake, call_sid):
+    checks.fact("recording: an ended call is not recorded", refused_with(lambda: client.calls(call_sid).recordings.create()) == (400, 21220))
     checks.fact("rest: an ended call is not redirected", refused_with(lambda: client.calls(call_sid).update(twiml="<Response/>")) == (400, 21220))
     checks.fact("rest: an ended call is not ended again", refused_with(lambda: client.calls(call_sid).update(status="completed")) == (400, 21220))
     checks.fact("rest: a foreign call is unknown", refused_with(lambda: client.calls("CA" + "0" * 32).fetch()) == (404, 20404))
@@ -280,6 +310,9 @@ async def run(command):
     process.stdin.write((json.dumps(request) + "\n").encode())
     call = await read_line(process)
     checks.fact("the key reached the application", application.keys == ["5"], application.keys)
+    told = sorted(entry[:3] for entry in application.recordings)
+    expected = [(status, "2", "StartCallRecordingAPI") for status in ("completed", "in-progress")]
+    checks.fact("recording: beginning and end were told", told == expected, application.recordings)
     checks.fact("the end was reported once", application.statuses == [("completed", "0", "call-progress-events")], application.statuses)
     checks.fact("the call ended well", call["status"] == "completed" and not any("Warning" in event for event in call["events"]), call)
     await asyncio.to_thread(check_rest, checks, client, fake, call["sid"])

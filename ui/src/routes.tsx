@@ -33,6 +33,7 @@ export const router = createBrowserRouter([
               { path: "live/:call", lazy: page(() => import("./pages/live/LiveCall")) },
               { path: "calls", lazy: page(() => import("./pages/calls/Calls")) },
               { path: "calls/:call", lazy: page(() => import("./pages/call/Call")) },
+              { path: "costs", lazy: page(() => import("./pages/costs/Costs")) },
               { path: "voice-health", lazy: voiceHealth },
               { path: "second-factor", lazy: page(() => import("./pages/second-factor/SecondFactor")) },
               { path: "*", Component: NotHere },

@@ -3,6 +3,7 @@ import { after, before, describe, test } from "node:test";
 import { launch, picture } from "./support/browser.mjs";
 import { giveMicrophone, say } from "./support/microphone.mjs";
 import { isBounded } from "./support/places.mjs";
+import { books } from "./support/booking.mjs";
 import { Server } from "./support/server.mjs";
 import { open, signedIn } from "./support/talk.mjs";
 
@@ -27,7 +28,7 @@ describe("booking by voice", { concurrency: TALKS_AT_ONCE }, () => {
         const talk = await open(page);
         await talk.holds(transport, async () => {
           await talk.hears(/help you today/);
-          await bookAloud(page, talk);
+          await books(talk, (answer) => say(page, answer));
         });
         await picture(page, `talk-booked-${transport}`);
         await page.getByRole("button", { name: /^End/ }).click();
@@ -49,38 +50,6 @@ async function record(page) {
     headers: { "x-switchboard-request": "1", origin: url },
   });
   assert.ok(answer.ok(), await answer.text());
-}
-
-/** What a caller says, by what the agent asks. The recogniser may hear a sentence wrongly and the agent asks again, as
- *  with any caller; so this listens to the question instead of reciting. */
-const ANSWERS = [
-  [/You are booked/, null],
-  [/want me to book|shall I book/i, "yes please"],
-  [/your name/i, "my name is Mary Smith"],
-  [/did you say/i, "yes please"],
-  [/which (day|date)/i, "Tuesday afternoon please"],
-  [/which (time|one)|or \d|o'clock| PM/i, "the first one please"],
-  [/help you|would you like|service/i, "I would like to book a facial"],
-];
-
-const QUESTIONS_MAX = 14;
-
-async function bookAloud(page, talk) {
-  for (let asked = 0; asked < QUESTIONS_MAX; asked += 1) {
-    const question = await lastOfAgent(page);
-    const [, answer] = ANSWERS.find(([pattern]) => pattern.test(question)) ?? [null, "I would like to book a facial"];
-    if (answer === null) {
-      return;
-    }
-    await say(page, answer);
-    await talk.until("the agent answers", async () => (await lastOfAgent(page)) !== question && (await talk.isListening()));
-  }
-  assert.fail(`not booked after ${QUESTIONS_MAX} questions:\n${await talk.lines.innerText()}`);
-}
-
-async function lastOfAgent(page) {
-  const said = page.locator(".talk-line", { has: page.locator(".tone-agent") }).last();
-  return said.locator("p").innerText();
 }
 
 async function hasTheCall(page, transport) {

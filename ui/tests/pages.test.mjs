@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
@@ -46,7 +47,11 @@ const PAGES = [
   { name: "call-checks", path: `/t/${TENANT}/calls`, ready: (page) => page.locator("tr[data-call]").first(), act: (page) => openTab(page, "Checks") },
   { name: "talk", path: `/t/${TENANT}/talk`, ready: (page) => page.getByRole("button", { name: "Start talking" }) },
   { name: "live", path: `/t/${TENANT}/live`, ready: (page) => page.getByText("Nobody is on a call.") },
+  { name: "costs", path: `/t/${TENANT}/costs`, ready: (page) => page.locator(".budget-list") },
+  { name: "costs-by-user", path: `/t/${TENANT}/costs?by=user&days=90`, ready: (page) => page.locator(".cost-table") },
+  { name: "costs-edit", path: `/t/${TENANT}/costs`, ready: (page) => page.locator(".budget-list"), act: (page) => page.getByRole("button", { name: "Change budgets" }).click() },
   { name: "voice-health", path: `/t/${TENANT}/voice-health?window=7d`, ready: (page) => page.locator(".health-cards") },
+  { name: "ops-voice-health", path: "/ops/voice-health?window=7d", ready: (page) => page.locator(".health-cards") },
   { name: "second-factor", path: `/t/${TENANT}/second-factor`, ready: (page) => page.getByRole("heading", { name: "Second factor" }) },
   { name: "not-here", path: `/t/${TENANT}/nowhere`, ready: (page) => page.getByText("There is no page at this address.") },
 ];
@@ -80,6 +85,8 @@ for (const colorScheme of ["light", "dark"]) {
       await signIn(page, url, await demoLogin(url, TENANT));
       const cookies = await page.context().cookies();
       for (const { name, path, ready, act, isOpen } of PAGES) {
+        // A page that is still open would ask on without its login.
+        await page.goto("about:blank");
         await (isOpen ? page.context().clearCookies() : page.context().addCookies(cookies));
         await page.goto(url + path);
         await ready(page).waitFor();
@@ -157,6 +164,57 @@ test("going back from a call brings back the filter of the list", async () => {
   await page.getByRole("button", { name: /Remove Agent/ }).waitFor();
   assert.match(page.url(), /agent=medspa/);
 });
+
+test("a view of the calls is saved under a name, opened and forgotten", async () => {
+  const { page } = await newPage();
+  await signIn(page, url, await demoLogin(url, TENANT));
+  await page.goto(`${url}/t/${TENANT}/calls?class=upstream&sort=-cost`);
+  await page.getByRole("button", { name: "Save this view" }).click();
+  await page.getByLabel("Name").fill("Not our doing");
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await page.goto(`${url}/t/${TENANT}/calls`);
+  await page.getByRole("button", { name: "Not our doing", exact: true }).click();
+  await page.waitForURL(/class=upstream/);
+  assert.match(page.url(), /sort=-cost/);
+  await page.getByRole("button", { name: "Forget “Not our doing”" }).click();
+  await page.getByRole("button", { name: "Save this view" }).waitFor();
+});
+
+test("T4 a second factor is set up, asked for at sign-in, and turned off with its code", async () => {
+  const { page } = await newPage();
+  const login = await demoLogin(url, "roofing");
+  await signIn(page, url, login);
+  await page.goto(`${url}/t/roofing/second-factor`);
+  await page.getByRole("button", { name: "Set up an authenticator" }).click();
+  await page.getByRole("img", { name: "QR code for your authenticator" }).waitFor();
+  const secret = await page.locator(".second-factor code").innerText();
+  const recovery = (await page.locator(".recovery-codes li").first().innerText()).trim();
+  await picture(page, "second-factor-set-up");
+  await page.getByLabel("The code shown now").fill(codeOf(secret));
+  await page.getByRole("button", { name: "Switch it on" }).click();
+  await page.getByText("you are asked for a code of your authenticator").waitFor();
+  await page.getByRole("button", { name: "Turn it off" }).click();
+  const dialog = page.getByRole("dialog", { name: "Turn the second factor off" });
+  await dialog.getByLabel("The code your authenticator shows now").fill(recovery);
+  await picture(page, "second-factor-turn-off");
+  await dialog.getByRole("button", { name: "Turn it off" }).click();
+  await page.getByRole("heading", { name: "Sign in to Switchboard" }).waitFor();
+  await page.getByLabel("E-mail").fill(login.email);
+  await page.locator('input[name="password"]').fill(login.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("button", { name: "Set up an authenticator" }).waitFor();
+});
+
+/** What an authenticator shows: RFC 6238 over the secret as it is shown. */
+function codeOf(secret) {
+  const bits = [...secret.replaceAll(/\s/g, "")].map((letter) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(letter).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => Number.parseInt(byte, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
+  const tag = createHmac("sha1", key).update(step).digest();
+  const four = tag.readUInt32BE(tag[19] & 15) & 0x7fffffff;
+  return String(four % 1_000_000).padStart(6, "0");
+}
 
 test("a wrong password and a foreign address after sign-in lead nowhere", async () => {
   const { page } = await newPage();

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { launch, picture, Watch } from "./support/browser.mjs";
 import { giveMicrophone } from "./support/microphone.mjs";
+import { Model } from "./support/model.mjs";
 import { freePort, Server } from "./support/server.mjs";
 import { Shop } from "./support/shop.mjs";
 import { speech } from "./support/speech.mjs";
@@ -42,6 +43,48 @@ describe("talking", () => {
       }
     });
   }
+
+  test("a write waits for an answer in a dialog that takes no focus, and the tool's arguments and result are shown", async () => {
+    // The offline agent asks in its own words; a model of a provider is held back by the server's question.
+    const model = await Model.start();
+    const asking = await Server.start({ hasHistory: false, name: "server-with-model", settings: model.settings });
+    const browser = await launch();
+    try {
+      const { page, watch } = await signedIn(browser, asking.url, giveMicrophone);
+      const talk = await open(page);
+      await talk.start("websocket");
+      await talk.until("the agent is there", () => talk.isListening());
+      const field = page.getByLabel("Type instead of speaking");
+      const confirm = page.getByRole("group", { name: /^Question before/ });
+      const wish = async (words) => {
+        await field.fill(words);
+        await field.press("Enter");
+        await confirm.waitFor({ timeout: 60_000 });
+        await talk.until("the question was heard", () => talk.isListening());
+      };
+      await wish("please book a facial");
+      assert.ok(await field.evaluate((element) => element === document.activeElement), "the field keeps the focus");
+      await page.getByText("book_appointment waits for your answer").waitFor();
+      await picture(page, "talk-confirmation");
+      await page.getByRole("button", { name: "Don't" }).click();
+      await confirm.waitFor({ state: "hidden" });
+      await wish("please book a facial after all");
+      await page.getByRole("button", { name: "Yes, do it" }).click();
+      const written = page.locator(".talk-tool", { hasText: "answered" }).last();
+      await talk.until("the tool has answered", () => written.isVisible(), 30_000);
+      await written.locator("summary").click();
+      await written.getByText("Ama Osei").first().waitFor();
+      await page.getByText(/\$\d+\.\d+ of \$\d/).waitFor();
+      await picture(page, "talk-tools");
+      await page.getByRole("button", { name: /^End/ }).click();
+      await page.getByText("The talk has ended").waitFor();
+      assert.deepEqual(watch.faults, []);
+    } finally {
+      await browser.close();
+      await asking.kill();
+      model.stop();
+    }
+  });
 
   test("one script tag gives a page of somebody else's a button to talk", async () => {
     const shop = await Shop.open({ port: shopPort, switchboard: url, key: server.newKey(TENANT), agent: TENANT });

@@ -10,15 +10,19 @@ use crate::process;
 use crate::steps::Steps;
 use crate::workspace;
 
+mod listeners;
 mod machine;
 mod report;
 mod runs;
 mod webhooks;
+mod webrtc;
 
+pub(crate) use listeners::run as run_listeners;
 use machine::Work;
 use report::{Point, Report};
-use runs::{Gateway, Window};
+use runs::{Gateway, Profile, Window};
 pub(crate) use webhooks::run as run_webhooks;
+pub(crate) use webrtc::run as run_webrtc;
 
 /// Numbers of calls for the cost curve; the issue asks for these.
 const CALLS: [u32; 5] = [1, 10, 50, 100, 200];
@@ -55,7 +59,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     let options = Options::parse(words)?;
     let mut steps = Steps::new("cargo xtask bench");
     steps.run("programs", require_programs)?;
-    steps.run("build with the release profile", build)?;
+    steps.run("build with the release profile", || build(Profile::Release))?;
     println!("\n{}", machine::describe());
     let mut report = Report::default();
     steps.run("calls at once", || measure(&options, &mut report))?;
@@ -122,15 +126,14 @@ fn require_programs() -> Result<()> {
     )
 }
 
-fn build() -> Result<()> {
-    process::run(workspace::cargo().args([
-        "build",
-        "--release",
-        "--package",
-        "switchboard",
-        "--package",
-        "switchboard-bench",
-    ]))
+fn build(profile: Profile) -> Result<()> {
+    let mut command = workspace::cargo();
+    command.args(["build", "--package", "switchboard"]);
+    command.args(["--package", "switchboard-bench"]);
+    if profile == Profile::Release {
+        command.arg("--release");
+    }
+    process::run(&mut command)
 }
 
 fn measure(options: &Options, report: &mut Report) -> Result<()> {

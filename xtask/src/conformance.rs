@@ -10,6 +10,7 @@ use crate::packages;
 use crate::postgres::free_port;
 use crate::process;
 use crate::server::{Lifetime, Place, Server, string_fields};
+use crate::ui;
 use crate::workspace;
 
 /// The agent that the SDKs talk to.
@@ -17,9 +18,14 @@ const AGENT: &str = "medspa";
 
 pub(crate) fn run() -> Result<()> {
     packages::require(&packages::BROWSER)?;
+    packages::require(&packages::FIREFOX)?;
     packages::require(&packages::NODE)?;
     let scripts = workspace::root().join("conformance");
     let python = environment(&scripts.join("requirements.txt"))?;
+    ui::install_in(&scripts.join("node"))?;
+    if !ui::is_built() {
+        ui::build()?;
+    }
     let server = start()?;
     let key = new_key(&server)?;
     let mut command = Command::new(python);
@@ -131,6 +137,8 @@ fn start() -> Result<Server> {
         port: free_port()?,
         database_url: format!("sqlite://{}", folder.join("switchboard.db").display()),
         log: folder.join("server.log"),
+        // Firefox sends no media to loopback.
+        hears_the_network: true,
     };
     Server::start(place, Lifetime::Ours)
 }

@@ -71,6 +71,7 @@ fn start(ending: Ending) -> Result<Server> {
         port,
         database_url: "sqlite://data/switchboard.db".to_owned(),
         log: data.join("demo.log"),
+        hears_the_network: false,
     };
     let lifetime = match ending {
         Ending::Foreground => Lifetime::Ours,

@@ -33,14 +33,18 @@ usage: cargo xtask <command>
                      then keep serving until Ctrl-C (--detach leaves the server running, prints its pid)
   test               everything CI runs: tidy, format, clippy, all tests on SQLite and PostgreSQL 15,
                      dependency rules, foreign SDKs against the running server, pages in Chromium
-  mutants [--only NAME] [--list]
+  mutants [--only WORD] [--resume] [--list]
                      break each promise on purpose in a copy, and see that its test fails
-  soak [--hours H] [--seed N] [--calls N] [--core]
+  soak [--hours H | --minutes M] [--seed N] [--calls N] [--core]
                      calls with random faults by seed, in virtual time and against a real server
   bench [--calls N] [--seconds S] [--rounds R] [--no-sequence] [--json]
                      what a call costs beside a bare relay, in CPU, memory and latency
-  bench --webhooks [--seconds S]
+  bench --listeners [--count N] [--calls N] [--seconds S]
+                    what open pages of the dashboard cost
+  bench --webhooks [--seconds S] [--debug]
                      webhook to document at 20 calls per second, on SQLite and on PostgreSQL
+  bench --webrtc [--calls N] [--seconds S] [--rounds R]
+                     a call over WebRTC beside its codec's work alone, and from offer to first sound
   conformance        the part of `test` that needs foreign SDKs: the fakes, then the server
   ui [--test]        the dashboard out of ui/, as the server embeds it (needs Node 20); with --test
                      also its client, and every page in Chromium, with pictures under target/ui-tests
@@ -61,6 +65,8 @@ fn main() -> ExitCode {
         ["mutants", options @ ..] => mutants::run(options),
         ["soak", options @ ..] => soak::run(options),
         ["bench", "--webhooks", options @ ..] => bench::run_webhooks(options),
+        ["bench", "--webrtc", options @ ..] => bench::run_webrtc(options),
+        ["bench", "--listeners", options @ ..] => bench::run_listeners(options),
         ["bench", options @ ..] => bench::run(options),
         ["conformance"] => conformance::check_fakes().and_then(|()| conformance::run()),
         ["ui"] => ui::build(),

@@ -51,11 +51,11 @@ pub(crate) const NODE: [Package; 2] = [
     },
 ];
 
-/// What the pages are tested in.
+/// What the pages are tested in, and what calls an agent as a page does.
 pub(crate) const BROWSER: [Package; 2] = [
     Package {
         debian: "chromium",
-        purpose: "shows the pages",
+        purpose: "shows the pages, and calls an agent as they do",
         is_present: || process::is_on_path("chromium"),
     },
     Package {
@@ -65,8 +65,16 @@ pub(crate) const BROWSER: [Package; 2] = [
     },
 ];
 
+/// What calls an agent as a page does, beside Chromium.
+pub(crate) const FIREFOX: [Package; 1] = [Package {
+    debian: "firefox-esr",
+    purpose: "calls an agent as a page does",
+    is_present: || process::is_on_path("firefox-esr"),
+}];
+
 /// What only the tests need.
 pub(crate) const TESTS: [Package; 5] = [
+    FIREFOX[0],
     Package {
         debian: "postgresql-15",
         purpose: "the second database",
@@ -86,11 +94,6 @@ pub(crate) const TESTS: [Package; 5] = [
         debian: "python3-venv",
         purpose: "runs the foreign SDKs",
         is_present: || process::succeeds(Command::new("python3").args(["-c", "import ensurepip"])),
-    },
-    Package {
-        debian: "chromium",
-        purpose: "calls an agent as a page does",
-        is_present: || process::is_on_path("chromium"),
     },
 ];
 

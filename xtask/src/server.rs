@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, UdpSocket};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -35,6 +35,8 @@ pub(crate) struct Place {
     pub(crate) database_url: String,
     /// The server's own output goes here, so that it does not cut into ours.
     pub(crate) log: PathBuf,
+    /// Takes media on every network of this machine and not only on loopback.
+    pub(crate) hears_the_network: bool,
 }
 
 /// How long the server lives.
@@ -145,6 +147,15 @@ fn at(place: &Place, command: &mut Command) {
     let address = format!("127.0.0.1:{}", place.port);
     command.env("SWITCHBOARD_HTTP__LISTEN", address);
     command.env("SWITCHBOARD_DATABASE__URL", &place.database_url);
+    if place.hears_the_network && has_network() {
+        let media = format!("0.0.0.0:{}", place.port);
+        command.env("SWITCHBOARD_WEBRTC__LISTEN", media);
+    }
+}
+
+/// Whether there is a way out of this machine. Nothing is sent: connecting a UDP socket only asks for the route.
+fn has_network() -> bool {
+    UdpSocket::bind(("0.0.0.0", 0)).is_ok_and(|socket| socket.connect(("192.0.2.1", 9)).is_ok())
 }
 
 /// Status code of a GET on loopback.

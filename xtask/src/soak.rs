@@ -11,12 +11,12 @@ use crate::process;
 use crate::workspace;
 
 const USAGE: &str = "\
-usage: cargo xtask soak [--hours H] [--seed N] [--calls N] [--core]
+usage: cargo xtask soak [--hours H | --minutes M] [--seed N] [--calls N] [--core]
 
-  --hours  how long; one round when left out
-  --seed   the first seed, 1
-  --calls  calls of a round in virtual time, 10000; a real server gets a twentieth of them, 20 at least
-  --core   only the calls in virtual time";
+  --hours, --minutes  how long; one round when left out. The round that has begun is ended
+  --seed              the first seed, 1
+  --calls             calls of a round in virtual time, 10000; a real server gets a twentieth of them, 20 at least
+  --core              only the calls in virtual time";
 
 /// Calls of a round in virtual time.
 const CALLS: u64 = 10_000;
@@ -36,10 +36,15 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     let options = Options::parse(words)?;
     let began = Instant::now();
     let length = Duration::from_secs_f64(options.hours * 3_600.0);
-    let mut seed = options.seed;
+    let (mut seed, mut rounds) = (options.seed, 0);
     loop {
         round(&options, seed)?;
-        println!("soak: {} calls from seed {seed} held", options.calls);
+        rounds += 1;
+        let minutes = began.elapsed().as_secs() / 60;
+        println!(
+            "soak: {} calls from seed {seed} held; round {rounds}, {minutes} min",
+            options.calls
+        );
         seed += options.calls;
         if began.elapsed() >= length {
             return Ok(());
@@ -87,6 +92,7 @@ impl Options {
             match *word {
                 "--core" => options.is_core_only = true,
                 "--hours" => options.hours = number(words.next())?,
+                "--minutes" => options.hours = number::<f64>(words.next())? / 60.0,
                 "--seed" => options.seed = number(words.next())?,
                 "--calls" => options.calls = number(words.next())?,
                 unknown => bail!("no such option: {unknown}\n\n{USAGE}"),
@@ -112,6 +118,15 @@ mod tests {
         let options = Options::parse(&[]).unwrap();
         assert_eq!((options.seed, options.calls), (1, CALLS));
         assert!(!options.is_core_only);
+    }
+
+    #[test]
+    fn a_soak_lasts_hours_or_minutes() {
+        let of = |words: &[&str]| Options::parse(words).unwrap().hours;
+        assert_eq!(
+            (of(&["--hours", "2"]), of(&["--minutes", "30"])),
+            (2.0, 0.5)
+        );
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub(crate) fn run() -> Result<()> {
     steps.run("tests", || run_tests(&database))?;
     drop(database);
     steps.run("build the server", demo::build)?;
+    steps.run("pages fit the API", ui::api_types)?;
     steps.run("foreign SDKs", conformance::run)?;
     let pages = steps.run("start the pages in Chromium", Beside::start)?;
     steps.run("fakes against the vendors' SDKs", conformance::check_fakes)?;

@@ -2,7 +2,7 @@
 
 pub(crate) mod browser_tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
@@ -53,17 +53,46 @@ pub(crate) fn build() -> Result<()> {
         .context("cannot mark the dashboard as changed")
 }
 
+/// Whether there are pages to serve, whatever their age.
+pub(crate) fn is_built() -> bool {
+    folder().join("dist/index.html").is_file()
+}
+
 /// The packages of the lock file, exactly; nothing is downloaded when they are there.
 pub(crate) fn install() -> Result<()> {
-    let folder = folder();
-    let wanted = std::fs::read(folder.join("package-lock.json"))
-        .context("ui/package-lock.json is missing: packages are pinned by it")?;
+    install_in(&folder())
+}
+
+/// The same for another folder with a lock file.
+pub(crate) fn install_in(folder: &Path) -> Result<()> {
+    let wanted = std::fs::read(folder.join("package-lock.json")).with_context(|| {
+        format!(
+            "package-lock.json is missing in {}: packages are pinned by it",
+            folder.display()
+        )
+    })?;
     let stamp = folder.join("node_modules/.installed-package-lock.json");
     if std::fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    process::run(npm().arg("ci"))?;
+    process::run(Command::new("npm").current_dir(folder).arg("ci"))?;
     std::fs::write(&stamp, wanted).context("cannot note what is installed")
+}
+
+/// Makes the pages' types out of the document of the server that was just built, and sees that the pages fit them.
+///
+/// # Errors
+/// The server cannot say its document, or a page reads what the server does not say.
+pub(crate) fn api_types() -> Result<()> {
+    let document = process::read(Command::new(workspace::server_binary()).arg("openapi"))?;
+    let place = workspace::target().join("openapi.json");
+    std::fs::write(&place, document).context("cannot keep the OpenAPI document")?;
+    let mut make = Command::new("node");
+    make.current_dir(folder())
+        .args(["scripts/api-types.mjs", "--check"])
+        .stdin(std::fs::File::open(place)?);
+    process::run(&mut make)?;
+    process::run(npm().args(["run", "--silent", "check"]))
 }
 
 /// npm, working in `ui/`.

@@ -20,6 +20,8 @@ export type VoiceErrorCode =
   | "too_many_calls"
   /** The call's money is spent. */
   | "budget"
+  /** The money of this user's or this business's day is spent: no call begins. */
+  | "budget_today"
   /** The call is over and cannot be returned to. */
   | "call_lost"
   /** The server was not reached. */
@@ -38,6 +40,7 @@ const SENTENCES: Record<VoiceErrorCode, string> = {
   unknown_agent: "There is no agent of this name.",
   too_many_calls: "All permitted calls are in use.",
   budget: "The budget of the call is spent.",
+  budget_today: "The budget of today is spent.",
   call_lost: "The connection was lost and the call is over.",
   unreachable: "The server cannot be reached.",
   server_failed: "The server failed.",
@@ -119,6 +122,8 @@ function refusalOf(code: number, word: string): VoiceError | null {
     case 4404:
     case 4410:
       return new VoiceError("call_lost");
+    case 4402:
+      return new VoiceError("budget_today");
     case 4429:
       return new VoiceError("too_many_calls");
     default:
@@ -136,7 +141,7 @@ export function refusalOfStatus(status: number, detail?: string): VoiceError {
     case 410:
       return new VoiceError("call_lost", detail);
     case 402:
-      return new VoiceError("budget", detail);
+      return new VoiceError("budget_today", detail);
     case 429:
       return new VoiceError("too_many_calls", detail);
     default:

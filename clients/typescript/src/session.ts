@@ -59,6 +59,10 @@ export interface Confirmation {
 
 export interface Usage {
   spent_micros: number | null;
+  /** Whose money is nearly spent: `session`, `user_day` or `tenant_day`. */
+  budget: string;
+  /** It holds no further reply: the agent says so, and the call ends or a person takes over. */
+  is_spent: boolean;
 }
 
 export interface SessionEvents {
@@ -328,12 +332,14 @@ export class VoiceSession extends Emitter<SessionEvents> {
         }
         break;
       case "switchboard.budget":
-        this.emit("usage", { spent_micros: count(event, "spent_micros") });
+        this.emit("usage", { spent_micros: count(event, "spent_micros"), budget: text(event, "budget") || "session", is_spent: event["spent"] === true });
         break;
       case "switchboard.confirmation_asked":
         this.ask({ tool: text(event, "tool"), question: text(event, "question") });
         break;
       case "switchboard.confirmation_answered":
+        // The tool that waited has not begun: after a yes it is told of again when it does.
+        this.runningTools = Math.max(0, this.runningTools - 1);
         this.ask(null);
         break;
       case "switchboard.tool_started":
@@ -383,12 +389,14 @@ export class VoiceSession extends Emitter<SessionEvents> {
   private ask(question: Confirmation | null) {
     this.question = question;
     this.emit("confirmation", question);
+    // A tool that waits for an answer does nothing: it is the caller's turn.
+    this.place();
   }
 
   /** The phase that follows from what is known. */
   private place() {
     if (this.state === "connected" && this.phase !== "handing off") {
-      this.enter(this.isPlaying ? "speaking" : this.runningTools > 0 ? "tool" : this.responses > 0 ? "thinking" : "listening");
+      this.enter(this.isPlaying ? "speaking" : this.runningTools > 0 && this.question === null ? "tool" : this.responses > 0 ? "thinking" : "listening");
     }
   }
 

@@ -9,6 +9,9 @@ const GATHER_MS_MAX = 1_500;
 const CONNECT_MS_MAX = 10_000;
 /** How long a path may be interrupted before the call is resumed over a new one. */
 const PATH_LOST_MS = 5_000;
+/** A broken connection is closed this late. Closing tells the server that the caller left, and the word could reach it
+ *  before the new connection does; the server drops the old one by itself. */
+const ABANDONED_MS = 30_000;
 /** Level meters are read so often. */
 const METER_MS = 80;
 
@@ -74,11 +77,14 @@ export class WebRtcTransport implements Transport {
     const answer = await fetch(address, { method: "POST", headers, body: sdp }).catch(() => {
       throw new VoiceError("unreachable");
     });
+    if (answer.status === 401 && resume !== null) {
+      throw new VoiceError("call_lost");
+    }
     if (!answer.ok) {
       const told = (await answer.json().catch(() => ({}))) as { detail?: string; error?: { message?: string } };
       throw refusalOfStatus(answer.status, told.detail ?? told.error?.message);
     }
-    this.call = answer.headers.get("location");
+    this.call = answer.headers.get("location") ?? this.call;
     return answer.text();
   }
 
@@ -148,7 +154,8 @@ export class WebRtcTransport implements Transport {
 
   private end(code: number, reason: string) {
     if (!this.isClosed) {
-      this.release();
+      this.quiet();
+      setTimeout(() => this.peer.close(), code === 1006 ? ABANDONED_MS : 0);
       this.request.listener.onClosed(endingOf(code, reason));
     }
   }

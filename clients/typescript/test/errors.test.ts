@@ -25,6 +25,8 @@ test("refusals are final and say whose fault it is", () => {
   assert.equal(endingOf(3000, "invalid_request_error.invalid_api_key").error?.code, "not_allowed");
   assert.equal(endingOf(4000, "invalid_request_error.invalid_model").error?.code, "unknown_agent");
   assert.equal(endingOf(4429, "invalid_request_error.rate_limit_exceeded").error?.code, "too_many_calls");
+  assert.equal(endingOf(4402, "invalid_request_error.insufficient_quota").error?.code, "budget_today");
+  assert.equal(refusalOfStatus(402).code, "budget_today");
   assert.equal(endingOf(4413, "message_too_large").isFinal, true);
   assert.equal(refusalOfStatus(429).code, "too_many_calls");
   assert.equal(refusalOfStatus(503).isPassing, true);

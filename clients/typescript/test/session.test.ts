@@ -137,7 +137,7 @@ test("a resume token that is not taken means that the call is over", async () =>
   await session.connect();
   wires[0]?.request.listener.onEvent(resumable);
   refusals.push(new VoiceError("call_lost"));
-  wires[0]?.request.listener.onClosed(endingOf(1001, "call_ended.process_lost"));
+  wires[0]?.request.listener.onClosed(endingOf(1001, "call_ended.drained"));
   await settle();
   assert.deepEqual(errors, ["call_lost"]);
   assert.equal(states.at(-1), "error");

@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
+use crate::stamp::{Kind, Stamp};
+
 /// Measured times, in milliseconds.
 #[derive(Debug, Clone, Default)]
 pub struct Times(Vec<f32>);
@@ -36,8 +38,10 @@ pub struct Book {
     epoch: Instant,
     /// Latencies and counts are kept while this is true.
     pub is_measuring: bool,
-    /// Caller's frame sent to model's append read.
+    /// Caller's frame of speech sent to model's append read.
     pub uplink: Times,
+    /// The same for frames of a quiet line, which a gateway may gather.
+    pub quiet: Times,
     /// Model's first delta sent to carrier's media read.
     pub downlink: Times,
     /// Webhook sent to document read.
@@ -76,6 +80,7 @@ impl Book {
             epoch: Instant::now(),
             is_measuring: false,
             uplink: Times::default(),
+            quiet: Times::default(),
             downlink: Times::default(),
             webhook: Times::default(),
             configuring: Times::default(),
@@ -99,12 +104,20 @@ impl Book {
         u64::try_from(self.epoch.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// A frame of the caller reached the model.
-    pub fn on_append(&mut self, sent_micros: u64) {
+    /// An append reached the model.
+    pub fn on_append(&mut self) {
+        self.appends += u64::from(self.is_measuring);
+    }
+
+    /// A frame of the caller reached the model, in an append of its own or with others.
+    pub fn on_frame(&mut self, stamp: Stamp) {
         if self.is_measuring {
-            let took = self.now_micros().saturating_sub(sent_micros);
-            self.uplink.push_micros(took);
-            self.appends += 1;
+            let took = self.now_micros().saturating_sub(stamp.sent_micros);
+            let times = match stamp.kind {
+                Kind::Speech => &mut self.uplink,
+                Kind::Quiet | Kind::Reply => &mut self.quiet,
+            };
+            times.push_micros(took);
         }
     }
 

@@ -6,8 +6,11 @@
 //! the load does not become the bottleneck it measures.
 
 pub mod book;
+pub mod browser;
 pub mod carrier;
+pub mod codec_work;
 pub mod events;
+pub mod listeners;
 pub mod model;
 pub mod process;
 pub mod sequence;

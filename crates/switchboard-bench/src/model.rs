@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::Value;
+use switchboard_media::frame::AudioFormat;
 use switchboard_wire::openai::{AudioDeltaPrefix, ResponseStatus, ServerEvent, scan_append};
 use tokio::net::TcpListener;
 use tokio::task::spawn_local;
@@ -21,17 +22,19 @@ use crate::book::SharedBook;
 use crate::events::{self, ReplyNames};
 use crate::socket::{Incoming, Socket, accept, text_of};
 use crate::stamp::{Kind, STAMP_BYTES, STAMP_CHARACTERS, Stamp};
-use crate::voice::voice_ulaw;
+use crate::voice::{FRAME_BYTES, voice_24k, voice_ulaw};
 
 /// Speech is reported after this many frames of it: 100 ms.
 const SPEECH_FRAMES: u32 = 5;
 /// The vendor's documented default, for sessions that set none.
 const SILENCE_MS: u64 = 500;
 const FRAME_MS: u64 = 20;
+/// Base64 characters of one frame, padding included.
+const FRAME_CHARACTERS: usize = FRAME_BYTES.div_ceil(3) * 4;
 /// From the end of a turn to its words; the vendor takes longer, but not much.
 const TRANSCRIPT_AFTER: Duration = Duration::from_millis(150);
-/// From a reply's request to its first sound.
-const FIRST_SOUND_AFTER: Duration = Duration::from_millis(200);
+/// From a reply's request to its first sound: what a model would think.
+pub const FIRST_SOUND_AFTER: Duration = Duration::from_millis(200);
 /// 200 ms of sound per delta, four times as fast as it plays.
 const DELTA_MS: usize = 200;
 const DELTA_PERIOD: Duration = Duration::from_millis(50);
@@ -41,15 +44,31 @@ const DELTAS: usize = 15;
 const REPLY_WORDS: [&str; 5] = ["We ", "have ", "Tuesday ", "afternoon ", "free. "];
 const CALLER_WORDS: &str = "I would like to book a facial on Tuesday.";
 
-/// The sound of a reply, cut and encoded once.
-pub struct ReplySound(Vec<String>);
+/// The sound of a reply, cut and encoded once, for telephones and for 16-bit samples at 24 kHz.
+pub struct ReplySound {
+    ulaw: Vec<String>,
+    pcm: Vec<String>,
+}
 
 impl ReplySound {
     /// Prepares it.
     pub fn new() -> Self {
-        let pieces = voice_ulaw();
-        let pieces = pieces.chunks_exact(DELTA_MS * 8);
-        Self(pieces.map(|piece| STANDARD.encode(piece)).collect())
+        let cut = |sound: Vec<u8>, bytes_per_ms: usize| {
+            let pieces = sound.chunks_exact(DELTA_MS * bytes_per_ms);
+            pieces.map(|piece| STANDARD.encode(piece)).collect()
+        };
+        Self {
+            ulaw: cut(voice_ulaw(), 8),
+            pcm: cut(
+                AudioFormat::Pcm16 { rate_hz: 24_000 }.encode_from_pcm(&voice_24k()),
+                48,
+            ),
+        }
+    }
+
+    fn piece(&self, number: usize, is_pcm: bool) -> &str {
+        let pieces = if is_pcm { &self.pcm } else { &self.ulaw };
+        &pieces[number % pieces.len()]
     }
 }
 
@@ -99,6 +118,8 @@ struct Session {
     greeted_micros: u64,
     configured: Option<u64>,
     silence_frames: u32,
+    /// The session's sound is 16-bit samples at 24 kHz, which carry no stamps.
+    is_pcm: bool,
     transcribes: bool,
     creates_replies: bool,
     frames: u64,
@@ -123,6 +144,7 @@ impl Session {
             greeted_micros: 0,
             configured: None,
             silence_frames: frames_of(SILENCE_MS),
+            is_pcm: false,
             transcribes: false,
             creates_replies: true,
             frames: 0,
@@ -214,6 +236,7 @@ impl Session {
         let input = &session["audio"]["input"];
         let detection = &input["turn_detection"];
         self.transcribes = input["transcription"].is_object();
+        self.is_pcm = session["audio"]["output"]["format"]["type"] == "audio/pcm";
         self.creates_replies = detection["create_response"].as_bool().unwrap_or(true);
         self.silence_frames = frames_of(
             detection["silence_duration_ms"]
@@ -231,11 +254,28 @@ impl Session {
     }
 
     fn on_append(&mut self, audio: &[u8]) {
+        self.book.borrow_mut().on_append();
+        // Samples at 24 kHz carry no stamps.
+        if self.is_pcm {
+            return;
+        }
+        if audio.len() == FRAME_CHARACTERS {
+            return self.on_frame(Stamp::of_base64(audio));
+        }
+        let Ok(frames) = STANDARD.decode(audio) else {
+            return self.refuse("invalid_base64");
+        };
+        for frame in frames.chunks(FRAME_BYTES) {
+            self.on_frame(Stamp::of_bytes(frame));
+        }
+    }
+
+    fn on_frame(&mut self, stamp: Option<Stamp>) {
         self.frames += 1;
-        let Some(stamp) = Stamp::of_base64(audio) else {
+        let Some(stamp) = stamp else {
             return;
         };
-        self.book.borrow_mut().on_append(stamp.sent_micros);
+        self.book.borrow_mut().on_frame(stamp);
         if self.call.replace(stamp.call).is_none() {
             let mut book = self.book.borrow_mut();
             let took = book.now_micros().saturating_sub(stamp.sent_micros);
@@ -338,7 +378,7 @@ impl Session {
     fn send_delta(&mut self, reply: &Reply) {
         self.events += 1;
         let event = format!("event_{:024}", self.events);
-        let sound = &self.sound.0[reply.next % self.sound.0.len()];
+        let sound = self.sound.piece(reply.next, self.is_pcm);
         let mut book = self.book.borrow_mut();
         book.deltas += u64::from(book.is_measuring);
         let (Some(call), 0) = (self.call, reply.next) else {

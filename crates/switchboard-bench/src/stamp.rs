@@ -66,7 +66,12 @@ impl Stamp {
         let read = STANDARD
             .decode_slice(payload.get(..STAMP_CHARACTERS)?, &mut bytes)
             .ok()?;
-        let bytes = bytes[..read].first_chunk::<STAMP_BYTES>()?;
+        Self::of_bytes(&bytes[..read])
+    }
+
+    /// The same, of mu-law bytes.
+    pub fn of_bytes(payload: &[u8]) -> Option<Self> {
+        let bytes = payload.first_chunk::<STAMP_BYTES>()?;
         if bytes.iter().any(|byte| byte & QUIET != QUIET) {
             return None;
         }

@@ -6,6 +6,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use switchboard_media::g711::linear_to_ulaw;
+use switchboard_media::resample::resample_clip;
 
 use crate::stamp::STAMP_BYTES;
 
@@ -73,6 +74,15 @@ pub fn voice_pcm() -> Vec<i16> {
         .fold(1.0_f32, |peak, sample| peak.max(sample.abs()));
     let scaled = samples.iter().map(|sample| sample / peak * PEAK);
     scaled.map(|sample| sample as i16).collect()
+}
+
+/// The voice as 16-bit samples at 24 kHz, as voice models speak.
+///
+/// # Panics
+/// Never: the resampler takes both rates.
+pub fn voice_24k() -> Vec<i16> {
+    let voice = resample_clip(&voice_pcm(), 8_000, 24_000);
+    voice.expect("the resampler takes both rates")
 }
 
 /// The voice as mu-law.

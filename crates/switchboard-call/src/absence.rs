@@ -36,7 +36,10 @@ impl Absence {
 impl Call {
     /// The leg broke, and its peer knows how to come back.
     pub(crate) fn on_leg_absent(&mut self, now: Moment) {
-        let may_return = matches!(self.phase, Phase::Connecting | Phase::Live | Phase::Ending);
+        let may_return = matches!(
+            self.phase,
+            Phase::Connecting | Phase::Live | Phase::WithStaff | Phase::Ending
+        );
         if !may_return || self.settings.limits.absence_max.is_zero() {
             return self.end_with_leg(now, LegClosed::Lost);
         }

@@ -9,7 +9,7 @@
 
 use crate::call::Call;
 use crate::end::EndReason;
-use crate::ending::Goodbye;
+use crate::ending::{Afterwards, Goodbye};
 use crate::event::EventKind;
 use crate::interruption::StopCause;
 use crate::limits;
@@ -240,7 +240,7 @@ impl Call {
         match self.phase {
             Phase::Live | Phase::Ending => self.act_on_verdict(now),
             Phase::Connecting if hangs_up => self.hang_up_on_machine(now),
-            Phase::Connecting | Phase::HandingOff | Phase::Ended => {}
+            Phase::Connecting | Phase::WithStaff | Phase::HandingOff | Phase::Ended => {}
         }
     }
 
@@ -305,7 +305,12 @@ impl Call {
         self.phase = Phase::Ending;
         let until = now + limits::MESSAGE;
         let reason = EndReason::AgentEnded;
-        self.goodbye = Some(Goodbye { until, reason });
+        let then = Afterwards::HangUp;
+        self.goodbye = Some(Goodbye {
+            until,
+            reason,
+            then,
+        });
         self.event(now, EventKind::MessageStarted);
         self.say(now, plan.message, plan.language);
     }

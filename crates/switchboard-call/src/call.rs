@@ -14,16 +14,19 @@ use crate::ending::Goodbye;
 use crate::event::{CallEvent, EventKind};
 use crate::floor::Floor;
 use crate::handoff::{Handoff, HandoffReason, HandoffUnderWay, TransferOutcome};
+use crate::ids::ItemId;
 use crate::input::{CallerAudio, Control, FromLeg, FromModel, Input, LegClosed, TurnTaking};
 use crate::interruption::{Interruption, StopCause};
 use crate::model_session::ModelSession;
 use crate::output::{Command, HistoryTurn, Output, Record, ToLeg, ToModel};
 use crate::phase::Phase;
 use crate::playback::Playback;
+use crate::quiet_line::QuietLine;
 use crate::reply::Replies;
 use crate::secure_entry::SecureEntry;
 use crate::settings::CallSettings;
 use crate::silence::SilenceClock;
+use crate::staff::{GiveBack, Staff};
 use crate::time::Moment;
 use crate::tool_call::ToolCalls;
 use crate::turn::TurnLog;
@@ -45,6 +48,7 @@ pub struct Call {
     pub(crate) automatic: AutomaticParty,
     pub(crate) model: ModelSession,
     pub(crate) floor: Floor,
+    pub(crate) quiet_line: QuietLine,
     pub(crate) replies: Replies,
     pub(crate) playback: Playback,
     pub(crate) interruption: Interruption,
@@ -56,6 +60,7 @@ pub struct Call {
     pub(crate) consent: Consent,
     pub(crate) is_recording: bool,
     pub(crate) secure: SecureEntry,
+    pub(crate) staff: Staff,
     pub(crate) confirmation: Confirmation,
     pub(crate) goodbye: Option<Goodbye>,
     pub(crate) handoff: Option<HandoffUnderWay>,
@@ -80,6 +85,7 @@ impl Call {
             automatic: AutomaticParty::default(),
             model: ModelSession::default(),
             floor: Floor::default(),
+            quiet_line: QuietLine::default(),
             replies: Replies::default(),
             playback: Playback::new(settings.playback),
             interruption: Interruption::new(settings.has_words),
@@ -87,9 +93,10 @@ impl Call {
             tools: ToolCalls::default(),
             silence: SilenceClock::default(),
             dead_air: DeadAir::default(),
-            budget: Budget::default(),
+            budget: Budget::new(settings.allowance),
             is_recording: false,
             secure: SecureEntry::default(),
+            staff: Staff::default(),
             confirmation: Confirmation::default(),
             consent: Consent::new(settings.consent.clone()),
             goodbye: None,
@@ -116,6 +123,13 @@ impl Call {
         self.budget.spent_micros()
     }
 
+    /// The number of the turn that something was paid for: the caller's turn of this item, or without one the agent's turn
+    /// in progress, else the last that began. None before any.
+    #[must_use]
+    pub fn turn_paid_for(&self, item: Option<ItemId>) -> Option<u32> {
+        self.turns.paid_for(item)
+    }
+
     /// Takes one thing that happened at `now`. Moments never go backwards.
     pub fn handle(&mut self, now: Moment, input: Input) {
         if self.phase == Phase::Ended {
@@ -127,6 +141,8 @@ impl Call {
             Input::Model(input) => self.handle_model(now, input),
             Input::Tool(answer) => self.on_tool(now, answer),
             Input::Transfer(outcome) => self.on_transfer(now, outcome),
+            Input::Allowance(allowance) => self.on_allowance(now, allowance),
+            Input::Staff(said) => self.on_staff_audio(now, said),
             Input::Control(control) => self.on_control(now, control),
             Input::Wake => {}
         }
@@ -223,6 +239,7 @@ impl Call {
         }
         self.phase = Phase::Live;
         self.finish_handshake(now, None);
+        self.warn_of_first_allowance(now);
         self.silence.restart();
         self.begin_consent(now);
         if self.has_returned && !self.consent.owes_disclosure() {
@@ -247,6 +264,11 @@ impl Call {
         self.on_key(now);
         self.automatic.on_key();
         self.on_caller_acted(now);
+        // Whoever is with a person reaches one.
+        if self.phase == Phase::WithStaff {
+            self.takes_withdrawal(now, digit);
+            return;
+        }
         if digit != '0' && self.phase == Phase::Live && self.takes_own_key(now, digit) {
             return;
         }
@@ -260,11 +282,15 @@ impl Call {
 
     /// Keys that mean something to us, and so nothing to the model.
     fn takes_own_key(&mut self, now: Moment, digit: char) -> bool {
-        if self.settings.keys.withdraw == Some(digit) {
+        self.takes_withdrawal(now, digit) || self.takes_consent_key(now, digit)
+    }
+
+    fn takes_withdrawal(&mut self, now: Moment, digit: char) -> bool {
+        let is_it = self.settings.keys.withdraw == Some(digit);
+        if is_it {
             self.withdraw_consent(now);
-            return true;
         }
-        self.takes_consent_key(now, digit)
+        is_it
     }
 
     fn on_text(&mut self, now: Moment, words: crate::Words) {
@@ -276,6 +302,8 @@ impl Call {
             if self.turn_taking.replies_to_text {
                 self.interrupt(now, StopCause::Explicit);
             }
+            self.tell_model_or_hold(ToModel::Text(words));
+        } else if self.phase == Phase::WithStaff {
             self.tell_model_or_hold(ToModel::Text(words));
         }
     }
@@ -291,6 +319,12 @@ impl Call {
     }
 
     fn on_control(&mut self, now: Moment, control: Control) {
+        match control {
+            Control::TakeOver => return self.take_over(now),
+            Control::StaffLost => return self.on_staff_lost(now),
+            Control::GiveBack => return self.give_back(now, GiveBack::Asked),
+            _ => {}
+        }
         // The caller is with the carrier, and stays there.
         if self.is_away() && control != Control::WithdrawConsent {
             return self.on_transfer(now, TransferOutcome::Parted);
@@ -304,7 +338,9 @@ impl Call {
                 let by_staff = Handoff::because(HandoffReason::Staff);
                 self.hand_off(now, Handoff { target, ..by_staff });
             }
-            Control::Drain => self.hand_off(now, Handoff::because(HandoffReason::ProcessLost)),
+            Control::CallerHangsUp => self.caller_hangs_up(now),
+            Control::TakeOver | Control::StaffLost | Control::GiveBack => {}
+            Control::Drain => self.hand_off(now, Handoff::because(HandoffReason::Drained)),
         }
     }
 
@@ -313,6 +349,7 @@ impl Call {
         let audio = match input {
             Input::Leg(FromLeg::Audio(CallerAudio { audio, .. })) => *audio,
             Input::Model(FromModel::Audio(audio)) => audio.audio,
+            Input::Staff(said) => said.audio,
             _ => return,
         };
         self.command(Command::Drop(audio));

@@ -9,7 +9,7 @@ use crate::limits;
 use crate::output::{Command, Phrase, ToLeg};
 use crate::phase::Phase;
 use crate::silence::SilenceAction;
-use crate::time::{Moment, Span};
+use crate::time::Moment;
 
 impl Call {
     pub(crate) fn advance(&mut self, now: Moment) {
@@ -25,6 +25,7 @@ impl Call {
             Phase::Live if self.absence.is_open() => self.advance_held_call(now),
             Phase::Ending if self.absence.is_open() => self.advance_interruption(now),
             Phase::Connecting => self.advance_handshake(now),
+            Phase::WithStaff => self.advance_with_staff(now),
             Phase::Live => self.advance_conversation(now),
             Phase::Ending => {
                 self.advance_interruption(now);
@@ -111,7 +112,7 @@ impl Call {
         if limits.length_max.is_zero() {
             return;
         }
-        let end = Moment::START + limits.length_max;
+        let end = self.length_end();
         if now >= end {
             return self.hand_off(now, Handoff::because(HandoffReason::Length));
         }
@@ -223,6 +224,12 @@ impl Call {
         match self.phase {
             Phase::Ended => None,
             Phase::Live if absence.is_some() => earliest([absence, self.held_wake()]),
+            Phase::WithStaff => earliest([
+                absence,
+                self.staff.wake(),
+                self.tools.wake(),
+                self.model.wake(),
+            ]),
             Phase::Ending if absence.is_some() => {
                 earliest([absence, self.interruption.wake(limits)])
             }
@@ -249,7 +256,7 @@ impl Call {
     /// What goes on while nobody listens.
     fn held_wake(&self) -> Option<Moment> {
         let limits = &self.settings.limits;
-        let length = (!limits.length_max.is_zero()).then(|| self.length_wake(limits.length_max));
+        let length = (!limits.length_max.is_zero()).then(|| self.length_wake());
         earliest([
             length,
             self.interruption.wake(limits),
@@ -264,9 +271,9 @@ impl Call {
 
     fn conversation_wake(&self) -> Option<Moment> {
         let limits = &self.settings.limits;
-        let length = (!limits.length_max.is_zero()).then(|| self.length_wake(limits.length_max));
+        let length = (!limits.length_max.is_zero()).then(|| self.length_wake());
         if self.answering.is_machine() {
-            let length = (!limits.length_max.is_zero()).then(|| Moment::START + limits.length_max);
+            let length = (!limits.length_max.is_zero()).then(|| self.length_end());
             return earliest([
                 length,
                 self.playback.wake(),
@@ -296,8 +303,13 @@ impl Call {
         ])
     }
 
-    fn length_wake(&self, length_max: Span) -> Moment {
-        let end = Moment::START + length_max;
+    /// When the agent has had the caller for as long as it may.
+    fn length_end(&self) -> Moment {
+        Moment::START + self.settings.limits.length_max + self.staff.had()
+    }
+
+    fn length_wake(&self) -> Moment {
+        let end = self.length_end();
         if self.length_warned || self.floor.is_caller_speaking() {
             end
         } else {

@@ -145,7 +145,7 @@ impl Call {
                 agreed,
             },
         );
-        if self.phase != Phase::Live {
+        if !matches!(self.phase, Phase::Live | Phase::WithStaff) {
             return;
         }
         if !agreed {
@@ -166,7 +166,7 @@ impl Call {
         self.answer_confirmation(now, false, "");
     }
 
-    fn tell_declined(&mut self, now: Moment, tool: &RunningTool, words: &str) {
+    pub(crate) fn tell_declined(&mut self, now: Moment, tool: &RunningTool, words: &str) {
         // The caller's words are data; what could end the JSON string is left out.
         let quoted: String = words
             .chars()

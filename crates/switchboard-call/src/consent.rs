@@ -177,6 +177,13 @@ impl Consent {
         self.disclosed == Disclosed::Owed
     }
 
+    /// Somebody else talks with the caller now, so that no answer is one to our question: it is asked anew later.
+    pub(crate) fn set_aside(&mut self) {
+        if self.asked.take().is_some() {
+            self.disclosed = Disclosed::Owed;
+        }
+    }
+
     /// The first audio after it was asked for belongs to it.
     pub(crate) fn on_audio(&mut self, said: Option<&Words>, spoken: ItemId) {
         if let Disclosed::Said {

@@ -24,8 +24,6 @@ pub enum EndReason {
     AutomaticParty,
     /// Staff or an API client ended it.
     EndedByControl,
-    /// The process stopped and its drain limit came.
-    Drained,
     /// The leg broke without a word.
     LegLost,
     /// The leg broke its protocol and was closed.
@@ -73,7 +71,6 @@ impl EndReason {
             Self::HandedOff(reason) | Self::NobodyToHandOffTo(reason) => reason.as_str(),
             Self::AutomaticParty => "automatic_party",
             Self::EndedByControl => "ended_by_control",
-            Self::Drained => "drained",
             Self::LegLost => "leg_lost",
             Self::LegProtocolError => "leg_protocol_error",
             Self::StreamNeverOpened => "stream_never_opened",
@@ -90,7 +87,6 @@ impl EndReason {
             | Self::FaxAnswered
             | Self::UnknownAnswered => EndClass::Caller,
             Self::HandedOff(reason) | Self::NobodyToHandOffTo(reason) => handoff_class(reason),
-            Self::Drained => EndClass::Us,
             Self::LegLost | Self::LegProtocolError | Self::StreamNeverOpened => EndClass::Upstream,
         }
     }
@@ -113,6 +109,7 @@ const fn handoff_class(reason: HandoffReason) -> EndClass {
         | HandoffReason::Budget
         | HandoffReason::ToolFailed
         | HandoffReason::ProcessLost
+        | HandoffReason::Drained
         | HandoffReason::DatabaseLost => EndClass::Us,
     }
 }

@@ -16,6 +16,15 @@ use crate::time::Moment;
 pub(crate) struct Goodbye {
     pub(crate) until: Moment,
     pub(crate) reason: EndReason,
+    pub(crate) then: Afterwards,
+}
+
+/// What comes when a goodbye was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Afterwards {
+    HangUp,
+    /// A human takes over, because a budget is spent.
+    HandOff,
 }
 
 impl Call {
@@ -34,7 +43,12 @@ impl Call {
             self.phase = Phase::Ending;
             let until = now + self.playback.unheard(now) + limits::GOODBYE;
             let reason = EndReason::AgentEnded;
-            self.goodbye = Some(Goodbye { until, reason });
+            let then = Afterwards::HangUp;
+            self.goodbye = Some(Goodbye {
+                until,
+                reason,
+                then,
+            });
         }
     }
 
@@ -43,8 +57,12 @@ impl Call {
             return;
         };
         let heard = !self.playback.is_audible() && self.replies.is_free();
-        if heard || now >= goodbye.until {
-            self.hang_up_now(now);
+        if !heard && now < goodbye.until {
+            return;
+        }
+        match goodbye.then {
+            Afterwards::HangUp => self.hang_up_now(now),
+            Afterwards::HandOff => self.hand_off(now, Handoff::because(HandoffReason::Budget)),
         }
     }
 
@@ -77,12 +95,23 @@ impl Call {
         self.goodbye = Some(Goodbye {
             until: now + limits::GOODBYE,
             reason: EndReason::EndedByControl,
+            then: Afterwards::HangUp,
         });
     }
 
-    pub(crate) fn end_by_control(&mut self, now: Moment) {
+    /// As if the leg had closed, and the leg is told.
+    pub(crate) fn caller_hangs_up(&mut self, now: Moment) {
         self.ask_leg(ToLeg::HangUp);
-        self.end(now, EndReason::EndedByControl);
+        self.end_with_leg(now, LegClosed::HungUp);
+    }
+
+    pub(crate) fn end_by_control(&mut self, now: Moment) {
+        let reason = match self.phase {
+            Phase::WithStaff => EndReason::HandedOff(HandoffReason::Staff),
+            _ => EndReason::EndedByControl,
+        };
+        self.ask_leg(ToLeg::HangUp);
+        self.end(now, reason);
     }
 
     /// Responsibility moves to a human. The first reason wins.
@@ -96,6 +125,7 @@ impl Call {
             return self.end_with_machine(now);
         }
         self.finish_handshake(now, Some(reason));
+        self.release_staff(now);
         self.phase = Phase::HandingOff;
         self.event(now, EventKind::HandoffStarted { reason });
         if self.playback.has_sent() {
@@ -197,6 +227,9 @@ impl Call {
             (None, Phase::Ending, _) => self
                 .goodbye
                 .map_or(EndReason::AgentEnded, |goodbye| goodbye.reason),
+            (None, Phase::WithStaff, LegClosed::HungUp) => {
+                EndReason::HandedOff(HandoffReason::Staff)
+            }
             (None, _, LegClosed::HungUp) => EndReason::CallerHungUp,
             (None, _, LegClosed::Lost) => EndReason::LegLost,
             (None, _, LegClosed::ProtocolError) => EndReason::LegProtocolError,
@@ -234,6 +267,7 @@ impl Call {
         self.release_heard();
         self.abandon_tools(now);
         self.finish_handshake(now, None);
+        self.release_staff(now);
         self.phase = Phase::Ended;
         self.close_model();
         let end = End::of(reason);

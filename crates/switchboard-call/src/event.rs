@@ -2,11 +2,13 @@
 //! personal content travels as [`crate::output::Record`].
 
 use crate::answering::AnsweredBy;
+use crate::budget::BudgetKind;
 use crate::consent::ConsentAnswer;
 use crate::end::End;
 use crate::handoff::HandoffReason;
 use crate::input::{ModelFailure, ReplyOutcome};
 use crate::interruption::{HoldCause, StopCause};
+use crate::staff::GiveBack;
 use crate::time::{Moment, Span};
 use crate::tool_call::ToolStatus;
 use crate::turn::Speaker;
@@ -108,6 +110,14 @@ pub enum EventKind {
         agreed: bool,
     },
     FillerPlayed,
+    /// A person of staff has the caller now: for the first time, or again after the connection was lost.
+    StaffTookOver,
+    /// Their connection broke.
+    StaffLost,
+    /// The agent has the caller again.
+    StaffGaveBack {
+        cause: GiveBack,
+    },
     /// The promise of no dead air was broken.
     DeadAirCounted,
     SilenceNudged,
@@ -116,7 +126,14 @@ pub enum EventKind {
     AutomaticSuspected,
     /// It was asked for a key.
     PersonAsked,
+    /// This budget has come to its warning share. `spent_micros` is what the call cost so far.
     BudgetWarned {
+        budget: BudgetKind,
+        spent_micros: u64,
+    },
+    /// This budget does not hold another reply: the agent says why, and stops.
+    BudgetSpent {
+        budget: BudgetKind,
         spent_micros: u64,
     },
     ModelFailed {
@@ -178,12 +195,16 @@ impl EventKind {
             Self::ConfirmationAsked { .. } => "confirmation_asked",
             Self::ConfirmationAnswered { .. } => "confirmation_answered",
             Self::FillerPlayed => "filler_played",
+            Self::StaffTookOver => "staff_took_over",
+            Self::StaffLost => "staff_lost",
+            Self::StaffGaveBack { .. } => "staff_gave_back",
             Self::DeadAirCounted => "dead_air_counted",
             Self::SilenceNudged => "silence_nudged",
             Self::LengthWarned => "length_warned",
             Self::AutomaticSuspected => "automatic_suspected",
             Self::PersonAsked => "person_asked",
             Self::BudgetWarned { .. } => "budget_warned",
+            Self::BudgetSpent { .. } => "budget_spent",
             Self::ModelFailed { .. } => "model_failed",
             Self::ModelReopened { .. } => "model_reopened",
             Self::MediaGapFilled => "media_gap_filled",

@@ -111,11 +111,13 @@ impl Call {
         self.answering.on_sound(now, audio.level_dbfs);
         let hears = self.model.is_ready()
             && !self.answering.is_machine()
-            && matches!(self.phase, Phase::Live | Phase::Ending);
-        if hears {
-            self.ask_model(ToModel::Audio(audio.audio));
-        } else {
-            self.command(Command::Drop(audio.audio));
+            && matches!(self.phase, Phase::Live | Phase::WithStaff | Phase::Ending);
+        let in_turn = self.floor.is_caller_speaking();
+        let may_wait = self.quiet_line.may_wait(now, audio.level_dbfs, in_turn);
+        match (hears, may_wait) {
+            (false, _) => self.command(Command::Drop(audio.audio)),
+            (true, false) => self.ask_model(ToModel::Audio(audio.audio)),
+            (true, true) => self.ask_model(ToModel::QuietAudio(audio.audio)),
         }
         self.apply(now, verdict);
     }
@@ -154,7 +156,8 @@ impl Call {
     }
 
     fn tell_leg_speech_started(&mut self) {
-        if self.floor.leg_told {
+        // A client's player stops at this word, and it is a person it plays.
+        if self.floor.leg_told || self.phase == Phase::WithStaff {
             return;
         }
         self.ask_leg(ToLeg::SpeechStarted);
@@ -328,6 +331,10 @@ impl Call {
 
     pub(crate) fn book_caller_words(&mut self, now: Moment, said: &CallerWords) {
         self.keep_caller_words(now, said);
+        // What is said to a person answers no question of ours.
+        if self.phase == Phase::WithStaff {
+            return;
+        }
         self.on_confirmation_words(now, said);
         self.on_consent_words(now, said);
     }
@@ -524,6 +531,20 @@ impl Call {
         self.turns.close_agent_turn();
         self.tools.on_interrupted();
         self.refuse_held_tools(now);
+    }
+
+    /// Nothing of what was begun between caller and agent is decided or answered any more.
+    pub(crate) fn give_up_floor(&mut self) {
+        self.floor.awaited = None;
+        self.floor.undecided = None;
+        self.floor.early_words = None;
+        self.floor.owes_answer = false;
+        self.floor.unanswered_since = None;
+        self.floor.proposed_at = None;
+        self.interruption.reset();
+        if std::mem::take(&mut self.floor.leg_told) {
+            self.ask_leg(ToLeg::SpeechStopped);
+        }
     }
 
     fn is_conversing(&self) -> bool {

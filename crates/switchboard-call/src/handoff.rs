@@ -22,12 +22,15 @@ pub enum HandoffReason {
     /// Staff gave the caller to a person.
     Staff,
     Emergency,
+    /// The process died, or this call cannot be run by it.
     ProcessLost,
+    /// The process is stopping, and the call did not end by itself in the time it had.
+    Drained,
     DatabaseLost,
 }
 
 impl HandoffReason {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Dtmf0,
         Self::HandshakeTimeout,
         Self::ModelFailed,
@@ -43,6 +46,7 @@ impl HandoffReason {
         Self::Staff,
         Self::Emergency,
         Self::ProcessLost,
+        Self::Drained,
         Self::DatabaseLost,
     ];
 
@@ -64,6 +68,7 @@ impl HandoffReason {
             Self::Staff => "staff",
             Self::Emergency => "emergency",
             Self::ProcessLost => "process_lost",
+            Self::Drained => "drained",
             Self::DatabaseLost => "database_lost",
         }
     }

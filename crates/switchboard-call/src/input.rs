@@ -1,9 +1,11 @@
 //! Everything that can happen to a call, as one closed list. The shell translates; nothing else wakes a call.
 
 use crate::answering::AnsweredBy;
+use crate::budget::Allowance;
 use crate::handoff::{HandoffReason, TransferOutcome};
 use crate::ids::{AudioId, ItemId, MarkId, ReplyId, ToolCallId};
 use crate::output::HistoryTurn;
+use crate::staff::StaffAudio;
 use crate::time::Span;
 use crate::words::{Language, Words};
 
@@ -18,6 +20,10 @@ pub enum Input {
     Tool(FromTool),
     /// How a transfer asked for by [`crate::output::Command::Transfer`] went.
     Transfer(TransferOutcome),
+    /// What shared budgets set aside, asked for by [`crate::output::Command::AskAllowance`].
+    Allowance(Allowance),
+    /// A piece of the voice of whoever of staff has the caller.
+    Staff(StaffAudio),
     /// Somebody with the right to do so steers the call: staff, a drain, an API client.
     Control(Control),
     /// The wake time named by the last poll has come.
@@ -252,7 +258,9 @@ pub enum ClosingLine {
 pub enum Control {
     /// The caller's consent is taken back, on their word to somebody else.
     WithdrawConsent,
-    /// End the call, speaking nothing more.
+    /// The caller hangs up by a request instead of closing their leg, which is still open.
+    CallerHangsUp,
+    /// Somebody else ends the call, speaking nothing more.
     End,
     /// End the call once the caller has heard this; what is being said stops.
     EndSaying(ClosingLine),
@@ -260,6 +268,13 @@ pub enum Control {
     HandOff(HandoffReason),
     /// Staff gives the caller to a human, to the party of this name if one is named.
     HandOver { target: Option<String> },
+    /// Somebody of staff wants to talk with the caller in the agent's place. Taken when the phase is
+    /// [`Phase::WithStaff`](crate::Phase::WithStaff) afterwards.
+    TakeOver,
+    /// The connection of whoever has the caller broke.
+    StaffLost,
+    /// Whoever has the caller gives them back to the agent.
+    GiveBack,
     /// The process is stopping and the drain limit has come.
     Drain,
 }

@@ -19,7 +19,7 @@ use crate::words::Language;
 /// Voice must stand out from the line's own noise by this much.
 const ABOVE_NOISE_DB: i16 = 10;
 /// Below this nobody speaks into a telephone.
-const VOICE_MIN_DBFS: i8 = -50;
+pub(crate) const VOICE_MIN_DBFS: i8 = -50;
 /// Our VAD's score from which a frame counts as voice.
 const VOICE_PERCENT_MIN: u8 = 50;
 /// A gap inside speech up to this length (plosives, syllables) does not end the voice.

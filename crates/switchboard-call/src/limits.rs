@@ -71,6 +71,14 @@ pub const CONSENT_ANSWER: Span = Span::from_secs(5);
 /// A caller whom we do not hear for card data is with us no longer than this; then a human takes over. Listening again
 /// unasked could hear the rest of it.
 pub const SECURE_ENTRY_MAX: Span = Span::from_secs(180);
+/// A person of staff whose connection broke may come back for this long. Less than [`DEAD_AIR`], with time left for the
+/// agent to begin.
+pub const STAFF_GRACE: Span = Span::from_secs(3);
+/// Nobody of staff has a caller for longer: a page that was left open would hold the line and its permit for ever.
+pub const STAFF_MAX: Span = Span::from_secs(60 * 60);
+/// What a person of staff says plays this much later than now at most; what comes on top is dropped. A network that
+/// stood still would delay all that follows.
+pub const STAFF_AHEAD: Span = Span::from_millis(400);
 /// A client that lost its connection may come back for this long: a tunnel, a change of networks, a restarted router.
 pub const ABSENCE: Span = Span::from_secs(60);
 /// Two automatic parties are ended this long after the first sign of one. A real talk of that kind is over by then, and
@@ -86,6 +94,21 @@ pub const BUDGET_MICROS: u64 = 5_000_000;
 pub const BUDGET_WARN_PERCENT: u64 = 80;
 /// The dearest single reply we expect: 4,096 output tokens of audio at 64 USD per million and a full context.
 pub const REPLY_COST_MAX_MICROS: u64 = 400_000;
+/// The dearest sentence of our own: 20 s of audio at 64 USD per million tokens and a full context.
+pub const SENTENCE_COST_MAX_MICROS: u64 = 150_000;
+/// How long the sentence that says that a budget is spent may take, from the end of what is being said: the model thinks
+/// for a second or two and speaks for four.
+pub const LAST_WORDS: Span = Span::from_secs(10);
+
+/// What comes after the sentence that says that a budget is spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AtBudget {
+    /// The caller goes to a human.
+    #[default]
+    HandOff,
+    /// The agent says goodbye and hangs up.
+    End,
+}
 
 /// The bounds of one call: defaults above, changed per tenant and agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +133,11 @@ pub struct Limits {
     pub budget_micros: u64,
     /// Share of the budget, in percent, at which a warning event goes out.
     pub budget_warning_percent: u64,
+    /// The dearest reply that the agent's models can make.
     pub reply_cost_max_micros: u64,
+    /// The dearest sentence of ours that they can say.
+    pub sentence_cost_max_micros: u64,
+    pub at_budget: AtBudget,
     pub model_session_max: Span,
     /// A model session opened in a live call must be ready within this.
     pub model_reopen: Span,
@@ -142,6 +169,8 @@ impl Default for Limits {
             budget_micros: BUDGET_MICROS,
             budget_warning_percent: BUDGET_WARN_PERCENT,
             reply_cost_max_micros: REPLY_COST_MAX_MICROS,
+            sentence_cost_max_micros: SENTENCE_COST_MAX_MICROS,
+            at_budget: AtBudget::HandOff,
             model_session_max: MODEL_SESSION_MAX,
             model_reopen: REOPEN,
             model_reopen_lived_min: REOPEN_LIVED_MIN,

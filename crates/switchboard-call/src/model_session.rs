@@ -21,6 +21,8 @@ pub(crate) struct ModelSession {
     /// What a session that is not ready yet has to be told: words are never dropped.
     held: Vec<ToModel>,
     closed: bool,
+    /// It failed for good while a person of staff had the caller.
+    is_gone: bool,
 }
 
 /// More than this is not said or typed while a session opens.
@@ -124,6 +126,9 @@ impl Call {
             self.open_model(now, choice);
         } else if choice + 1 < self.settings.models {
             self.open_model(now, choice + 1);
+        } else if self.phase == Phase::WithStaff {
+            // Nobody misses it now; it is asked again when the caller comes back to it.
+            self.model.is_gone = true;
         } else {
             let reason = match failure {
                 ModelFailure::Refused => HandoffReason::ModelRefused,
@@ -140,6 +145,13 @@ impl Call {
         self.model.reopening_until = None;
         self.model.held.clear();
         self.open_model(now, self.model.choice);
+    }
+
+    /// A model that failed while nobody missed it is opened once more.
+    pub(crate) fn revive_model(&mut self, now: Moment) {
+        if std::mem::take(&mut self.model.is_gone) {
+            self.open_model(now, 0);
+        }
     }
 
     fn open_model(&mut self, now: Moment, choice: u32) {

@@ -34,6 +34,12 @@ pub enum Command {
     Transfer(Handoff),
     /// What the recording of the call is to do.
     Recording(RecordingStep),
+    /// Shared budgets are asked to set so much aside for this call in all, since it began; with less than `least_micros`
+    /// nothing can start. Answered by [`crate::input::Input::Allowance`].
+    AskAllowance {
+        least_micros: u64,
+        total_micros: u64,
+    },
     /// Release the samples: neither forwarded nor played.
     Drop(AudioId),
     /// The call is over. Always the last command, but for the [`Command::Drop`] of audio that still comes in.
@@ -53,6 +59,10 @@ pub enum ToLeg {
     PlayPhrase {
         phrase: Phrase,
         mark: MarkId,
+    },
+    /// Play this piece of a staff member's voice behind what waits. Nobody is told when it was heard.
+    PlayStaff {
+        audio: AudioId,
     },
     /// Discard what the carrier has not played yet.
     Clear,
@@ -84,6 +94,9 @@ pub enum ToModel {
     },
     /// The caller's audio, in the format the model was opened with.
     Audio(AudioId),
+    /// The same from a quiet line between turns: it may go together with the next ones, at most 100 ms of them, but before
+    /// anything else that goes to the model.
+    QuietAudio(AudioId),
     /// Silence in place of audio the carrier did not send, so that the model's detector can end a turn.
     Silence(Span),
     /// The caller's words, typed.

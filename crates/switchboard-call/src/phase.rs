@@ -6,6 +6,8 @@ pub enum Phase {
     Connecting,
     /// The agent is in charge.
     Live,
+    /// A person of staff talks with the caller, and the agent is silent.
+    WithStaff,
     /// A goodbye is being played; then the leg ends.
     Ending,
     /// On the way to a human.
@@ -20,6 +22,7 @@ impl Phase {
         match self {
             Self::Connecting => "connecting",
             Self::Live => "live",
+            Self::WithStaff => "with_staff",
             Self::Ending => "ending",
             Self::HandingOff => "handing_off",
             Self::Ended => "ended",

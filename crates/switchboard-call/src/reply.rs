@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use crate::call::Call;
 use crate::event::EventKind;
-use crate::handoff::{Handoff, HandoffReason};
 use crate::ids::{ItemId, ReplyId};
 use crate::input::{AgentAudio, ReplyDone, ReplyOutcome};
 use crate::output::{Command, Record, ToLeg, ToModel};
@@ -108,7 +107,7 @@ impl Call {
 
     /// Somebody wants a reply: the caller's turn is over, a tool answered, or a client asked.
     pub(crate) fn request_reply(&mut self, now: Moment, instructions: Option<Words>) {
-        if self.answering.is_machine() {
+        if self.answering.is_machine() || self.phase == Phase::WithStaff {
             return;
         }
         if self.answering.is_listening() {
@@ -156,18 +155,15 @@ impl Call {
     }
 
     pub(crate) fn start_wanted(&mut self, now: Moment) {
-        if self.replies.state != State::Free || !self.model.is_ready() {
+        let is_silenced = self.phase == Phase::WithStaff;
+        if is_silenced || self.replies.state != State::Free || !self.model.is_ready() {
             return;
         }
         let Some(wanted) = self.replies.wanted.pop_front() else {
             return;
         };
-        let limits = &self.settings.limits;
-        if !self
-            .budget
-            .holds(limits.budget_micros, limits.reply_cost_max_micros)
-        {
-            return self.hand_off(now, Handoff::because(HandoffReason::Budget));
+        if !self.budget_admits(now, &wanted) {
+            return;
         }
         self.replies.state = State::Requested { at: now };
         self.replies.present = Some(wanted.clone());
@@ -253,12 +249,7 @@ impl Call {
                 cost_micros: done.cost_micros,
             },
         );
-        let limits = &self.settings.limits;
-        let (limit_micros, percent) = (limits.budget_micros, limits.budget_warning_percent);
-        if self.budget.should_warn(limit_micros, percent) {
-            let spent_micros = self.budget.spent_micros();
-            self.event(now, EventKind::BudgetWarned { spent_micros });
-        }
+        self.watch_budget(now);
     }
 
     pub(crate) fn on_reply_done(&mut self, now: Moment, done: &ReplyDone) {
@@ -346,6 +337,11 @@ impl Call {
         self.replies.over = None;
         self.replies.done = None;
         self.start_wanted(now);
+    }
+
+    /// It stays the next thing until the budgets have answered.
+    pub(crate) fn wait_for_allowance(&mut self, wanted: &Wanted) {
+        self.replies.wanted.push_front(wanted.clone());
     }
 
     pub(crate) fn forget_wanted(&mut self) {

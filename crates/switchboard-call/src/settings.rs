@@ -1,6 +1,7 @@
 //! What a call is started with.
 
 use crate::answering::Outgoing;
+use crate::budget::Allowance;
 use crate::consent::{ConsentPolicy, Greeting};
 use crate::input::TurnTaking;
 use crate::limits::Limits;
@@ -12,6 +13,8 @@ use crate::words::{Language, Words};
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallSettings {
     pub limits: Limits,
+    /// What shared budgets have set aside at first. None: the call has no budget but its own.
+    pub allowance: Option<Allowance>,
     pub playback: PlaybackReport,
     pub turn_taking: TurnTaking,
     /// Said first, exactly. None: the agent waits to be spoken to.
@@ -50,10 +53,14 @@ pub struct Sentences {
     pub nudge: Words,
     pub length_warning: Words,
     pub goodbye: Words,
+    /// The limit of money is reached.
+    pub budget: Words,
     /// Something went wrong on our side.
     pub apology: Words,
     /// A human declined, and the caller is with the agent again.
     pub returned: Words,
+    /// A person of staff has talked with the caller, who is with the agent again.
+    pub given_back: Words,
     /// Asks whoever may be a machine for a key.
     pub person_check: Words,
 }
@@ -62,6 +69,7 @@ impl Default for CallSettings {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
+            allowance: None,
             playback: PlaybackReport::Marks,
             turn_taking: TurnTaking::default(),
             greeting: None,
@@ -75,8 +83,10 @@ impl Default for CallSettings {
                 nudge: "Are you still there?".into(),
                 length_warning: "We have about half a minute left on this call.".into(),
                 goodbye: "Thank you for calling. Goodbye.".into(),
+                budget: "I have reached the limit for this call.".into(),
                 apology: "I am sorry, something went wrong on our side.".into(),
                 returned: "I am sorry, nobody is free right now. How else can I help?".into(),
+                given_back: "I am with you again. How can I help you further?".into(),
                 person_check: "If you are a person, please press any key now.".into(),
             }],
             models: 1,

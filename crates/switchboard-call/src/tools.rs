@@ -21,6 +21,9 @@ const SECURE: &str = r#"{"ok":true,"message":"Nobody listens now. Ask the caller
 
 impl Call {
     pub(crate) fn on_tool_requested(&mut self, now: Moment, request: ToolRequest) {
+        if self.phase == Phase::WithStaff {
+            return self.refuse_tool(now, request, INTERRUPTED);
+        }
         if self.phase != Phase::Live {
             return;
         }
@@ -122,8 +125,10 @@ impl Call {
             return;
         };
         if let ToolOutcome::Question(question) = answer.outcome {
-            if !tool.gave_up && self.phase == Phase::Live {
-                self.ask_confirmation(now, tool, question);
+            match self.phase {
+                Phase::Live if !tool.gave_up => self.ask_confirmation(now, tool, question),
+                Phase::WithStaff if !tool.gave_up => self.tell_declined(now, &tool, ""),
+                _ => {}
             }
             return;
         }
@@ -137,6 +142,13 @@ impl Call {
             | ToolOutcome::WithdrawConsent => (ToolStatus::Answered, ENDING.into()),
         };
         self.finish_tool(now, &tool, status, Some(output.clone()));
+        // It is known when the agent goes on; ending, handing over and questions are the person's now.
+        if !tool.gave_up && self.phase == Phase::WithStaff {
+            if answer.outcome == ToolOutcome::WithdrawConsent {
+                self.withdraw_consent(now);
+            }
+            return self.tell_result(&tool, output);
+        }
         if tool.gave_up || self.phase != Phase::Live {
             return;
         }
@@ -239,8 +251,10 @@ impl Call {
         while let Some(tool) = self.tools.next_overdue(now) {
             self.command(Command::GiveUpTool(tool.call));
             self.finish_tool(now, &tool, ToolStatus::TimedOut, None);
-            if self.phase == Phase::Live {
-                self.tell_model(now, &tool, TIMED_OUT.into());
+            match self.phase {
+                Phase::Live => self.tell_model(now, &tool, TIMED_OUT.into()),
+                Phase::WithStaff => self.tell_result(&tool, TIMED_OUT.into()),
+                _ => {}
             }
         }
     }

@@ -167,6 +167,16 @@ impl TurnLog {
         }
     }
 
+    /// See [`crate::Call::turn_paid_for`].
+    pub(crate) fn paid_for(&self, item: Option<ItemId>) -> Option<u32> {
+        let of_caller = self.callers.iter().find(|turn| Some(turn.item) == item);
+        let of_agent = self.agent.as_ref().filter(|_| item.is_none());
+        let known = of_caller
+            .map(|turn| turn.seq)
+            .or(of_agent.map(|turn| turn.seq));
+        known.or(Some(self.next_seq)).filter(|seq| *seq > 0)
+    }
+
     pub(crate) fn language(&self) -> Option<Language> {
         self.language
     }

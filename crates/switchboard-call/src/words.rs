@@ -35,6 +35,12 @@ impl fmt::Debug for Words {
     }
 }
 
+impl From<String> for Words {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl From<&str> for Words {
     fn from(text: &str) -> Self {
         Self(text.to_owned())

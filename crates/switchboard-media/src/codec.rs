@@ -14,8 +14,6 @@ const OPUS_RATE_HZ: u32 = 24_000;
 const OPUS_CLOCK_HZ: u32 = 48_000;
 /// Bits per second of one voice: wide-band speech is transparent from about 24,000 on.
 const OPUS_BITS_PER_S: i32 = 32_000;
-/// Effort of the encoder, 0 to 10. Above 5 speech gains nothing that is heard, and costs a third more CPU.
-const OPUS_COMPLEXITY: i32 = 5;
 /// The longest Opus packet: 120 ms.
 const OPUS_PACKET_MS_MAX: usize = 120;
 /// Lost G.711 frames that are covered by fading repetition. After that a person hears a robot; silence is better.
@@ -80,15 +78,26 @@ pub struct Opus {
 }
 
 impl Opus {
+    /// Effort of the encoder, 0 to 10. Above 5 speech gains nothing that is heard, and costs a third more CPU.
+    pub const EFFORT: i32 = 5;
+
     /// A leg that has heard and said nothing.
     ///
     /// # Errors
     /// Never for the rate used here; the library may refuse others.
     pub fn new() -> Result<Self, CodecError> {
+        Self::with_effort(Self::EFFORT)
+    }
+
+    /// The same with another effort, for those who measure what it costs.
+    ///
+    /// # Errors
+    /// Never for the rate used here; the library may refuse others.
+    pub fn with_effort(effort: i32) -> Result<Self, CodecError> {
         let rate = i32::try_from(OPUS_RATE_HZ).unwrap_or_default();
         let mut encoder = OpusEncoder::new(rate, 1, Application::Voip)?;
         encoder.bitrate_bps = OPUS_BITS_PER_S;
-        encoder.complexity = OPUS_COMPLEXITY;
+        encoder.complexity = effort;
         Ok(Self {
             encoder,
             decoder: OpusDecoder::new(rate, 1)?,

@@ -143,6 +143,16 @@ impl<P: Clone> JitterBuffer<P> {
         Taken::Kept
     }
 
+    /// A packet of the stream that is no sound, such as a key press: where it stands nothing is missing.
+    pub fn pass(&mut self, sequence: u64) {
+        if let Some(next) = &mut self.next
+            && next.sequence == sequence
+        {
+            next.sequence += 1;
+            self.missing_since = None;
+        }
+    }
+
     /// The next thing to be heard, if it is known already.
     pub fn pop(&mut self, now: Duration) -> Option<Heard<P>> {
         let Some((&sequence, first)) = self.waiting.first_key_value() else {
@@ -282,6 +292,18 @@ mod tests {
             }
             said.join(" ")
         }
+    }
+
+    #[test]
+    fn a_packet_that_is_no_sound_is_not_missed() {
+        let mut stream = Stream::new();
+        stream.comes(ms(0), 0);
+        assert_eq!(stream.heard(ms(0)), "0");
+        for number in 1..=3 {
+            stream.buffer.pass(number);
+        }
+        stream.buffer.push(ms(80), 4, u64::from(TICKS), TICKS, 4);
+        assert_eq!(stream.heard(ms(80)), "4");
     }
 
     #[test]

@@ -58,6 +58,29 @@ pub enum WavError {
 
 /// Reads a whole file, any number of channels, mixed to mono. Takes no more memory than twice the file.
 pub fn read(file: &[u8]) -> Result<Wav, WavError> {
+    let (format, data) = parts(file)?;
+    Ok(format.decode(data))
+}
+
+/// The first two channels of a file, and samples per second. A mono file has silence on the right.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_sides(file: &[u8]) -> Result<(u32, Vec<i16>, Vec<i16>), WavError> {
+    let (format, data) = parts(file)?;
+    let interleaved = format.carriage.decode_to_pcm(data);
+    let channels = usize::from(format.channels);
+    let side = |at: usize| {
+        let frames = interleaved.chunks_exact(channels);
+        frames
+            .map(|frame| frame.get(at).copied().unwrap_or(0))
+            .collect()
+    };
+    Ok((format.rate_hz, side(0), side(1)))
+}
+
+/// What the samples are, and the samples.
+fn parts(file: &[u8]) -> Result<(Format, &[u8]), WavError> {
     let header = file.get(..12).ok_or(WavError::NotWav)?;
     if &header[..4] != b"RIFF" || &header[8..] != b"WAVE" {
         return Err(WavError::NotWav);
@@ -72,7 +95,7 @@ pub fn read(file: &[u8]) -> Result<Wav, WavError> {
                 let to_the_end = declared == 0 && length_unknown;
                 let data = body.get(..declared).filter(|_| !to_the_end);
                 let format = format.ok_or(WavError::FormatMissing)?;
-                return Ok(format.decode(data.unwrap_or(body)));
+                return Ok((format, data.unwrap_or(body)));
             }
             _ => {}
         }

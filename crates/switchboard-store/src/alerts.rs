@@ -28,7 +28,8 @@ sql! {
     CLEAR_IN_INSTALLATION = "update installation_alerts set cleared_at = $3
         where rule = $1 and subject = $2 and cleared_at is null";
     CLEAR_UNSEEN_IN_INSTALLATION = "update installation_alerts set cleared_at = $2
-        where cleared_at is null and seen_at < $1";
+        where cleared_at is null and seen_at < $1
+        returning id, rule, subject, severity, figure, raised_at, cleared_at";
     LIST_OF_INSTALLATION = "select id, rule, subject, severity, figure, raised_at, cleared_at from installation_alerts
         where cleared_at is null or cleared_at >= $1 or $1 is null
         order by raised_at desc, id desc limit $2";
@@ -155,14 +156,15 @@ impl Installation {
         Ok(cleared)
     }
 
-    /// Clears open alerts that nobody has seen since a moment: their node is gone.
+    /// Clears open alerts that nobody has seen since a moment: their node is gone. Gives those that this call cleared.
     pub async fn clear_unseen_alerts(
         &self,
         seen_before: Timestamp,
         at: Timestamp,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Vec<AlertListing>, StoreError> {
         let mut tx = self.db.write(Sight::Installation).await?;
-        let cleared = execute!(&mut tx, CLEAR_UNSEEN_IN_INSTALLATION, seen_before, at)?;
+        let cleared: Vec<AlertListing> =
+            fetch!(&mut tx, all AlertListing, CLEAR_UNSEEN_IN_INSTALLATION, seen_before, at)?;
         tx.commit().await?;
         Ok(cleared)
     }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 
 use crate::audit::{self, Deed};
+use crate::db::Only;
 use crate::error::StoreError;
 use crate::ids::{ApiKeyId, TenantId};
 use crate::keys::{mint_secret, secret_hash};
@@ -16,6 +17,7 @@ sql! {
     REVOKE = "update api_keys set revoked_at = $3 where tenant_id = $1 and id = $2 and revoked_at is null";
     USED = "update api_keys set last_used_at = $3
         where tenant_id = $1 and id = $2 and (last_used_at is null or last_used_at < $3)";
+    STANDS = "select count(*) from api_keys where tenant_id = $1 and id = $2 and revoked_at is null";
     LIST = "select id, name, created_at, last_used_at, revoked_at from api_keys
         where tenant_id = $1 order by created_at desc, id desc";
 }
@@ -103,6 +105,13 @@ impl TenantStore {
         let mut tx = self.write().await?;
         execute!(&mut tx, USED, self.tenant(), key, at)?;
         tx.commit().await
+    }
+
+    /// Whether a key is there and not revoked, asked for what was opened with it and is still open.
+    pub async fn api_key_stands(&self, key: ApiKeyId) -> Result<bool, StoreError> {
+        let mut tx = self.read().await?;
+        let (count,) = fetch!(&mut tx, one Only<i64>, STANDS, self.tenant(), key)?;
+        Ok(count > 0)
     }
 
     /// The tenant's keys, newest first, revoked ones included.

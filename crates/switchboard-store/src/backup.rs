@@ -109,7 +109,7 @@ backed_up! {
     "stream_tokens" "transfers" "human_lines" "voicemails" "jobs"
     "switches" "idempotency_keys" "mails" "recordings" "alerts" "webhook_endpoints" "webhook_deliveries" "webhook_attempts"
     "opt_outs" "outgoing_calls" "outgoing_attempts" "captured_fields"
-    "voice_sessions" "app_issuers"
+    "voice_sessions" "app_issuers" "budget_holds"
     "services" "practitioners" "practitioner_services" "opening_hours" "appointments" "waitlist"
     "erasures"
 }

@@ -39,7 +39,7 @@ const WANTED: [&str; 7] = [
     "emergency",
     "bridge_only",
 ];
-const FALLBACKS: [&str; 9] = [
+const FALLBACKS: [&str; 10] = [
     "handshake_timeout",
     "model_failed",
     "model_refused",
@@ -48,6 +48,7 @@ const FALLBACKS: [&str; 9] = [
     "budget",
     "tool_failed",
     "process_lost",
+    "drained",
     "database_lost",
 ];
 

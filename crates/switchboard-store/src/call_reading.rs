@@ -27,7 +27,7 @@ sql! {
     CONSENTS = "select id, contact_id, call_id, purpose, wording, language, answer, answer_text, heard_ms, disclosed_at,
             answered_at, version, complete
         from consents where tenant_id = $1 and call_id = $2 order by disclosed_at, id limit $3";
-    USAGE = "select id, call_id, component, provider, model, unit, quantity, cost_micros, currency, at from usage
+    USAGE = "select id, call_id, component, provider, model, unit, quantity, cost_micros, currency, at, turn from usage
         where tenant_id = $1 and call_id = $2 order by at, id limit $3";
     COUNTS = "select
             (select count(*) from turns t where t.tenant_id = $1 and t.call_id = $2) as turns,
@@ -91,6 +91,9 @@ pub enum CallAct {
     End,
     HandOver,
     Listen,
+    /// Talks with the caller in the agent's place.
+    TakeOver,
+    GiveBack,
 }
 
 /// How much there is of each kind.
@@ -188,6 +191,8 @@ impl TenantStore {
             CallAct::End => "end",
             CallAct::HandOver => "hand_over",
             CallAct::Listen => "listen",
+            CallAct::TakeOver => "take_over",
+            CallAct::GiveBack => "give_back",
         };
         let deed = Deed {
             action,

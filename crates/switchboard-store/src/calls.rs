@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
+use crate::budgets;
 use crate::call_outcome;
 use crate::db::{Only, Tx};
 use crate::error::StoreError;
@@ -315,6 +316,7 @@ pub(crate) async fn finish(
 ) -> Result<bool, StoreError> {
     let ended = execute!(tx, END, tenant, end.call_id, end.at, &end.reason, end.class)? == 1;
     if ended {
+        budgets::release(tx, tenant, end.call_id).await?;
         let call = ("call_id", end.call_id.uuid());
         jobs::follow(tx, tenant, jobs::CALL_ENDED, call).await?;
     }

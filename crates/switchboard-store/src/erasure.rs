@@ -41,6 +41,7 @@ sql! {
     ERASE_VOICEMAILS = "delete from voicemails where tenant_id = $1 and call_id = $2";
     ERASE_CAPTURED = "delete from captured_fields where tenant_id = $1 and call_id = $2";
     ERASE_RECORDINGS = "delete from recordings where tenant_id = $1 and call_id = $2";
+    ERASE_BUDGET_HOLDS = "delete from budget_holds where tenant_id = $1 and call_id = $2";
     ERASE_VOICE_SESSIONS = "delete from voice_sessions where tenant_id = $1 and id = $2";
     ERASE_STREAM_TOKENS = "delete from stream_tokens where tenant_id = $1 and call_id = $2";
     CLEAR_CALL_EVENTS = "update call_events set private = null where tenant_id = $1 and call_id = $2 and private is not null";
@@ -91,6 +92,7 @@ const BY_CALL: &[(&str, Sql)] = &[
     ("recordings", ERASE_RECORDINGS),
     ("stream_tokens", ERASE_STREAM_TOKENS),
     ("voice_sessions", ERASE_VOICE_SESSIONS),
+    ("budget_holds", ERASE_BUDGET_HOLDS),
     ("outgoing_attempts", ERASE_OUTGOING_ATTEMPTS),
     ("call_events", CLEAR_CALL_EVENTS),
     ("consents", CLEAR_CONSENTS_OF_CALL),
@@ -136,6 +138,7 @@ pub const ERASURE_PLAN: &[(&str, Treatment)] = &[
         "audit_entries",
         Treatment::Kept("says who did what to which id; holds no content"),
     ),
+    ("budget_holds", Treatment::Erased),
     ("call_events", Treatment::Cleared("what was said")),
     ("call_inputs", Treatment::Erased),
     (

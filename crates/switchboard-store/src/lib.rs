@@ -33,6 +33,7 @@ mod audit;
 mod backup;
 mod backup_postgres;
 mod backup_sqlite;
+mod budgets;
 mod call_events;
 mod call_inputs;
 mod call_list;
@@ -114,6 +115,9 @@ pub use appointments::{
 };
 pub use audit::AuditListing;
 pub use backup::{BACKUP_TABLES, BackupContent, BackupError, RestoreOptions, TableCount};
+pub use budgets::{
+    BudgetAsk, BudgetGrant, BudgetRefusal, BudgetScope, BudgetSpending, DayBounds, UserSpending,
+};
 pub use call_events::{CallEventListing, CallEventWrite};
 pub use call_inputs::CallInputBatch;
 pub use call_list::{
@@ -176,7 +180,7 @@ pub use transcripts::TranscriptLine;
 pub use transfers::{OpenTransfer, TransferListing, TransferWrite};
 pub use turns::{TurnListing, TurnWrite};
 pub use usage::{UsageListing, UsageTotal, UsageWrite};
-pub use usage_report::UsageSum;
+pub use usage_report::{UsageDay, UsageSum};
 pub use voice_health::{
     CallCount, EventCount, HealthCounts, HealthWindow, MsCount, RecentCounts, RecentHealth,
     SeriesStep, StepMsCount,

@@ -8,6 +8,7 @@ use crate::keys::{mint_secret, secret_hash};
 use crate::private::Private;
 use crate::scope::TenantStore;
 use crate::time::Timestamp;
+use crate::words::StaffRole;
 
 sql! {
     INSERT = "insert into logins (tenant_id, id, staff_id, token_hash, created_at, seen_at, expires_at, address_hash,
@@ -20,6 +21,9 @@ sql! {
         where tenant_id = $1 and staff_id = $2 and address_hash = $3 and created_at > $4";
     END = "update logins set ended_at = $3 where tenant_id = $1 and id = $2 and ended_at is null";
     END_ALL = "update logins set ended_at = $3 where tenant_id = $1 and staff_id = $2 and ended_at is null";
+    STANDS = "select s.role from logins l join staff s on s.tenant_id = l.tenant_id and s.id = l.staff_id
+        where l.tenant_id = $1 and l.id = $2 and l.ended_at is null and l.expires_at > $3
+            and s.tenant_id = $1 and s.disabled_at is null";
     LET_IN = "update logins set must_enrol = $3 where tenant_id = $1 and staff_id = $2 and ended_at is null";
 }
 
@@ -104,6 +108,18 @@ impl TenantStore {
         let (count,) =
             fetch!(&mut tx, one Only<i64>, CAME_FROM, self.tenant(), staff, address_hash, since)?;
         Ok(count > 0)
+    }
+
+    /// What the person of a login may do now; `None` once it has ended or the person is disabled. Asked for what was opened
+    /// with it and is still open.
+    pub async fn login_stands(
+        &self,
+        login: LoginId,
+        at: Timestamp,
+    ) -> Result<Option<StaffRole>, StoreError> {
+        let mut tx = self.read().await?;
+        let role = fetch!(&mut tx, optional Only<StaffRole>, STANDS, self.tenant(), login, at)?;
+        Ok(role.map(|(role,)| role))
     }
 
     /// Signs a browser out. `false` when there is no such login or it has ended.

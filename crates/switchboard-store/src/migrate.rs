@@ -61,6 +61,7 @@ const MIGRATIONS: &[Migration] = embedded![
     2026112142 "voice_sessions",
     2026112143 "staff_sign_in",
     2026112144 "call_pages",
+    2026112242 "budgets",
 ];
 
 /// Every migration this version knows, oldest first.

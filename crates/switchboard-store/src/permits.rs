@@ -12,7 +12,7 @@ use crate::call_outcome;
 use crate::calls;
 use crate::db::{Only, Sight, Tx};
 use crate::error::StoreError;
-use crate::ids::{CallId, NodeId};
+use crate::ids::{ApiKeyId, CallId, NodeId};
 use crate::installation::Installation;
 use crate::scope::TenantStore;
 use crate::time::Timestamp;
@@ -73,6 +73,8 @@ pub enum PermitScope {
     Agent(String),
     /// Sessions of one user of the tenant's app, by a hash of the user's id.
     User(String),
+    /// Sessions that one API key of the tenant began.
+    Key(ApiKeyId),
     /// Calls of all tenants at this account of a model's provider.
     Account(&'static str),
 }
@@ -121,6 +123,10 @@ impl TenantStore {
                 }
                 PermitScope::User(user) => {
                     let scope = format!("user {user}");
+                    self.take(&mut tx, node, call, &scope, limit).await
+                }
+                PermitScope::Key(key) => {
+                    let scope = format!("key {key}");
                     self.take(&mut tx, node, call, &scope, limit).await
                 }
             };

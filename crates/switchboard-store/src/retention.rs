@@ -125,6 +125,10 @@ sql! {
         "x.state not in ('waiting', 'dialling') and x.updated_at < $2");
     OUTGOING_CALLS = rows_of!("outgoing_calls", "x.state not in ('waiting', 'dialling') and x.updated_at < $2");
     OUTGOING_CALLS_DUE = count_rows!("outgoing_calls", "x.state not in ('waiting', 'dialling') and x.updated_at < $2");
+    LOGINS = rows_of!("logins", "coalesce(x.ended_at, x.expires_at) < $2");
+    LOGINS_DUE = count_rows!("logins", "coalesce(x.ended_at, x.expires_at) < $2");
+    INVITATIONS = rows_of!("invitations", "coalesce(x.used_at, x.expires_at) < $2");
+    INVITATIONS_DUE = count_rows!("invitations", "coalesce(x.used_at, x.expires_at) < $2");
     VOICEMAILS_DUE = count_rows!("voicemails", "x.recorded_at < $2");
     OVERDUE_VOICEMAILS = "select id, object_key from voicemails
         where tenant_id = $1 and recorded_at < $2 order by recorded_at, id limit $3";
@@ -159,6 +163,8 @@ pub enum RetentionKind {
     IdempotencyKeys,
     /// Alerts that have cleared.
     Alerts,
+    /// Logins of staff that are over, and invitations that were used or ran out.
+    Logins,
 }
 
 /// A message whose time has come.
@@ -170,7 +176,7 @@ pub struct OverdueVoicemail {
 }
 
 impl RetentionKind {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Transcripts,
         Self::Messages,
         Self::Events,
@@ -183,6 +189,7 @@ impl RetentionKind {
         Self::WebhookDeliveries,
         Self::IdempotencyKeys,
         Self::Alerts,
+        Self::Logins,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -199,6 +206,7 @@ impl RetentionKind {
             Self::WebhookDeliveries => "webhook_deliveries",
             Self::IdempotencyKeys => "idempotency_keys",
             Self::Alerts => "alerts",
+            Self::Logins => "logins",
         }
     }
 
@@ -222,6 +230,7 @@ impl RetentionKind {
             Self::WebhookDeliveries => &[ATTEMPTS_OF_WEBHOOKS, WEBHOOKS],
             Self::IdempotencyKeys => &[IDEMPOTENCY_KEYS],
             Self::Alerts => &[ALERTS],
+            Self::Logins => &[LOGINS, INVITATIONS],
         }
     }
 
@@ -244,6 +253,7 @@ impl RetentionKind {
             Self::WebhookDeliveries => &[WEBHOOKS_DUE],
             Self::IdempotencyKeys => &[IDEMPOTENCY_KEYS_DUE],
             Self::Alerts => &[ALERTS_DUE],
+            Self::Logins => &[LOGINS_DUE, INVITATIONS_DUE],
         }
     }
 }

@@ -17,6 +17,7 @@ pub fn statements() -> Vec<Statement> {
         crate::app_issuers::STATEMENTS,
         crate::appointments::STATEMENTS,
         crate::audit::STATEMENTS,
+        crate::budgets::STATEMENTS,
         crate::call_events::STATEMENTS,
         crate::call_inputs::STATEMENTS,
         crate::call_list::STATEMENTS,

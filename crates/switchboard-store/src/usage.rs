@@ -16,15 +16,15 @@ use crate::time::Timestamp;
 
 sql! {
     INSERT = "insert into usage (tenant_id, id, call_id, component, provider, model, unit, quantity, cost_micros,
-            currency, at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (tenant_id, id) do nothing";
+            currency, at, turn)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (tenant_id, id) do nothing";
     INSERT_FOUR = "insert into usage (tenant_id, id, call_id, component, provider, model, unit, quantity, cost_micros,
-            currency, at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11),
-            ($12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22),
-            ($23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33),
-            ($34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44) on conflict (tenant_id, id) do nothing";
-    LIST = "select id, call_id, component, provider, model, unit, quantity, cost_micros, currency, at from usage
+            currency, at, turn)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12),
+            ($13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24),
+            ($25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36),
+            ($37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48) on conflict (tenant_id, id) do nothing";
+    LIST = "select id, call_id, component, provider, model, unit, quantity, cost_micros, currency, at, turn from usage
         where tenant_id = $1 and (call_id = $2 or $2 is null) order by at desc, id desc limit $3";
     // The sum of big integers is a numeric on PostgreSQL.
     TOTALS = "select currency, cast(sum(cost_micros) as bigint) as cost_micros, count(*) as entries from usage
@@ -40,16 +40,20 @@ pub struct UsageWrite {
     /// Made by the writer: a row that is written again counts once.
     pub id: UsageId,
     pub call_id: Option<CallId>,
-    /// Such as `model`, `carrier`, `speech`.
+    /// What of a turn it is: `text_in`, `text_cached`, `text_out`, `audio_in`, `audio_cached`, `audio_out`, `image_in`,
+    /// `image_cached`, `transcription`, `speech`, `carrier`.
     pub component: String,
     pub provider: String,
     pub model: String,
-    /// Such as `audio_input_tokens` or `seconds`.
+    /// `tokens`, `ms` or `minutes`.
     pub unit: String,
     pub quantity: i64,
     pub cost_micros: Micros,
     pub currency: Currency,
     pub at: Timestamp,
+    /// The number of the turn that was paid for, where it was one's.
+    #[serde(default)]
+    pub turn: Option<i64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, FromRow)]
@@ -64,6 +68,7 @@ pub struct UsageListing {
     pub cost_micros: Micros,
     pub currency: Currency,
     pub at: Timestamp,
+    pub turn: Option<i64>,
 }
 
 /// What was spent in one currency.
@@ -134,6 +139,7 @@ async fn add(
         row.cost_micros,
         row.currency,
         row.at,
+        row.turn,
     )?;
     Ok(())
 }

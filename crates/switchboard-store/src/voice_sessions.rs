@@ -25,6 +25,8 @@ sql! {
         where tenant_id = $1 and id = $2 and started_at is null and expires_at > $3";
     ONE = "select id, agent_name, user_id, contact_id, project_id, created_at, expires_at, started_at
         from voice_sessions where tenant_id = $1 and id = $2";
+    FORGET_CONTEXTS = "update voice_sessions set context = null
+        where tenant_id = $1 and started_at <= $2 and context is not null";
     FORGET = "delete from voice_sessions
         where tenant_id = $1 and ((started_at is null and expires_at <= $2) or started_at <= $3)";
 }
@@ -174,6 +176,14 @@ impl TenantStore {
     pub async fn voice_session(&self, session: CallId) -> Result<Option<VoiceSession>, StoreError> {
         let mut tx = self.read().await?;
         fetch!(&mut tx, optional VoiceSession, ONE, self.tenant(), session)
+    }
+
+    /// Drops what agents were told about sessions that started so long ago. Whose they were is kept, for the ledger.
+    pub async fn forget_session_contexts(&self, started_by: Timestamp) -> Result<u64, StoreError> {
+        let mut tx = self.write().await?;
+        let dropped = execute!(&mut tx, FORGET_CONTEXTS, self.tenant(), started_by)?;
+        tx.commit().await?;
+        Ok(dropped)
     }
 
     /// Drops tokens that expired unused before one moment and sessions that started before the other. Gives how many.

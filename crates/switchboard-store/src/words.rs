@@ -113,6 +113,8 @@ word_list! {
         Agent = "agent",
         Component = "component",
         Model = "model",
+        /// The app's own id of its user.
+        User = "user",
     }
 
     /// A way to reach us.

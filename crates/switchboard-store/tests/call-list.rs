@@ -109,6 +109,7 @@ fn usage(call_id: CallId, cost: i64) -> JournalWrite {
         cost_micros: Micros(cost),
         currency: Currency::USD,
         at: at(5),
+        turn: None,
     })
 }
 

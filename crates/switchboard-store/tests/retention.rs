@@ -65,6 +65,7 @@ on_both! {
             RetentionKind::Mails,
             RetentionKind::WebhookDeliveries,
             RetentionKind::IdempotencyKeys,
+            RetentionKind::Logins,
         ];
         for kind in expected {
             assert_eq!(store.count_overdue(kind, early()).await.unwrap(), 0, "{kind:?}");

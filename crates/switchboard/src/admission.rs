@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use switchboard_store::{CallId, PermitLimit, PermitScope, Store, StoreError, StoreKind, TenantId};
 
+use crate::budgets::purse::Purse;
 use crate::ops::health::Health;
 use slots::SharedSlots;
 
@@ -52,6 +53,7 @@ pub struct PermitRequest {
 pub struct Permit {
     admission: Admission,
     request: PermitRequest,
+    purse: Option<Box<Purse>>,
 }
 
 /// Why there is no permit.
@@ -112,6 +114,7 @@ impl Admission {
         Ok(Permit {
             admission: self.clone(),
             request,
+            purse: None,
         })
     }
 
@@ -146,7 +149,10 @@ impl Admission {
 fn key(request: &PermitRequest, scope: &PermitScope) -> Key {
     let tenant = match scope {
         PermitScope::Account(_) => None,
-        PermitScope::Tenant | PermitScope::Agent(_) | PermitScope::User(_) => Some(request.tenant),
+        PermitScope::Tenant
+        | PermitScope::Agent(_)
+        | PermitScope::User(_)
+        | PermitScope::Key(_) => Some(request.tenant),
     };
     (tenant, scope.clone())
 }
@@ -156,6 +162,18 @@ impl Permit {
     pub fn has_account(&self) -> bool {
         let mut limits = self.request.limits.iter();
         limits.any(|limit| matches!(limit.scope, PermitScope::Account(_)))
+    }
+
+    /// The same, with what shared budgets have set aside for the call.
+    #[must_use]
+    pub fn with_purse(mut self, purse: Option<Purse>) -> Self {
+        self.purse = purse.map(Box::new);
+        self
+    }
+
+    /// What shared budgets have set aside, for the call that begins now.
+    pub fn take_purse(&mut self) -> Option<Box<Purse>> {
+        self.purse.take()
     }
 }
 

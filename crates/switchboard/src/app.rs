@@ -260,6 +260,8 @@ impl App {
             self.reception.archive.clone(),
             self.drain.clone(),
         ));
+        let standings = self.reception.door.standings().clone();
+        tokio::spawn(standings.keep_up(self.reception.live.clone(), self.drain.clone()));
         tokio::spawn(self.ports.run(self.drain.clone()));
         tokio::spawn(retention::keep_up(
             self.reception.store.clone(),

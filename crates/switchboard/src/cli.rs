@@ -11,6 +11,7 @@ mod agent;
 mod app_users;
 pub mod arguments;
 mod backup;
+mod budgets;
 mod doctor;
 mod failure;
 mod job;

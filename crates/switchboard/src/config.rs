@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub mod agent;
 mod agents;
+mod budgets;
 mod calls;
 mod check;
 mod database;
@@ -45,6 +46,7 @@ mod webrtc;
 
 pub use self::agent::AgentDefinition;
 pub use self::agents::AgentsSettings;
+pub use self::budgets::BudgetsSettings;
 pub use self::calls::CallsSettings;
 pub use self::database::{DatabaseSettings, DatabaseUrl};
 pub use self::dialling::{Country, DiallingSettings, NumberKind};
@@ -65,7 +67,7 @@ pub use self::ops::OpsSettings;
 pub use self::outbound::OutboundSettings;
 pub use self::outgoing::OutgoingSettings;
 pub use self::prices::{ModelPrices, Prices};
-pub use self::recordings::RecordingsSettings;
+pub use self::recordings::{RecordedBy, RecordingsSettings};
 pub use self::retention::RetentionSettings;
 pub use self::sessions::SessionsSettings;
 pub use self::speech::SpeechSettings;
@@ -92,6 +94,8 @@ pub struct Settings {
     pub webrtc: WebrtcSettings,
     /// Limits of a call; an agent may set its own.
     pub calls: CallsSettings,
+    /// Limits of money that calls share.
+    pub budgets: BudgetsSettings,
     /// Who takes over when the agent cannot go on.
     pub handoff: HandoffSettings,
     /// Where audio is kept.

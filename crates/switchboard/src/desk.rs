@@ -14,7 +14,7 @@ mod error;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod hours;
-mod local_time;
+pub(crate) mod local_time;
 mod matching;
 mod opt_out;
 pub mod outgoing;

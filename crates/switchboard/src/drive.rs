@@ -6,6 +6,7 @@
 mod audio_shelf;
 mod beside;
 mod meter;
+mod staff;
 mod voice_tap;
 
 use std::future::{Future, poll_fn};
@@ -25,12 +26,14 @@ use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
 use crate::admission::Permit;
+use crate::budgets::purse::Purse;
 use crate::journal::CallJournal;
 use crate::leg::{Leg, LegEvent, PhraseAudio};
 use crate::live::listening::{Ear, Overheard};
+use crate::live::staff_line::{FromStaff, StaffLine, TakeOver};
 use crate::model::{Model, ModelAudio, ModelEvent, Payload};
 use crate::ops::call_metrics;
-use crate::recorder::{RecordedCall, Recorder, RecordingTap};
+use crate::recorder::{CallRecording, CarrierRecording, RecordedCall, Recorder};
 use crate::tool_runner::ToolRunner;
 use audio_shelf::AudioShelf;
 use beside::Beside;
@@ -53,6 +56,10 @@ pub enum DriveInput {
     Return(Box<crate::channels::websocket::ReturningClient>),
     /// A tool's answer, a transfer's outcome, somebody's control.
     Core(Input),
+    /// Somebody of staff wants to talk with the caller in the agent's place.
+    TakeOver(Box<TakeOver>),
+    /// Whoever has the caller says or does something, on the line of this number.
+    Staff(u64, FromStaff),
     /// Somebody of staff listens in, and is told what the leg speaks.
     Listen(Box<(Ear, oneshot::Sender<AudioFormat>)>),
 }
@@ -63,6 +70,8 @@ impl std::fmt::Debug for DriveInput {
             Self::Attach(_) => "Attach",
             Self::Return(_) => "Return",
             Self::Core(_) => "Core",
+            Self::TakeOver(_) => "TakeOver",
+            Self::Staff(..) => "Staff",
             Self::Listen(_) => "Listen",
         })
     }
@@ -83,6 +92,11 @@ pub trait ModelOpener: Send + Sync {
 pub trait Transferrer: Send + Sync {
     /// Starts the transfer. Its outcome comes back through `answer`.
     fn transfer(&self, handoff: switchboard_call::handoff::Handoff, answer: DriveHandle);
+
+    /// Has the carrier record the call from here, where it is set to. None: the server does.
+    fn begin_recording(&self, _of: RecordedCall, _now: Moment) -> Option<CarrierRecording> {
+        None
+    }
 }
 
 /// Everything a call is driven with.
@@ -109,6 +123,8 @@ pub struct DriveSetup {
     pub pace: AudioPace,
     /// The right to hold this call.
     pub permit: Permit,
+    /// What shared budgets have set aside for it.
+    pub purse: Option<Box<Purse>>,
 }
 
 /// What woke the call.
@@ -133,8 +149,9 @@ pub struct Drive {
     phrases: PhraseAudio,
     recorder: Recorder,
     recorded: RecordedCall,
-    recording: Option<RecordingTap>,
+    recording: Option<CallRecording>,
     listeners: Vec<Ear>,
+    staff: Option<Box<StaffLine>>,
     audio: AudioShelf,
     meter: AudioMeter,
     tap: VoiceTap,
@@ -153,6 +170,7 @@ pub struct Drive {
     scratch: Vec<u8>,
     _live: call_metrics::LiveCall,
     _permit: Permit,
+    purse: Option<Box<Purse>>,
 }
 
 impl Drive {
@@ -176,6 +194,7 @@ impl Drive {
             recorded: setup.recorded,
             recording: None,
             listeners: Vec::new(),
+            staff: None,
             audio: AudioShelf::default(),
             beside,
             handle: handle.clone(),
@@ -188,6 +207,7 @@ impl Drive {
             scratch: Vec::new(),
             _live: call_metrics::LiveCall::begin(),
             _permit: setup.permit,
+            purse: setup.purse,
         };
         (drive, handle)
     }
@@ -230,6 +250,7 @@ impl Drive {
                     call_metrics::on_event(&event);
                     self.tap.on_event(&event.kind);
                     self.mind_listeners(&event.kind);
+                    self.mind_staff(&event.kind);
                     self.leg.observe_event(&event);
                     self.journal.event(&event);
                 }
@@ -248,6 +269,11 @@ impl Drive {
                     self.model.send_audio(&payload, &mut self.scratch);
                 }
             }
+            Command::Model(ToModel::QuietAudio(audio)) => {
+                if let Some(payload) = self.audio.take_caller(audio) {
+                    self.model.gather_audio(&payload, &mut self.scratch);
+                }
+            }
             Command::Leg(command) => self.tell_leg(&command),
             Command::Drop(audio) => self.audio.release(audio),
             Command::Model(ToModel::Open { choice, history }) => {
@@ -259,6 +285,14 @@ impl Drive {
             Command::Model(ToModel::Close) => self.close_model(),
             Command::Model(command) => self.model.send(command),
             Command::RunTool(run) => self.tools.run(run, self.handle.clone()),
+            Command::AskAllowance {
+                least_micros,
+                total_micros,
+            } => {
+                if let Some(purse) = &self.purse {
+                    purse.ask(least_micros, total_micros, self.handle.clone());
+                }
+            }
             Command::GiveUpTool(call) => self.tools.give_up(call),
             Command::Recording(step) => self.record(step),
             Command::Transfer(handoff) => self.transferrer.transfer(handoff, self.handle.clone()),
@@ -278,7 +312,11 @@ impl Drive {
         let now = self.now();
         if step == RecordingStep::Start {
             let format = self.leg.format();
-            self.recording = Some(self.recorder.begin(self.recorded, format, now));
+            let by_carrier = self.transferrer.begin_recording(self.recorded, now);
+            self.recording = Some(match by_carrier {
+                Some(carrier) => CallRecording::Carrier(carrier),
+                None => CallRecording::Own(self.recorder.begin(self.recorded, format, now)),
+            });
         }
         let Some(recording) = &mut self.recording else {
             return;
@@ -310,7 +348,7 @@ impl Drive {
 
     fn tell_leg(&mut self, command: &ToLeg) {
         match command {
-            ToLeg::Play { audio, .. } => {
+            ToLeg::Play { audio, .. } | ToLeg::PlayStaff { audio } => {
                 if let Some(payload) = self.audio.agent(*audio) {
                     tell_listeners(&mut self.listeners, || Overheard::Agent(payload.clone()));
                     self.leg.play(command, payload);
@@ -414,7 +452,10 @@ impl Drive {
         let input = match woken {
             Woken::Leg(LegEvent::Audio(payload)) => return self.on_caller_audio(now, payload),
             Woken::Model(ModelEvent::Audio(audio)) => return self.on_agent_audio(now, audio),
-            Woken::Model(ModelEvent::Usage(usage)) => return self.journal.usage(now, usage),
+            Woken::Model(ModelEvent::Usage(usage)) => {
+                let turn = self.call.turn_paid_for(usage.item);
+                return self.journal.usage(now, turn, &usage);
+            }
             Woken::Leg(LegEvent::Event(event)) | Woken::Model(ModelEvent::Leg(event)) => {
                 Input::Leg(event)
             }
@@ -441,6 +482,11 @@ impl Drive {
                 }
                 return;
             }
+            Woken::Beside(DriveInput::TakeOver(asked)) => return self.take_over(now, *asked),
+            Woken::Beside(DriveInput::Staff(line, from)) => match self.staff_input(line, from) {
+                Some(input) => input,
+                None => return,
+            },
             Woken::Beside(DriveInput::Core(input)) => input,
             Woken::Time => Input::Wake,
         };
@@ -468,6 +514,9 @@ impl Drive {
             recording.caller(now, payload.clone(), length);
         }
         let is_blind = self.tap.is_blind();
+        if !is_blind {
+            self.tell_staff(&payload);
+        }
         tell_listeners(&mut self.listeners, || match is_blind {
             true => Overheard::Blind(payload.clone()),
             false => Overheard::Caller(payload.clone()),

@@ -21,6 +21,7 @@ mod rate;
 mod router;
 pub mod routes;
 mod server;
+mod standing;
 mod visitor;
 
 pub use self::address::{AddressBlock, ClientAddress};
@@ -34,6 +35,7 @@ pub use self::identity::{Brought, CallerCredential, CallerDoor, CallerIdentity, 
 pub use self::problem::Problem;
 pub use self::router::{HttpContext, RouteGroups, keyed, router};
 pub use self::server::{BindError, OpenConnections, Server};
+pub use self::standing::{LOST_WITHIN, Standing, Standings};
 pub use self::visitor::{CookieRules, Visitor, Who};
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ mod bell;
 mod facts;
 mod kind;
 pub mod outgoing_call;
+mod recording;
 mod reminder;
 pub mod runner;
 mod voicemail;

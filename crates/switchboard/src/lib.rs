@@ -7,6 +7,7 @@ pub mod admission;
 pub mod app;
 pub mod app_users;
 pub mod archive;
+pub mod budgets;
 pub mod calls_live;
 pub mod channels;
 pub mod cli;

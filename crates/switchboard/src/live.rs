@@ -10,6 +10,7 @@
 mod hub;
 pub mod listening;
 mod row;
+pub mod staff_line;
 mod turn;
 
 use std::sync::Arc;

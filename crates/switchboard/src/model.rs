@@ -117,17 +117,37 @@ pub struct ModelFormats {
     pub output: AudioFormat,
 }
 
-/// One line of the ledger: raw units and their price.
+/// What a reply or a transcription used: one line of the ledger per component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelUsage {
-    /// `reply` or `transcription`.
-    pub component: &'static str,
     /// The model that was paid.
     pub model: String,
-    /// Raw units by their name, for instance `input_audio_tokens`.
-    pub quantities: Vec<(&'static str, u64)>,
-    /// Price in millionths of the currency.
+    /// The caller's item that was written down. None: it was a reply.
+    pub item: Option<ItemId>,
+    /// Its components, none of them empty.
+    pub parts: Vec<UsagePart>,
+}
+
+/// One component of a bill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsagePart {
+    /// `text_in`, `text_cached`, `text_out`, `audio_in`, `audio_cached`, `audio_out`, `image_in`, `image_cached` or
+    /// `transcription`. What was cached is not in `_in` too.
+    pub component: &'static str,
+    /// `tokens` or `ms`.
+    pub unit: &'static str,
+    /// How many of them.
+    pub quantity: u64,
+    /// Price in millionths of the currency. Rounded so that the sum of a session is exact.
     pub cost_micros: u64,
+}
+
+impl ModelUsage {
+    /// All components together.
+    pub fn cost_micros(&self) -> u64 {
+        let costs = self.parts.iter().map(|part| part.cost_micros);
+        costs.fold(0, u64::saturating_add)
+    }
 }
 
 type Opening = Pin<Box<dyn Future<Output = Result<Model, ModelFailure>> + Send>>;
@@ -190,6 +210,18 @@ impl Model {
                     model.send_audio(bytes);
                 }
             }
+        }
+    }
+
+    /// The same for a quiet line: it may wait for the next frames of it, where a message costs more than it brings.
+    pub fn gather_audio(&mut self, payload: &Payload, scratch: &mut Vec<u8>) {
+        match self {
+            Self::OpenAi(model) => {
+                if let Some(bytes) = payload.bytes(scratch) {
+                    model.gather_audio(bytes);
+                }
+            }
+            _ => self.send_audio(payload, scratch),
         }
     }
 

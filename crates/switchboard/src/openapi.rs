@@ -62,6 +62,17 @@ fn operation(route: &Route) -> Value {
             "content": { "application/json": { "schema": properties(route.body) } },
         });
     }
+    if !route.takes.is_empty() {
+        let text = json!({ "schema": { "type": "string" } });
+        let kinds = route
+            .takes
+            .iter()
+            .map(|kind| ((*kind).to_owned(), text.clone()));
+        operation["requestBody"] = json!({
+            "required": true,
+            "content": Value::Object(kinds.collect()),
+        });
+    }
     operation
 }
 

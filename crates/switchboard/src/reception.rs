@@ -10,28 +10,32 @@ mod reach;
 mod ready_agents;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use switchboard_call::CallSettings;
 use switchboard_call::handoff::HandoffReason;
+use switchboard_call::{BudgetKind, CallSettings};
 use switchboard_store::{
     Actor, CallEnd, CallId, Channel, Direction, EndClass, JournalWrite, NewCall, PermitLimit,
-    PermitScope, PhoneNumber, Purpose, Store, StoreError, StoreKind, TenantId, TenantScope,
-    TenantStore, Timestamp, Word,
+    PermitScope, PhoneNumber, Private, Purpose, Store, StoreError, StoreKind, TenantId,
+    TenantScope, TenantStore, Timestamp, Word,
 };
 
 use crate::admission::{Admission, NoPermit, Permit, PermitRequest};
 use crate::archive::Archive;
+use crate::budgets::TenantBudgets;
+use crate::budgets::purse::{DayBudgets, Purse};
 use crate::calls_live::LiveCalls;
 use crate::config::{AgentDefinition, Settings};
 use crate::desk::{Assurance, Caller, Desk};
 use crate::drive::{Drive, DriveHandle, DriveSetup, Transferrer};
 use crate::handoff::{RecentLines, TargetBook};
-use crate::http::CallerDoor;
+use crate::http::{CallerCredential, CallerDoor, CallerIdentity};
 use crate::jobs::JobBell;
 use crate::journal::{CallJournal, Journal};
 use crate::leg::Leg;
 use crate::live::{LiveCall, LiveHub, LivePhase};
 use crate::models::breaker::Breaker;
+use crate::ops::metrics::names;
 use crate::ops::traces::{TracedCall, Traces};
 use crate::recorder::{RecordedCall, Recorder};
 use crate::switches::{CallSwitches, Switches};
@@ -43,6 +47,7 @@ pub use business::Business;
 pub use call_settings::LegKind;
 use call_settings::call_settings;
 use keeping::Keeping;
+pub use keeping::unsaid_disclosure;
 pub use outgoing::OutgoingTopic;
 pub use reach::{Reach, is_absence};
 pub use ready_agents::{PreparedModels, ReadyAgents};
@@ -104,6 +109,8 @@ pub struct ReadyAgent {
     pub toolbox: Arc<Toolbox>,
     /// Its models, as far as they were prepared.
     pub models: PreparedModels,
+    /// What its tenant's calls may cost.
+    pub budgets: TenantBudgets,
 }
 
 /// A call about to start.
@@ -130,6 +137,25 @@ pub struct Offer {
     pub outgoing: Option<OutgoingTopic>,
     /// What is switched for it.
     pub switches: CallSwitches,
+}
+
+/// Why a call does not begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotAdmitted {
+    /// As many calls as some limit allows are held.
+    Full,
+    /// This budget does not hold another call.
+    Spent(BudgetKind),
+}
+
+impl NotAdmitted {
+    /// Why the caller goes to a human instead.
+    pub const fn reason(self) -> HandoffReason {
+        match self {
+            Self::Full => HandoffReason::ConcurrencyLimit,
+            Self::Spent(_) => HandoffReason::Budget,
+        }
+    }
 }
 
 /// Why an agent cannot answer.
@@ -214,6 +240,7 @@ impl Reception {
             .map_err(|error| ReceptionError::Unusable(error.to_string()))?
             .with_handoff_targets(&targets);
         let business = self.reach.ask(Business::load(&rows)).await?;
+        let budgets = self.reach.ask(TenantBudgets::load(&rows)).await?;
         let agent = ReadyAgent {
             tenant,
             definition: Arc::new(definition),
@@ -221,35 +248,106 @@ impl Reception {
             business: Arc::new(business),
             toolbox: Arc::new(toolbox),
             models: PreparedModels::default(),
+            budgets,
         };
         self.agents.keep(&agent);
         Ok(agent)
     }
 
-    /// A permit for one more call of this agent, or None at a limit: of its tenant, its own, or its model's account. An
-    /// agent with another model goes without the account, and so to the other model.
-    pub async fn admit(&self, agent: &ReadyAgent, call: CallId) -> Option<Permit> {
-        self.admit_user(agent, call, None).await
+    /// A permit for one more call of this agent, with money set aside where its tenant's days have a budget. An agent with
+    /// another model goes without its model's account, and so to the other model.
+    ///
+    /// # Errors
+    /// What there is not enough of: permits of its tenant, its own, or its model's account; or money.
+    pub async fn admit(&self, agent: &ReadyAgent, call: CallId) -> Result<Permit, NotAdmitted> {
+        self.admit_with(agent, call, None, None).await
     }
 
-    /// The same for a call that also counts among the sessions of an app's user, named by a hash.
-    pub async fn admit_user(
+    /// The same for whoever wants to talk: a session counts with its user, whose day is limited too, or else with the key
+    /// that began it.
+    ///
+    /// # Errors
+    /// As for [`Reception::admit`].
+    pub async fn admit_caller(
         &self,
         agent: &ReadyAgent,
         call: CallId,
-        user: Option<String>,
-    ) -> Option<Permit> {
-        let mut limits: Vec<PermitLimit> = user
-            .map(|user| PermitLimit {
+        caller: &CallerIdentity,
+    ) -> Result<Permit, NotAdmitted> {
+        let sessions = &self.settings.sessions;
+        let own = match (caller.user_hash(), caller.credential) {
+            (Some(user), _) => Some(PermitLimit {
                 scope: PermitScope::User(user),
-                calls_max: self
-                    .settings
-                    .sessions
-                    .user_sessions_max
-                    .min(USER_SESSIONS_MAX),
-            })
-            .into_iter()
-            .collect();
+                calls_max: sessions.user_sessions_max.min(USER_SESSIONS_MAX),
+            }),
+            (None, CallerCredential::ApiKey(key)) if sessions.key_sessions_max > 0 => {
+                Some(PermitLimit {
+                    scope: PermitScope::Key(key),
+                    calls_max: sessions.key_sessions_max,
+                })
+            }
+            (None, _) => None,
+        };
+        let user = caller.user_id.clone();
+        self.admit_with(agent, call, own, user).await
+    }
+
+    async fn admit_with(
+        &self,
+        agent: &ReadyAgent,
+        call: CallId,
+        own: Option<PermitLimit>,
+        user: Option<Private<String>>,
+    ) -> Result<Permit, NotAdmitted> {
+        let permit = self.permit(agent, call, own).await;
+        let permit = permit.ok_or(NotAdmitted::Full)?;
+        let purse = self.set_aside(agent, call, user).await;
+        Ok(permit.with_purse(purse.map_err(NotAdmitted::Spent)?))
+    }
+
+    /// Money for a call that is about to begin, from budgets that calls share.
+    async fn set_aside(
+        &self,
+        agent: &ReadyAgent,
+        call: CallId,
+        user: Option<Private<String>>,
+    ) -> Result<Option<Purse>, BudgetKind> {
+        let (settings, limits) = (&self.settings, &agent.definition.limits);
+        let (user_micros, tenant_micros) = agent.budgets.days(settings);
+        let kind = match user {
+            Some(_) => LegKind::Client,
+            None => LegKind::Carrier,
+        };
+        let length_s = agent.budgets.length_max_s(settings, limits, kind);
+        let days = DayBudgets {
+            user_micros,
+            tenant_micros,
+            zone: agent.budgets.zone,
+            warning_percent: u64::from(settings.calls.budget_warning_percent),
+            length_max: Duration::from_secs(length_s),
+        };
+        let dearest = agent_models::dearest(settings, &agent.definition);
+        let dearest = dearest.reply_micros.saturating_add(dearest.sentence_micros);
+        let (rows, reach) = (self.rows(agent.tenant), self.reach.clone());
+        let opened = Purse::open(rows, reach, call, user, days, dearest).await;
+        if let Err(budget) = opened {
+            tracing::info!(
+                budget = budget.as_str(),
+                "a call was refused: its budget is spent"
+            );
+            metrics::counter!(names::BUDGET_REFUSALS_TOTAL, "budget" => budget.as_str())
+                .increment(1);
+        }
+        opened
+    }
+
+    async fn permit(
+        &self,
+        agent: &ReadyAgent,
+        call: CallId,
+        own: Option<PermitLimit>,
+    ) -> Option<Permit> {
+        let mut limits: Vec<PermitLimit> = own.into_iter().collect();
         limits.extend([PermitLimit {
             scope: PermitScope::Tenant,
             calls_max: self.settings.calls.concurrent_max,
@@ -332,7 +430,11 @@ impl Reception {
     }
 
     /// Starts the call: from here its drive owns it, and its model is already being opened.
-    pub fn start(&self, offer: Offer) -> DriveHandle {
+    pub fn start(&self, mut offer: Offer) -> DriveHandle {
+        let mut purse = offer.permit.take_purse();
+        if let Some(purse) = &mut purse {
+            purse.begin();
+        }
         let format = offer.leg.format();
         let models = match &offer.leg {
             Leg::Direct(leg) => {
@@ -362,6 +464,10 @@ impl Reception {
             }
             None => settings,
         };
+        let settings = CallSettings {
+            allowance: purse.as_ref().map(|purse| purse.allowance()),
+            ..settings
+        };
         let journal = CallJournal::new(
             self.journal.clone(),
             offer.agent.tenant,
@@ -371,6 +477,7 @@ impl Reception {
             keeping.purposes(),
             self.hub.of(offer.agent.tenant, offer.call),
         )
+        .with_carrier(carrier_minute(&self.settings, &offer))
         .traced(self.traces.of_call(|| traced(&offer), offer.call));
         self.hub
             .began(offer.agent.tenant, live_row(&offer, &settings));
@@ -399,6 +506,7 @@ impl Reception {
             phrases: self.phrases.of(&offer.agent.definition, format),
             pace: call_settings::audio_pace(&self.settings),
             permit: offer.permit,
+            purse,
         };
         let (drive, handle) = Drive::new(setup);
         if let Some(topic) = &offer.outgoing {
@@ -412,6 +520,15 @@ impl Reception {
             drive.run().await;
         });
         handle
+    }
+}
+
+/// What a minute of this call costs at the carrier.
+fn carrier_minute(settings: &Settings, offer: &Offer) -> u64 {
+    match (offer.kind, &offer.outgoing) {
+        (LegKind::Client | LegKind::Track | LegKind::Direct, _) => 0,
+        (LegKind::Carrier, None) => settings.twilio.inbound_minute_micros,
+        (LegKind::Carrier, Some(_)) => settings.twilio.outbound_minute_micros,
     }
 }
 

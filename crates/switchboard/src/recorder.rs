@@ -4,6 +4,7 @@
 //! recorder's own (R3), the archive and the row come after that. Whatever breaks on the way breaks the recording and not
 //! the call: it is marked broken and counted.
 
+mod carried;
 mod files;
 mod lane;
 mod shelving;
@@ -21,7 +22,9 @@ use switchboard_store::{CallId, RecordingId, Store, TenantId, Timestamp};
 use crate::archive::{Archive, ObjectKey, ObjectKind};
 use crate::config::RecordingsSettings;
 use crate::journal::Journal;
+pub use carried::{CallRecording, CarrierRecording, CarrierStep};
 use lane::Note;
+pub use shelving::kept_until;
 pub use tap::RecordingTap;
 
 /// Threads that decode and encode. Two code about two hundred calls in real time, and take at most two processors.

@@ -1,9 +1,11 @@
 //! What was spent, and what that makes of a month: the same figures for the API, the command line and pages.
 
-use chrono::{DateTime, Duration, NaiveDate, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 use switchboard_store::{Currency, Micros, StoreError, TenantStore, UsageBy, UsageSum};
 use thiserror::Error;
+
+use crate::budgets::day::{Day, days_of};
 
 /// Days of a report when nobody says how many.
 const DAYS_DEFAULT: i64 = 30;
@@ -49,7 +51,9 @@ pub struct UsageReport {
     pub items: Vec<UsageSum>,
     /// Of all, per currency.
     pub totals: Vec<Total>,
-    /// What a month costs if it goes on like the last seven whole days (UTC), per currency.
+    /// The zone by whose clock days begin.
+    pub time_zone: &'static str,
+    /// What a month costs if it goes on like the last seven whole days, per currency.
     pub forecast: Vec<Forecast>,
 }
 
@@ -102,22 +106,26 @@ pub async fn report(
     (from, to): (DateTime<Utc>, DateTime<Utc>),
     now: DateTime<Utc>,
 ) -> Result<UsageReport, StoreError> {
-    let items = rows.usage_sums(by, from, to).await?;
-    let midnight = midnight(now.date_naive());
-    let week = midnight - Duration::days(FORECAST_DAYS);
-    let week = rows.usage_sums(UsageBy::Day, week, midnight).await?;
+    let profile = rows.tenant_profile().await?;
+    let zone = profile.map_or(chrono_tz::UTC, |tenant| tenant.time_zone.0);
+    let items = match by {
+        UsageBy::Day => rows.usage_of_days(&days_of(from, to, zone)).await?,
+        by => rows.usage_sums(by, from, to).await?,
+    };
+    let today = Day::of(now, zone);
+    let week = Day::dated(today.date - Duration::days(FORECAST_DAYS), zone);
+    let week = rows
+        .usage_sums(UsageBy::Model, week.from, today.from)
+        .await?;
     Ok(UsageReport {
         by,
         from,
         to,
+        time_zone: zone.name(),
         totals: totals(&items),
         forecast: totals(&week).into_iter().map(forecast).collect(),
         items,
     })
-}
-
-fn midnight(date: NaiveDate) -> DateTime<Utc> {
-    date.and_time(chrono::NaiveTime::MIN).and_utc()
 }
 
 fn totals(sums: &[UsageSum]) -> Vec<Total> {

@@ -11,7 +11,7 @@ use support::{BOUND, TestServer, carrier};
 use switchboard::mail::Mailer;
 use switchboard::ops::alerts::{AlertMail, AlertWatch, NodeSignals, WebhookAnswers};
 use switchboard_sim::smtp::{FakeSmtp, SmtpFault, SmtpStep};
-use switchboard_store::Timestamp;
+use switchboard_store::{AlertSeverity, NewAlert, Timestamp, Word};
 
 const OPERATOR: &str = "ops@example.org";
 
@@ -96,6 +96,33 @@ async fn an_alert_is_mailed_when_it_is_raised_and_when_it_is_over_and_not_betwee
     minutes.look(well(), 30).await;
     server.stop().await;
     assert_eq!(smtp.received().len(), 2);
+}
+
+/// A node that is gone cannot say that its alert is over; whoever ends it does, once.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_vanished_node_had_found_is_mailed_as_over() {
+    let (smtp, server) = set_up().await;
+    let mut minutes = Minutes::new(&server);
+    let alert = NewAlert {
+        rule: Word::new("breaker_open"),
+        subject: "a-node-that-is-gone".to_owned(),
+        severity: AlertSeverity::Critical,
+        figure: 1.0,
+        at: minutes.began,
+    };
+    let installation = server.reception.store.installation();
+    assert!(installation.raise_alert(&alert).await.expect("stored"));
+    minutes.look(well(), 10).await;
+    assert!(smtp.received().is_empty(), "it may come back");
+    minutes.look(well(), 10).await;
+    assert_eq!(
+        subjects(&smtp, 1).await,
+        ["[Switchboard] over: breaker_open"]
+    );
+    assert!(text_of(&smtp.received()[0]).contains("a-node-that-is-gone"));
+    minutes.look(well(), 10).await;
+    server.stop().await;
+    assert_eq!(smtp.received().len(), 1);
 }
 
 /// The one alert that cannot be stored first.

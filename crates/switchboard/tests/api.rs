@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
-use support::{TRADES, TestServer, carrier};
+use support::{TRADES, TestServer, carrier, shape};
 use switchboard::http::api::access::{Access, access_of};
 use switchboard_store::{
     CallId, Channel, Direction, ListFilter, NewCall, PhoneNumber, TenantStore,
@@ -38,7 +38,10 @@ impl Visitor {
     }
 
     async fn get(&self, path: &str) -> (u16, Value) {
-        read(self.ask(Method::GET, path).send().await.expect("answers")).await
+        let response = self.ask(Method::GET, path).send().await;
+        let (status, answer) = read(response.expect("answers")).await;
+        shape::hold("GET", path, status, &answer);
+        (status, answer)
     }
 
     /// Calls that came in one after the other, oldest first.

@@ -7,7 +7,7 @@ mod support;
 use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use sessions::{Talker, post};
-use support::{TestServer, carrier, model};
+use support::{TestServer, carrier, model, wait_for};
 use switchboard::app_users::secret_context;
 use switchboard::config::Secret;
 use switchboard::ops::seal::SealingKey;
@@ -81,6 +81,48 @@ async fn an_app_user_talks_with_three_sessions_at_once_and_no_fourth() {
     let mut again = Talker::with(&server, "?model=companion", &token).await;
     again.until("session.created").await;
     again.leave().await;
+    server.idle().await;
+}
+
+/// M5: per key, on the socket. Users of the app have a cap of their own, and another key is another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn m5_a_key_holds_no_more_sessions_than_it_may() {
+    let (twilio, model) = (carrier().await, model(RealtimeScript::default()).await);
+    let server = TestServer::start(&twilio, Some(&model), |settings| {
+        settings.calls.concurrent_max = 20;
+        settings.sessions.key_sessions_max = 2;
+    })
+    .await;
+    let rows = server.rows("companion").await;
+    let key = rows.create_api_key("app").await.expect("a key").key;
+    let other = rows.create_api_key("other").await.expect("a key").key;
+    let query = "?model=companion";
+    let mut talkers = Vec::new();
+    for _ in 0..2 {
+        let mut talker = Talker::with(&server, query, key.expose()).await;
+        talker.until("session.created").await;
+        talkers.push(talker);
+    }
+    let third = Talker::with(&server, query, key.expose())
+        .await
+        .refusal()
+        .await;
+    assert_eq!(third, ("rate_limit_exceeded".to_owned(), Some(4429)));
+    let mut beside = Talker::with(&server, query, other.expose()).await;
+    beside.until("session.created").await;
+    beside.leave().await;
+    // One that ends makes room.
+    talkers.pop().expect("two").leave().await;
+    wait_for("its permit came back", || {
+        server.reception.admission.held() == 1
+    })
+    .await;
+    let mut again = Talker::with(&server, query, key.expose()).await;
+    again.until("session.created").await;
+    again.leave().await;
+    for talker in talkers {
+        talker.leave().await;
+    }
     server.idle().await;
 }
 

@@ -1,11 +1,9 @@
 //! The routes behind the pages Calls and Call: what was stored is what they answer, to its tenant alone.
 
-#[path = "support/shape.rs"]
-mod shape;
 mod support;
 
 use serde_json::{Value, json};
-use support::{TestServer, carrier};
+use support::{TestServer, carrier, shape};
 use switchboard_store::*;
 
 struct Page {
@@ -78,6 +76,7 @@ fn usage(call_id: CallId, unit: &str, quantity: i64, cost: i64) -> JournalWrite 
         cost_micros: Micros(cost),
         currency: Currency::USD,
         at: at(4_000),
+        turn: None,
     })
 }
 
@@ -323,6 +322,11 @@ async fn answers_are_as_the_document_says() {
         ("agents".to_owned(), "Agents"),
         ("live/calls".to_owned(), "LiveCalls"),
         ("switches".to_owned(), "Switches"),
+        ("budgets".to_owned(), "Budgets"),
+        (
+            "usage?by=user&from=2027-01-01T00:00:00Z&to=2027-02-01T00:00:00Z".to_owned(),
+            "UsageReport",
+        ),
         (
             "usage?by=agent&from=2027-01-01T00:00:00Z&to=2027-02-01T00:00:00Z".to_owned(),
             "UsageReport",

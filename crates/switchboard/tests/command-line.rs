@@ -211,6 +211,32 @@ fn every_noun_can_be_listed_as_one_json_array() {
 }
 
 #[test]
+fn budgets_of_a_tenant_are_set_shown_and_given_back() {
+    let installation = Installation::with_tenant();
+    installation
+        .ask("budgets set tenant-day 12.50 --tenant medspa")
+        .succeeds();
+    let shown = || {
+        installation
+            .ask("budgets show --tenant medspa --json")
+            .succeeds()
+            .json()
+    };
+    assert_eq!(shown()["own"]["tenant_day_micros"], 12_500_000);
+    assert_eq!(shown()["limits"]["session_s"], 1_800);
+    installation
+        .ask("budgets clear tenant-day --tenant medspa")
+        .succeeds();
+    assert_eq!(shown()["limits"]["tenant_day_micros"], 0);
+    installation
+        .ask("budgets set tenant-dya 1 --tenant medspa")
+        .fails(2, &["no such budget", "did you mean `tenant_day`?"]);
+    installation
+        .ask("budgets set session 1,50 --tenant medspa")
+        .fails(2, &["cannot be a limit", "2.50"]);
+}
+
+#[test]
 fn a_key_is_shown_once_and_kept_as_a_hash() {
     let installation = Installation::with_tenant();
     let created = installation

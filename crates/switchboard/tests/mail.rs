@@ -16,9 +16,17 @@ const DESK: &str = "desk@example.org";
 
 /// A server whose transcripts go to the desk by the fake.
 async fn server(smtp: &FakeSmtp) -> (TestServer, TenantStore) {
+    server_with(smtp, |_| {}).await
+}
+
+async fn server_with(
+    smtp: &FakeSmtp,
+    adjust: impl FnOnce(&mut switchboard::config::Settings),
+) -> (TestServer, TenantStore) {
     let twilio = carrier().await;
     let address = smtp.address();
     let server = TestServer::start(&twilio, None, |settings| {
+        adjust(settings);
         settings.mail.host = Some(address.ip().to_string());
         settings.mail.port = address.port();
         settings.mail.tls = switchboard::config::MailTls::None;
@@ -177,6 +185,31 @@ async fn retry(server: &TestServer, rows: &TenantStore, job: &JobListing) {
             .expect("stored")
     );
     server.reception.jobs.ring();
+}
+
+/// M5: the rest waits, and another tenant does not notice.
+#[tokio::test(flavor = "multi_thread")]
+async fn m5_a_tenants_mails_of_an_hour_are_capped_and_the_rest_waits() {
+    let smtp = FakeSmtp::start().await.expect("a mail server");
+    let (server, rows) = server_with(&smtp, |settings| settings.mail.tenant_hour_max = 1).await;
+    let other = server.rows("medspa").await;
+    want_mail_at(&other, "spa@example.org").await;
+    hold_call(&server, &rows, &[ConsentAnswer::Implied]).await;
+    smtp.wait_for_mails(1, BOUND).await.expect("a mail");
+    mail_in(&rows, MailState::Sent).await;
+    hold_call(&server, &rows, &[ConsentAnswer::Implied]).await;
+    let capped = Word::new("mails_of_the_hour");
+    let waits = job_in(&rows, "mail.transcript", |job| {
+        job.last_error.as_ref() == Some(&capped)
+    })
+    .await;
+    assert_eq!(waits.state, JobState::Waiting);
+    mail_in(&rows, MailState::Waiting).await;
+    hold_call(&server, &other, &[ConsentAnswer::Implied]).await;
+    let mails = smtp.wait_for_mails(2, BOUND).await.expect("a mail");
+    assert_eq!(mails[1].to, ["spa@example.org"]);
+    server.stop().await;
+    assert_eq!(smtp.received().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

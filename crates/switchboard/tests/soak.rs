@@ -34,8 +34,11 @@ const MEMORY_RATIO_MAX: f64 = 1.05;
 /// From so many calls on memory is judged, and every end below must have been reached. With fewer, first uses of caches
 /// are all there is.
 const CALLS_JUDGED: u64 = 400;
-/// Connections that carrier and model keep for their next requests.
-const KEPT_SOCKETS_MAX: usize = AT_ONCE as usize;
+/// Connections that the carrier's client keeps for its next webhooks, and the one that reads our measures: as many as it
+/// made at once, status callbacks beside webhooks.
+const KEPT_INCOMING_MAX: usize = 3 * AT_ONCE as usize + 1;
+/// Connections that we keep to the carrier's API: as many as we made at once.
+const KEPT_TO_CARRIER_MAX: usize = AT_ONCE as usize;
 /// Threads that the runtime adds for blocking work, and lets go after a while.
 const SPARE_THREADS_MAX: usize = 8;
 /// What calls end by here, rare ones included.
@@ -164,6 +167,7 @@ struct Served {
     folder: tempfile::TempDir,
     child: Child,
     base: String,
+    ports: Ports,
 }
 
 impl Served {
@@ -199,10 +203,17 @@ impl Served {
         }
         // Whoever stops reading would stop the server's log.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let base = base.expect("the server listens");
+        let ports = Ports {
+            server: port_of(&base),
+            carrier: port_of(&twilio.base_url()),
+            model: port_of(&model.base_url()),
+        };
         Self {
             folder,
             child,
-            base: base.expect("the server listens"),
+            base,
+            ports,
         }
     }
 
@@ -250,7 +261,7 @@ impl Served {
         };
         let rested = tokio::time::timeout(REST_MAX, live).await;
         rested.expect("every call ends once its faults are over");
-        Held::of(self.child.id().expect("it runs"))
+        Held::of(self.child.id().expect("it runs"), self.ports)
     }
 }
 
@@ -265,26 +276,88 @@ fn measure(text: &str, name: &str) -> f64 {
 #[derive(Debug, Clone, Copy)]
 struct Held {
     resident_kib: f64,
-    sockets: usize,
+    sockets: Sockets,
     threads: usize,
 }
 
+/// Open sockets by what they are for.
+#[derive(Debug, Default, Clone, Copy)]
+struct Sockets {
+    /// From the carrier: what its client keeps for the next webhook. A stream of a call would count here too.
+    incoming: usize,
+    /// To the carrier's API, kept for the next request.
+    to_carrier: usize,
+    /// To the model: one for each session.
+    to_model: usize,
+    /// The other side has hung up, and we have not noticed.
+    deserted: usize,
+    /// The listener, and what the runtime needs.
+    other: usize,
+}
+
+/// TCP states as `/proc/net/tcp` has them.
+const LISTEN: &str = "0A";
+const CLOSE_WAIT: &str = "08";
+
+impl Sockets {
+    fn of(pid: u32, ports: Ports) -> Self {
+        let table = std::fs::read_to_string(format!("/proc/{pid}/net/tcp")).expect("it runs");
+        let files = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("it runs");
+        let targets = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+        let mut sockets = Self::default();
+        for target in targets {
+            let target = target.to_string_lossy().into_owned();
+            let inode = target
+                .strip_prefix("socket:[")
+                .and_then(|it| it.strip_suffix(']'));
+            let Some(inode) = inode else { continue };
+            let of_socket = |line: &&str| line.split_ascii_whitespace().nth(9) == Some(inode);
+            let line = table.lines().find(of_socket).unwrap_or_default();
+            let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+            let port = |field: usize| {
+                let (_, port) = fields.get(field)?.split_once(':')?;
+                u16::from_str_radix(port, 16).ok()
+            };
+            let count = match (fields.get(3).copied(), port(1), port(2)) {
+                (Some(LISTEN) | None, ..) => &mut sockets.other,
+                (Some(CLOSE_WAIT), ..) => &mut sockets.deserted,
+                (_, Some(ours), _) if ours == ports.server => &mut sockets.incoming,
+                (_, _, Some(theirs)) if theirs == ports.carrier => &mut sockets.to_carrier,
+                (_, _, Some(theirs)) if theirs == ports.model => &mut sockets.to_model,
+                _ => &mut sockets.other,
+            };
+            *count += 1;
+        }
+        sockets
+    }
+}
+
+/// Where everybody listens.
+#[derive(Debug, Clone, Copy)]
+struct Ports {
+    server: u16,
+    carrier: u16,
+    model: u16,
+}
+
+fn port_of(url: &str) -> u16 {
+    let rest = url.rsplit(':').next().unwrap_or_default();
+    let digits = rest.split('/').next().unwrap_or_default();
+    digits.parse().unwrap_or_else(|_| panic!("a port in {url}"))
+}
+
 impl Held {
-    fn of(pid: u32) -> Self {
+    fn of(pid: u32, ports: Ports) -> Self {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
         let value = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
             let number = line.and_then(|line| line.split_ascii_whitespace().next()?.parse().ok());
             number.expect("a number")
         };
-        let files = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("it runs");
-        let targets = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
         Self {
             resident_kib: value("VmRSS:"),
             threads: value("Threads:") as usize,
-            sockets: targets
-                .filter(|target| target.to_string_lossy().starts_with("socket:"))
-                .count(),
+            sockets: Sockets::of(pid, ports),
         }
     }
 }
@@ -370,7 +443,13 @@ async fn calls_with_random_faults_end_once_and_leave_nothing_behind() {
     }
     let held = format!("{at_first:?} {half:?} {whole:?}");
     assert!(whole.threads <= half.threads + SPARE_THREADS_MAX, "{held}");
-    assert!(whole.sockets <= half.sockets + KEPT_SOCKETS_MAX, "{held}");
+    for at_rest in [half, whole] {
+        let sockets = at_rest.sockets;
+        assert_eq!((sockets.to_model, sockets.deserted), (0, 0), "{held}");
+        assert!(sockets.incoming <= KEPT_INCOMING_MAX, "{held}");
+        assert!(sockets.to_carrier <= KEPT_TO_CARRIER_MAX, "{held}");
+        assert_eq!(sockets.other, at_first.sockets.other, "{held}");
+    }
     if calls >= CALLS_JUDGED {
         assert_judged(&rows, half, whole);
     }

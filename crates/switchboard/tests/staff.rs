@@ -334,3 +334,46 @@ async fn t4_a_new_password_ends_every_other_browser_and_a_weak_one_is_refused() 
     assert_eq!(there.get("/api/v1/calls").await.0, 401);
     server.stop().await;
 }
+
+/// t4
+#[tokio::test]
+async fn t4_a_second_factor_is_taken_away_by_a_proved_login_alone_and_every_login_ends() {
+    let twilio = carrier().await;
+    let server = TestServer::start(&twilio, None, |_| ()).await;
+    person(&server, "ama@example.org", StaffRole::Staff).await;
+    let factor = "/api/v1/session/second-factor";
+    let mut browser = Browser::at(&server);
+    browser.sign_in("ama@example.org", PASSWORD, None).await;
+    let (status, problem) = browser.send(Method::DELETE, factor, json!({})).await;
+    assert_eq!(
+        (status, &problem["code"]),
+        (409, &"nothing_to_confirm".into())
+    );
+    let (_, made) = browser.send(Method::POST, factor, json!({})).await;
+    let secret = made["secret"].as_str().expect("a secret").to_owned();
+    let right = json!({ "code": code(&secret, 0) });
+    assert_eq!(browser.send(Method::PUT, factor, right).await.0, 200);
+
+    let mut other = Browser::at(&server);
+    let next = code(&secret, 1);
+    other
+        .sign_in("ama@example.org", PASSWORD, Some(&next))
+        .await;
+    assert_eq!(other.send(Method::DELETE, factor, json!({})).await.0, 204);
+    assert_eq!(
+        browser.get("/api/v1/session").await.0,
+        401,
+        "the other browser too"
+    );
+    assert_eq!(
+        other.sign_in("ama@example.org", PASSWORD, None).await.0,
+        200,
+        "no code is asked for any more"
+    );
+    assert!(
+        deeds(&server)
+            .await
+            .contains(&"remove_second_factor".to_owned())
+    );
+    server.stop().await;
+}

@@ -9,7 +9,7 @@ mod support;
 use by_hand::Carrier;
 use handoff::{ANNA, no_answer, publish, warnings};
 use serde_json::json;
-use support::{BOUND, MEDSPA, TestServer, carrier, model};
+use support::{BOUND, MEDSPA, TestServer, carrier, model, wait_for};
 use switchboard_media::wav;
 use switchboard_sim::caller::{CallerScript, Clip};
 use switchboard_sim::realtime::{RealtimeScript, RealtimeServer, Reply};
@@ -66,6 +66,59 @@ async fn kept(server: &TestServer) -> VoicemailListing {
     kept.expect("the audio is kept")
 }
 
+/// What is in our archive is not left with the vendor (D4).
+async fn forgotten_by_the_carrier(twilio: &FakeTwilio, message: &VoicemailListing) {
+    let path = format!("/Recordings/{}.json", message.recording_id);
+    wait_for("the carrier's copy is deleted", || {
+        let mut requests = twilio.rest_requests().into_iter();
+        requests.any(|it| it.method == "DELETE" && it.path.ends_with(&path))
+    })
+    .await;
+}
+
+/// The audio for those who may hear it, whole and in ranges; for nobody else of the same or another tenant.
+async fn heard_in_ranges(server: &TestServer, message: &VoicemailListing) {
+    let key_of = async |tenant: &str| {
+        let rows = server.rows(tenant).await;
+        rows.create_api_key("player").await.expect("a key").key
+    };
+    let (key, foreign) = (key_of("medspa").await, key_of("trades").await);
+    let url = format!("{}/api/v1/voicemails/{}/audio", server.base, message.id);
+    let ask = async |key: Option<&str>, range: Option<&str>| {
+        let mut request = reqwest::Client::new().get(&url);
+        if let Some(key) = key {
+            request = request.bearer_auth(key);
+        }
+        if let Some(range) = range {
+            request = request.header("range", range);
+        }
+        request.send().await.expect("an answer")
+    };
+    let key = Some(key.expose().as_str());
+    let whole = ask(key, None).await;
+    assert_eq!(whole.status(), 200);
+    assert_eq!(whole.headers()["content-type"], "audio/wav");
+    let bytes = whole.bytes().await.expect("a body");
+    assert!(bytes.starts_with(b"RIFF"));
+    let part = ask(key, Some("bytes=8-11")).await;
+    assert_eq!(part.status(), 206);
+    let told = format!("bytes 8-11/{}", bytes.len());
+    assert_eq!(part.headers()["content-range"], told.as_str());
+    assert_eq!(part.bytes().await.expect("a body"), bytes[8..12]);
+    assert_eq!(ask(key, Some("bytes=99999999-")).await.status(), 416);
+    assert_eq!(ask(Some(foreign.expose()), None).await.status(), 404);
+    assert_eq!(ask(None, None).await.status(), 401);
+    let audit = server.rows("medspa").await;
+    let audit = audit.list_audit_entries(&ListFilter::default()).await;
+    let read = |entry: &switchboard_store::AuditListing| {
+        entry.noun == "voicemails" && entry.action == "read"
+    };
+    assert!(
+        audit.expect("entries").iter().any(read),
+        "it leaves a trace"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_a_row_of_its_call_and_its_audio_is_archived_once() {
     let (twilio, _model, server) = set_up().await;
@@ -95,6 +148,11 @@ async fn a_message_is_a_row_of_its_call_and_its_audio_is_archived_once() {
         loudest.is_some_and(|loudest| loudest > 8_000),
         "the caller's words"
     );
+
+    forgotten_by_the_carrier(&twilio, &message).await;
+    heard_in_ranges(&server, &message).await;
+    let message = kept(&server).await;
+    assert!(message.heard_at.is_some(), "somebody listened");
 
     // The same webhook again, and one by somebody else.
     let by_hand = Carrier::new(&server.base, twilio.account_sid(), twilio.auth_token());

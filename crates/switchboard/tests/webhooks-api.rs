@@ -4,7 +4,7 @@ mod support;
 
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
-use support::{TestServer, carrier};
+use support::{TestServer, carrier, shape};
 use switchboard_store::{TenantStore, WebhookEvent, Word};
 
 struct Visitor {
@@ -27,7 +27,10 @@ impl Visitor {
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> (u16, Value) {
-        read(self.send(method, path, body, None).await).await
+        let response = self.send(method.clone(), path, body, None).await;
+        let (status, answer) = read(response).await;
+        shape::hold(method.as_str(), path, status, &answer);
+        (status, answer)
     }
 
     async fn send(

@@ -15,7 +15,7 @@ export function useLiveCalls() {
     refetchInterval: 30_000,
   });
   useLive(calls.data ? "calls" : null, calls.data?.number ?? null, ({ number, event }) => {
-    queries.setQueryData<LiveSnapshot>(LIVE_KEY, (old) => (old === undefined ? old : { number, items: changed(old.items, event) }));
+    queries.setQueryData<LiveSnapshot>(LIVE_KEY, (old) => (old === undefined ? old : { ...old, number, items: changed(old.items, event) }));
   });
   return calls;
 }

@@ -1,9 +1,9 @@
 import { useTenant } from "../frame/tenant";
-import { agoWords, timeWords } from "../words/amounts";
+import { agoWords, dayWords, timeWords } from "../words/amounts";
 
 const DAY_MS = 24 * 3600 * 1000;
 
-/** Relative under 24 hours with the full time on hover, absolute beyond; in the zone of the business. */
+/** Relative under 24 hours, day and minute beyond, with the full time on hover; in the zone of the business. */
 export function Time({ at, isAbsolute = false }: { at: string; isAbsolute?: boolean }) {
   const { time_zone: zone } = useTenant();
   const moment = new Date(at);
@@ -12,7 +12,7 @@ export function Time({ at, isAbsolute = false }: { at: string; isAbsolute?: bool
   const isRecent = Math.abs(now.getTime() - moment.getTime()) < DAY_MS;
   return (
     <time dateTime={at} title={full}>
-      {isAbsolute || !isRecent ? full : agoWords(moment, now)}
+      {isAbsolute ? full : isRecent ? agoWords(moment, now) : dayWords(moment, zone)}
     </time>
   );
 }

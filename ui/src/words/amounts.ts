@@ -73,3 +73,8 @@ export function timeWords(at: Date, zone: string): string {
     ...(here === zone ? {} : { timeZoneName: "short" as const }),
   }).format(at);
 }
+
+/** The same for a row of a list: to the minute, and without the zone, which the full time names. */
+export function dayWords(at: Date, zone: string): string {
+  return new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: zone }).format(at);
+}

@@ -30,7 +30,7 @@ const REASONS: Record<string, string> = {
   tool_failed: "A tool failed three times.",
   asked: "The caller asked for a person.",
   emergency: "The caller spoke of an emergency.",
-  process_lost: "The server stopped during the call.",
+  process_lost: "The server died during the call.",
   database_lost: "The database was lost during the call.",
 };
 
@@ -39,6 +39,11 @@ export function endSentence(reason: string | null | undefined): string {
     return "";
   }
   return REASONS[reason] ?? `${plain(reason)}.`;
+}
+
+/** The same for a table: without the full stop. */
+export function reasonWords(reason: string): string {
+  return endSentence(reason).replace(/\.$/, "");
 }
 
 /** `caller_hung_up` as `Caller hung up`. */

@@ -48,6 +48,8 @@ export function failureWords(error: Error): FailureWords {
       return { title: "All permitted calls are in use", help: "End one of them under Live, or wait until one ends." };
     case "budget":
       return { title: "The budget of the talk is spent", help: "What was agreed in it holds. A new talk has a new budget." };
+    case "budget_today":
+      return { title: "The budget of today is spent", help: "No further talk begins before midnight of the business. A manager may change the budget under Costs." };
     case "call_lost":
       return { title: "The connection was lost and the talk is over", help: "What was said until then is kept, and what was booked is booked." };
     case "unreachable":

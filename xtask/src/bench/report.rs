@@ -25,13 +25,14 @@ pub(super) const MACHINE_BUSY: &str = "machine_busy_percent";
 const BUSY_PERCENT_QUIET: f64 = 50.0;
 
 /// The columns: name of the figure, heading, digits behind the point.
-const COLUMNS: [(&str, &str, usize); 13] = [
+const COLUMNS: [(&str, &str, usize); 14] = [
     ("cpu_ms", "CPU ms", 3),
     ("cpu_user_ms", "user", 3),
     ("cpu_system_ms", "system", 3),
     ("kib_per_call", "KiB/call", 1),
     ("uplink_p50_ms", "up p50", 3),
     ("uplink_p99_ms", "up p99", 3),
+    ("quiet_p99_ms", "quiet p99", 1),
     ("downlink_p50_ms", "down p50", 3),
     ("downlink_p99_ms", "down p99", 3),
     ("webhook_p50_ms", "hook p50", 2),

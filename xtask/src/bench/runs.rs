@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::postgres::free_port;
 use crate::process::{self, Background, POLL_INTERVAL};
+use crate::server::string_fields;
 use crate::workspace;
 
 /// The reference agent that answers: tools, transcript and consent as shipped.
@@ -45,6 +46,25 @@ impl Gateway {
     }
 }
 
+/// How the programs are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Profile {
+    /// What figures are taken of.
+    Release,
+    /// To see that the bench works; its figures say nothing.
+    Debug,
+}
+
+impl Profile {
+    fn binary(self, name: &str) -> PathBuf {
+        let folder = match self {
+            Self::Release => "release",
+            Self::Debug => "debug",
+        };
+        workspace::target().join(folder).join(name)
+    }
+}
+
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Window {
@@ -65,10 +85,26 @@ pub(super) fn window(gateway: Gateway, window: Window) -> Result<Figures> {
 }
 
 /// Places calls at the load's own pace of 20 per second over a database, and holds them.
-pub(super) fn webhooks(database_url: Option<&str>, calls: u32) -> Result<Figures> {
-    let running = Running::start_on(Gateway::Switchboard, database_url)?;
+pub(super) fn webhooks(
+    profile: Profile,
+    database_url: Option<&str>,
+    calls: u32,
+) -> Result<Figures> {
+    let running = Running::start_on(Gateway::Switchboard, profile, database_url)?;
     let mut load = running.load();
     load.args(["--calls", &calls.to_string(), "--seconds", "1"]);
+    figures_of(&mut load)
+}
+
+/// The same with open pages of the dashboard beside the calls.
+pub(super) fn listeners(window: Window, count: u32) -> Result<Figures> {
+    let running = Running::start(Gateway::Switchboard)?;
+    let mut load = running.load();
+    load.args(["--calls", &window.calls.to_string()]);
+    load.args(["--seconds", &window.seconds.to_string()]);
+    if count > 0 {
+        load.args(["--listeners", &count.to_string(), "--key", &running.key()?]);
+    }
     figures_of(&mut load)
 }
 
@@ -78,6 +114,47 @@ pub(super) fn sequence(calls: u32) -> Result<Figures> {
     let mut load = running.load();
     load.args(["--sequence", "--calls", &calls.to_string()]);
     figures_of(&mut load)
+}
+
+/// Holds calls over WebRTC, after so many whose beginning is measured.
+pub(super) fn browsers(calls: u32, seconds: u32, setups: u32) -> Result<Figures> {
+    let running = Running::start(Gateway::Switchboard)?;
+    let mut load = pinned(LOAD_CORE);
+    load.arg(Profile::Release.binary("browsers"));
+    load.args(["--listen", &format!("127.0.0.1:{}", running.model_port)]);
+    load.args(["--pid", &running.process.id().to_string()]);
+    load.args(["--gateway", &format!("127.0.0.1:{}", running.port)]);
+    load.args(["--key", &new_key()?, "--agent", AGENT]);
+    load.args(["--calls", &calls.to_string()]);
+    load.args(["--seconds", &seconds.to_string()]);
+    load.args(["--setups", &setups.to_string()]);
+    figures_of(&mut load)
+}
+
+/// The codec's part of as many calls, alone on the gateway's core.
+pub(super) fn codec(calls: u32, seconds: u32, encoded_per_s: f64) -> Result<Figures> {
+    let mut work = pinned(GATEWAY_CORE);
+    work.arg(Profile::Release.binary("browsers"))
+        .arg("--codec-only");
+    work.args(["--calls", &calls.to_string()]);
+    work.args(["--seconds", &seconds.to_string()]);
+    work.args(["--encoded", &encoded_per_s.to_string()]);
+    figures_of(&mut work)
+}
+
+/// A key of the bench's tenant, in the database of the server that runs.
+fn new_key() -> Result<String> {
+    let mut command = Command::new(Profile::Release.binary("switchboard"));
+    settings(&mut command, &folder(), 0, 0);
+    command.env_remove("SWITCHBOARD_OPENAI__BASE_URL");
+    command.env_remove("SWITCHBOARD_TWILIO__API_BASE_URL");
+    let words = [
+        "key", "create", "--tenant", TENANT, "--name", "bench", "--json",
+    ];
+    let json = process::read(command.current_dir(workspace::root()).args(words))?;
+    let keys = string_fields(&json, "key");
+    let key = keys.first().map(|key| (*key).to_owned());
+    key.context("`switchboard key create --json` printed no key")
 }
 
 fn figures_of(load: &mut Command) -> Result<Figures> {
@@ -95,6 +172,7 @@ fn figures_of(load: &mut Command) -> Result<Figures> {
 /// A gateway that answers.
 struct Running {
     gateway: Gateway,
+    profile: Profile,
     port: u16,
     model_port: u16,
     process: Background,
@@ -102,20 +180,20 @@ struct Running {
 
 impl Running {
     fn start(gateway: Gateway) -> Result<Self> {
-        Self::start_on(gateway, None)
+        Self::start_on(gateway, Profile::Release, None)
     }
 
     /// `database_url` is a PostgreSQL; a SQLite file of the run's own when left out.
-    fn start_on(gateway: Gateway, database_url: Option<&str>) -> Result<Self> {
+    fn start_on(gateway: Gateway, profile: Profile, database_url: Option<&str>) -> Result<Self> {
         let (port, model_port) = (free_port()?, free_port()?);
         let folder = fresh_folder()?;
         let log = File::create(folder.join("gateway.log"))?;
         let mut command = pinned(GATEWAY_CORE);
         match gateway {
-            Gateway::Relay => relay(&mut command, port, model_port),
+            Gateway::Relay => relay(&mut command, profile, port, model_port),
             Gateway::Switchboard => {
-                prepare(&folder, database_url)?;
-                command.arg(binary("switchboard"));
+                prepare(profile, &folder, database_url)?;
+                command.arg(profile.binary("switchboard"));
                 settings(&mut command, &folder, port, model_port);
                 if let Some(url) = database_url {
                     command.env("SWITCHBOARD_DATABASE__URL", url);
@@ -130,6 +208,7 @@ impl Running {
         let process = Background::start(&mut command, "TERM")?;
         let mut running = Self {
             gateway,
+            profile,
             port,
             model_port,
             process,
@@ -141,7 +220,7 @@ impl Running {
     /// The load of this gateway, without what it shall place.
     fn load(&self) -> Command {
         let mut command = pinned(LOAD_CORE);
-        command.arg(binary("load"));
+        command.arg(self.profile.binary("load"));
         command.args(["--listen", &format!("127.0.0.1:{}", self.model_port)]);
         command.args(["--pid", &self.process.id().to_string()]);
         let address = format!("127.0.0.1:{}", self.port);
@@ -159,6 +238,20 @@ impl Running {
             ]),
         };
         command
+    }
+
+    /// A key of the tenant, as the dashboard's pages would have a login.
+    fn key(&self) -> Result<String> {
+        let mut command = Command::new(Profile::Release.binary("switchboard"));
+        settings(&mut command, &folder(), 0, 0);
+        let words = [
+            "key", "create", "--tenant", TENANT, "--name", "pages", "--json",
+        ];
+        let printed = process::read(command.current_dir(workspace::root()).args(words))?;
+        let key = string_fields(&printed, "key")
+            .first()
+            .map(|key| (*key).to_owned());
+        key.context("no key was printed")
     }
 
     fn wait_until_ready(&mut self, folder: &Path) -> Result<()> {
@@ -180,15 +273,15 @@ fn pinned(core: &str) -> Command {
     let core = if cores > 1 { core } else { GATEWAY_CORE };
     let mut command = process::ends_with_us("TERM", Path::new("taskset"));
     command.current_dir(workspace::root()).args(["-c", core]);
+    // A thousand pages need more open files than a shell allows by default.
+    if process::is_on_path("prlimit") {
+        command.args(["prlimit", "--nofile=16384:16384", "--"]);
+    }
     command
 }
 
-fn binary(name: &str) -> PathBuf {
-    workspace::target().join("release").join(name)
-}
-
-fn relay(command: &mut Command, port: u16, model_port: u16) {
-    command.arg(binary("relay"));
+fn relay(command: &mut Command, profile: Profile, port: u16, model_port: u16) {
+    command.arg(profile.binary("relay"));
     command.args(["--listen", &format!("127.0.0.1:{port}")]);
     command.args([
         "--model",
@@ -238,7 +331,7 @@ fn settings(command: &mut Command, folder: &Path, port: u16, model_port: u16) {
 }
 
 /// A tenant with the agent on one number, in a database of its own.
-fn prepare(folder: &Path, database_url: Option<&str>) -> Result<()> {
+fn prepare(profile: Profile, folder: &Path, database_url: Option<&str>) -> Result<()> {
     let agent_file = workspace::root().join(AGENT_FILE).display().to_string();
     let commands: [&[&str]; 4] = [
         &["migrate", "up"],
@@ -249,7 +342,7 @@ fn prepare(folder: &Path, database_url: Option<&str>) -> Result<()> {
         ],
     ];
     for words in commands {
-        let mut command = Command::new(binary("switchboard"));
+        let mut command = Command::new(profile.binary("switchboard"));
         settings(&mut command, folder, 0, 0);
         command.env_remove("SWITCHBOARD_OPENAI__BASE_URL");
         command.env_remove("SWITCHBOARD_TWILIO__API_BASE_URL");
@@ -275,8 +368,12 @@ fn succeed(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+fn folder() -> PathBuf {
+    workspace::target().join("bench")
+}
+
 fn fresh_folder() -> Result<PathBuf> {
-    let folder = workspace::target().join("bench");
+    let folder = folder();
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }

@@ -16,6 +16,19 @@ pub(super) struct Copy {
     target: PathBuf,
 }
 
+/// A changed file and what stood there. The repository may have moved on since the copy was made.
+pub(super) struct Broken {
+    path: PathBuf,
+    text: String,
+}
+
+impl Broken {
+    pub(super) fn mend(self) -> Result<()> {
+        fs::write(&self.path, self.text)
+            .with_context(|| format!("cannot write {}", self.path.display()))
+    }
+}
+
 impl Copy {
     /// Brings the copy to what the repository is now: every file that git knows or would take.
     pub(super) fn make(original: &Path, place: &Path) -> Result<Self> {
@@ -41,15 +54,15 @@ impl Copy {
     }
 
     /// Replaces the text of an edit in the copy.
-    pub(super) fn edit(&self, edit: &Edit) -> Result<()> {
+    pub(super) fn edit(&self, edit: &Edit) -> Result<Broken> {
         let path = self.folder.join(&edit.file);
         let text = fs::read_to_string(&path).with_context(|| edit.file.clone())?;
-        fs::write(path, edit.apply(&text)?)?;
-        Ok(())
+        fs::write(&path, edit.apply(&text)?)?;
+        Ok(Broken { path, text })
     }
 
     /// Writes a file as it is in the repository. One that is the same is left alone, and with it what cargo built of it.
-    pub(super) fn restore(&self, file: &str) -> Result<()> {
+    fn restore(&self, file: &str) -> Result<()> {
         let (from, to) = (self.original.join(file), self.folder.join(file));
         let bytes = fs::read(&from).with_context(|| format!("cannot read {file}"))?;
         if fs::read(&to).is_ok_and(|there| there == bytes) {

@@ -9,25 +9,31 @@ use super::links::code_spans;
 
 const PAGE: &str = "SECURITY.md";
 
-/// Ids whose requirement the code claims to meet.
-const CLAIMED: [&str; 27] = [
-    "H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8", "S1", "S2", "S3", "S4", "S5", "I1", "I2", "I3",
-    "I4", "I5", "A1", "A2", "A4", "A6", "D5", "R1", "R3", "R4", "R7",
-];
+/// What stands under it is honest about what is missing, and claims nothing.
+const NOT_CLAIMED: &str = "### Not claimed yet";
 
 pub(super) fn check(tree: &SourceTree) -> Vec<Finding> {
+    let Some(page) = tree.find(PAGE) else {
+        return vec![Finding::new(PAGE, 0, "is missing")];
+    };
     let mut findings = Vec::new();
     for (id, tests) in tests_by_id(tree) {
         if tests.is_empty() {
             findings.push(Finding::new(PAGE, 0, format!("no test names {id}")));
         }
     }
-    let Some(page) = tree.find(PAGE) else {
-        findings.push(Finding::new(PAGE, 0, "is missing"));
-        return findings;
-    };
+    let claimed = claimed_ids(page);
+    let after = page.numbered_lines();
+    for (number, line) in after.skip_while(|(_, line)| !line.starts_with(NOT_CLAIMED)) {
+        for id in ids_of_row(line).filter(|id| claimed.contains(id)) {
+            let message = format!("{id} is claimed above, and here it is not");
+            findings.push(Finding::new(PAGE, number, message));
+        }
+    }
     for (number, line) in page.numbered_lines() {
-        let Some(id) = id_of_row(line) else { continue };
+        let Some(id) = ids_of_row(line).next() else {
+            continue;
+        };
         let names = code_spans(line).filter(|span| is_test_name(span));
         for name in names.filter(|name| !function_exists(tree, name)) {
             findings.push(Finding::new(
@@ -40,21 +46,26 @@ pub(super) fn check(tree: &SourceTree) -> Vec<Finding> {
     findings
 }
 
-/// Each claimed id with the tests that name it, as `path::name`.
-pub(super) fn tests_by_id(tree: &SourceTree) -> Vec<(&'static str, Vec<String>)> {
+/// Each id that the page claims to meet, with the tests that name it, as `path::name`.
+pub(super) fn tests_by_id(tree: &SourceTree) -> Vec<(String, Vec<String>)> {
     let tests: Vec<Test<'_>> = tree.with_ending("rs").flat_map(tests_in).collect();
-    CLAIMED
-        .iter()
-        .map(|id| {
-            let naming = tests.iter().filter(|test| test.names(id));
-            (
-                *id,
-                naming
-                    .map(|test| format!("{}::{}", test.path, test.name))
-                    .collect(),
-            )
-        })
+    let claimed = tree.find(PAGE).map(claimed_ids).unwrap_or_default();
+    let naming = |id: &str| {
+        let naming = tests.iter().filter(|test| test.names(id));
+        naming
+            .map(|test| format!("{}::{}", test.path, test.name))
+            .collect()
+    };
+    claimed
+        .into_iter()
+        .map(|id| (id.to_owned(), naming(id)))
         .collect()
+}
+
+fn claimed_ids(page: &SourceFile) -> Vec<&str> {
+    let lines = page.numbered_lines().map(|(_, line)| line);
+    let table = lines.take_while(|line| !line.starts_with(NOT_CLAIMED));
+    table.flat_map(ids_of_row).collect()
 }
 
 struct Test<'a> {
@@ -115,12 +126,16 @@ fn function_name(line: &str) -> Option<&str> {
     words.next()?.split(['(', '<']).next()
 }
 
-/// `| H1 | …` → `H1`.
-fn id_of_row(line: &str) -> Option<&str> {
-    let cell = line.trim().strip_prefix('|')?.split('|').next()?.trim();
-    let digits = cell.trim_start_matches(|letter: char| letter.is_ascii_uppercase());
-    let is_id = cell.len() == digits.len() + 1 && digits.parse::<u8>().is_ok();
-    is_id.then_some(cell)
+/// `| H1, S2 | …` → `H1`, `S2`.
+fn ids_of_row(line: &str) -> impl Iterator<Item = &str> {
+    let cells = line.trim().strip_prefix('|').unwrap_or_default();
+    let cell = cells.split('|').next().unwrap_or_default();
+    cell.split(',').map(str::trim).filter(|id| is_id(id))
+}
+
+fn is_id(text: &str) -> bool {
+    let digits = text.trim_start_matches(|letter: char| letter.is_ascii_uppercase());
+    text.len() == digits.len() + 1 && digits.parse::<u8>().is_ok()
 }
 
 /// Names of three words and more; shorter code on the page is something else.
@@ -155,7 +170,8 @@ fn no_test_at_all() {}
 ";
 
     fn tests_of(id: &str) -> Vec<String> {
-        let tree = SourceTree::of(&[("a.rs", SOURCE)]);
+        let page = format!("| {id} | what must hold | by whom |");
+        let tree = SourceTree::of(&[("a.rs", SOURCE), (PAGE, page.as_str())]);
         let found = tests_by_id(&tree)
             .into_iter()
             .find(|(known, _)| *known == id);
@@ -173,14 +189,32 @@ fn no_test_at_all() {}
         assert!(tests_of("H2").is_empty());
     }
 
+    fn is_found(page: &str, words: &str) -> bool {
+        let tree = SourceTree::of(&[("a.rs", SOURCE), (PAGE, page)]);
+        let findings = check(&tree);
+        findings
+            .iter()
+            .any(|finding| finding.message.contains(words))
+    }
+
+    #[test]
+    fn what_the_page_claims_needs_a_test_and_what_it_does_not_claim_needs_none() {
+        let missing = "no test names S9";
+        assert!(is_found("| S9 | resuming | tests |", missing));
+        let honest = format!("{NOT_CLAIMED}\n| S8, S9 | direct mode | nothing |");
+        assert!(!is_found(&honest, missing));
+    }
+
+    #[test]
+    fn an_id_is_claimed_or_not_and_never_both() {
+        let both = format!("| H1 | x | y |\n{NOT_CLAIMED}\n| S8, H1 | x | y |");
+        assert!(is_found(&both, "H1 is claimed above"));
+        assert!(!is_found(&both, "S8 is claimed above"));
+    }
+
     #[test]
     fn a_test_named_in_the_table_must_exist() {
         let row = "| H1 | signature | `h1_right_signature_is_taken` | met |";
-        let tree = SourceTree::of(&[("a.rs", SOURCE), (PAGE, row)]);
-        assert!(
-            check(&tree)
-                .iter()
-                .any(|finding| finding.message.contains("no such test"))
-        );
+        assert!(is_found(row, "no such test"));
     }
 }

@@ -31,6 +31,8 @@ pub(crate) fn run() -> Result<()> {
     steps.run("dashboard", ui::build)?;
     steps.run("client", client)?;
     steps.run("build the server", demo::build)?;
+    steps.run("pages fit the API", ui::api_types)?;
+    steps.run("build the fake model", model)?;
     steps.run("pages in Chromium", pages)?;
     steps.finish();
     Ok(())
@@ -43,6 +45,11 @@ pub(crate) fn client() -> Result<()> {
         |arguments: &[&str]| process::run(Command::new("npm").current_dir(&folder).args(arguments));
     npm(&["ci"])?;
     npm(&["test", "--silent"])
+}
+
+/// What stands for a provider where a page shows what a provider's model may do.
+fn model() -> Result<()> {
+    process::run(workspace::cargo().args(["build", "-p", "switchboard-sim", "--examples"]))
 }
 
 /// The same, of the pages.
@@ -65,8 +72,9 @@ impl Beside {
     /// Starts them.
     ///
     /// # Errors
-    /// Node cannot be started, or there is no place for what it prints.
+    /// The fake model does not build, Node cannot be started, or there is no place for what it prints.
     pub(crate) fn start() -> Result<Self> {
+        model()?;
         let log = workspace::target().join("ui-tests/run.log");
         std::fs::create_dir_all(workspace::target().join("ui-tests"))?;
         let output = File::create(&log).context("cannot keep what the pages' tests print")?;

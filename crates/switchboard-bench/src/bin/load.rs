@@ -10,6 +10,7 @@ use anyhow::{Result, bail};
 use clap::Parser;
 use switchboard_bench::book::{Book, SharedBook, Times};
 use switchboard_bench::carrier::{Caller, Target};
+use switchboard_bench::listeners;
 use switchboard_bench::model;
 use switchboard_bench::process::{anonymous_kib, cpu_time, open_sockets};
 use switchboard_bench::sequence::{at_rest, cut_calls};
@@ -58,6 +59,12 @@ struct Arguments {
     /// Number that is called
     #[arg(long, default_value = "+12025550103")]
     number: String,
+    /// Pages of the dashboard that follow the live calls meanwhile
+    #[arg(long, default_value_t = 0, requires = "key")]
+    listeners: u32,
+    /// API key of those pages
+    #[arg(long)]
+    key: Option<String>,
     /// Place the calls in two halves, twenty at a time, and cut each
     #[arg(long)]
     sequence: bool,
@@ -107,6 +114,12 @@ fn target_of(arguments: &Arguments) -> Result<Target> {
 
 async fn load(arguments: &Arguments, caller: Caller) -> Result<()> {
     let book = Rc::clone(&caller.book);
+    let pages = match (&arguments.gateway, &arguments.key) {
+        (Some(gateway), Some(key)) => {
+            Some(listeners::open(gateway, key, arguments.listeners).await?)
+        }
+        _ => None,
+    };
     let idle_kib = anonymous_kib(arguments.pid)?;
     let ramp = Duration::from_secs(1) * arguments.calls / CALLS_PER_SECOND;
     let window_begins = Instant::now() + ramp + SETTLE;
@@ -129,6 +142,7 @@ async fn load(arguments: &Arguments, caller: Caller) -> Result<()> {
     }
     sleep_until(window_begins).await;
     let live_calls = live.get();
+    let told_before = pages.as_ref().map_or(0, |pages| pages.messages.get());
     let cpu_before = cpu_time(arguments.pid)?;
     let began = Instant::now();
     book.borrow_mut().is_measuring = true;
@@ -138,6 +152,15 @@ async fn load(arguments: &Arguments, caller: Caller) -> Result<()> {
     let cpu = cpu_time(arguments.pid)?.since(cpu_before);
     let loaded_kib = anonymous_kib(arguments.pid)?;
     let live_after = live.get();
+    if let Some(pages) = &pages {
+        print("listeners_open", f64::from(pages.open.get()));
+        print(
+            "listener_messages",
+            (pages.messages.get() - told_before) as f64,
+        );
+    }
+    print("cpu_window_ms", cpu.total_ms());
+    print("window_s", seconds);
     callers.join_all().await;
     let call_seconds = f64::from(live_calls) * seconds;
     print("calls", f64::from(arguments.calls));
@@ -181,6 +204,7 @@ async fn hold_call(caller: Caller, end: Instant, live: Rc<Cell<u32>>) {
 fn print_book(book: &SharedBook, call_seconds: f64) {
     let book = book.borrow();
     print_times("uplink", &book.uplink);
+    print_times("quiet", &book.quiet);
     print_times("downlink", &book.downlink);
     print_times("webhook", &book.webhook);
     print_times("configuring", &book.configuring);

@@ -1,14 +1,14 @@
 //! A call ends once, with a reason and a class, and a goodbye is heard.
 
 use switchboard_call::end::{EndClass, EndReason};
-use switchboard_call::handoff::HandoffReason;
+use switchboard_call::handoff::{HandoffReason, TransferOutcome};
 use switchboard_call::input::{
     ClosingLine, Control, FromLeg, FromModel, LegClosed, ModelFailure, ToolOutcome,
 };
 use switchboard_call::output::{ToLeg, ToModel};
 use switchboard_call::{CallSettings, Words};
 
-use crate::support::{Answer, AnswerKind, Scenario};
+use crate::support::{Answer, AnswerKind, Scenario, Transfer};
 
 fn hang_ups(scenario: &Scenario) -> Vec<u64> {
     scenario.to_leg(|command| *command == ToLeg::HangUp)
@@ -137,6 +137,41 @@ fn every_end_has_its_reason_and_class() {
     scenario.run(5_000);
     assert_eq!(scenario.end(), Some(EndReason::EndedByControl));
     assert_eq!(hang_ups(&scenario), [2_000]);
+}
+
+/// A page asks for the end by a request of its own: that is a caller who hangs up, not somebody who ends the call.
+#[test]
+fn a_caller_who_hangs_up_by_a_request_has_hung_up_and_the_leg_is_told() {
+    let mut scenario = Scenario::new(CallSettings::default());
+    scenario.control(2_000, Control::CallerHangsUp);
+    scenario.run(5_000);
+    let end = scenario.end().expect("it ended");
+    assert_eq!(
+        (end, end.class()),
+        (EndReason::CallerHungUp, EndClass::Caller)
+    );
+    assert_eq!(hang_ups(&scenario), [2_000]);
+}
+
+/// The agent had said goodbye already: whoever hangs up during it does not change whose end it is.
+#[test]
+fn a_request_to_hang_up_during_the_goodbye_leaves_the_agents_end() {
+    let mut scenario = ending("you are welcome and have a nice day goodbye");
+    scenario.control(4_000, Control::CallerHangsUp);
+    scenario.run(20_000);
+    assert_eq!(scenario.end(), Some(EndReason::AgentEnded));
+    assert_eq!(hang_ups(&scenario), [4_000]);
+}
+
+/// Nobody is behind a browser: a drain ends it all the same, with its own word.
+#[test]
+fn a_drain_without_a_human_ends_the_call_as_drained() {
+    let mut scenario = Scenario::new(CallSettings::default());
+    scenario.transfer = Transfer::Answered(10, TransferOutcome::Unsupported);
+    scenario.control(2_000, Control::Drain);
+    scenario.run(5_000);
+    let end = scenario.end().expect("it ended");
+    assert_eq!((end.as_str(), end.class()), ("drained", EndClass::Us));
 }
 
 #[test]

@@ -133,7 +133,8 @@ fn promise(fault: Fault, at: At) -> Promise {
         Fault::TransferRefused | Fault::TransferUnanswered | Fault::KeyZero => human(300),
         Fault::DatabaseLost | Fault::Drained => human(0),
         Fault::NobodyBehindTheLeg | Fault::EndedByStaff => Promise::End { within_ms: 300 },
-        Fault::BudgetSpent if at.is_conversation() => human(NEXT_TURN_MS + 3_000),
+        // The agent says why first.
+        Fault::BudgetSpent if at.is_conversation() => human(NEXT_TURN_MS + 6_000),
         Fault::LengthReached if at.is_conversation() => human(200),
         Fault::BudgetSpent | Fault::LengthReached => untouched(at),
         Fault::AsksForAPerson => match at {
@@ -318,10 +319,11 @@ pub(crate) fn decided_by(reason: HandoffReason) -> Option<Fault> {
         HandoffReason::Length => Some(Fault::LengthReached),
         HandoffReason::Budget => Some(Fault::BudgetSpent),
         HandoffReason::Asked => Some(Fault::AsksForAPerson),
-        HandoffReason::ProcessLost => Some(Fault::Drained),
+        HandoffReason::Drained => Some(Fault::Drained),
         HandoffReason::DatabaseLost => Some(Fault::DatabaseLost),
         // The shell decides these before there is a call, or by a control that any reason can ride on.
-        HandoffReason::ConcurrencyLimit
+        HandoffReason::ProcessLost
+        | HandoffReason::ConcurrencyLimit
         | HandoffReason::StreamingOff
         | HandoffReason::BridgeOnly
         | HandoffReason::ToolFailed

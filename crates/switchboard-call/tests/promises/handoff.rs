@@ -147,7 +147,7 @@ fn drain_gives_the_caller_to_a_human_and_the_class_is_ours() {
     scenario.control(2_000, Control::Drain);
     scenario.run(9_000);
     let end = scenario.end().expect("it ended");
-    assert_eq!(end, EndReason::HandedOff(HandoffReason::ProcessLost));
+    assert_eq!(end, EndReason::HandedOff(HandoffReason::Drained));
     assert_eq!(end.class(), EndClass::Us);
 }
 

@@ -377,7 +377,8 @@ fn what_a_machine_says_is_no_turn_and_its_silence_means_nothing() {
             .any(|turn| turn.heard.expose().contains("tone")),
         "{turns:?}"
     );
-    let after = scenario.to_model(|command| matches!(command, ToModel::Audio(_)));
+    let after =
+        scenario.to_model(|command| matches!(command, ToModel::Audio(_) | ToModel::QuietAudio(_)));
     assert!(
         after.iter().all(|at| *at <= 3_000),
         "a machine's words cost nothing"

@@ -30,7 +30,8 @@ fn begun() -> Scenario {
 }
 
 fn forwarded(scenario: &Scenario, from_ms: u64, until_ms: u64) -> usize {
-    let sent = scenario.to_model(|command| matches!(command, ToModel::Audio(_)));
+    let sent =
+        scenario.to_model(|command| matches!(command, ToModel::Audio(_) | ToModel::QuietAudio(_)));
     sent.iter()
         .filter(|at| (from_ms..until_ms).contains(at))
         .count()

@@ -125,7 +125,7 @@ fn settings(dice: &mut Dice, has_audio: bool) -> CallSettings {
         limits.length_max = Span::from_secs(60);
     }
     if dice.one_in(8) {
-        limits.budget_micros = dice.between(400_000, 900_000);
+        limits.budget_micros = dice.between(550_000, 1_050_000);
     }
     if dice.one_in(5) {
         limits.model_session_max = Span::from_secs(25);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use switchboard_wire::openai::{HandshakeRefusal, Item, WireError};
+use switchboard_wire::openai::{HandshakeRefusal, Item, Usage, WireError};
 
 use super::reply::Reply;
 
@@ -32,6 +32,8 @@ pub struct RealtimeScript {
     pub ping_every: Duration,
     /// Whether received messages and audio are kept. Off for long load runs.
     pub keep_log: bool,
+    /// What every response reports as its usage, instead of counting.
+    pub every_bill: Option<Usage>,
     pub(super) caller_turns: Vec<CallerTurn>,
     pub(super) rules: Vec<Rule>,
     pub(super) otherwise: Reply,
@@ -48,6 +50,7 @@ impl Default for RealtimeScript {
             session_duration: SESSION_DURATION,
             ping_every: PING_EVERY,
             keep_log: true,
+            every_bill: None,
             caller_turns: Vec::new(),
             rules: Vec::new(),
             otherwise: Reply::ladder(600),

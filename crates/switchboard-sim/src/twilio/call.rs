@@ -646,6 +646,7 @@ impl Call {
             status => status,
         };
         self.record.set_status(status);
+        super::rest::end_recordings(&self.exchange, &self.details.sid).await;
         for (url, form) in std::mem::take(&mut self.last_requests) {
             self.exchange.post(&self.record, &url, &form, true).await;
         }

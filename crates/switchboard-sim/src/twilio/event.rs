@@ -259,6 +259,17 @@ impl Record {
         }
     }
 
+    /// What ear and mouth carried so far, on one timeline.
+    pub(super) fn sides(&self) -> (Vec<u8>, Vec<u8>) {
+        let state = self.state();
+        (state.sound.mouth.clone(), state.sound.ear.clone())
+    }
+
+    /// Length of both so far, in bytes.
+    pub(super) fn carried(&self) -> usize {
+        self.state().sound.ear.len()
+    }
+
     pub(super) fn keep_recording(&self, sound: &[u8]) {
         self.state().sound.recorded.extend_from_slice(sound);
     }

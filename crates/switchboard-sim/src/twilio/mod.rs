@@ -184,6 +184,7 @@ struct Exchange {
     calls: Mutex<HashMap<CallSid, call::Registered>>,
     rest: rest::RestState,
     recordings: Mutex<HashMap<RecordingSid, Vec<u8>>>,
+    call_recordings: Mutex<HashMap<RecordingSid, rest::CallRecording>>,
     lines: Mutex<Vec<PlacedLine>>,
     http: reqwest::Client,
 }
@@ -208,6 +209,7 @@ impl FakeTwilio {
             callees: Mutex::new(settings.callees.clone()),
             calls: Mutex::default(),
             recordings: Mutex::default(),
+            call_recordings: Mutex::default(),
             lines: Mutex::default(),
             rest: rest::RestState::with_numbers(settings.numbers.clone()),
             http: webhook::client()?,
@@ -257,7 +259,12 @@ impl FakeTwilio {
 
     /// The recordings that the account still has.
     pub fn recording_sids(&self) -> Vec<RecordingSid> {
-        self.exchange.recordings().keys().cloned().collect()
+        let messages: Vec<RecordingSid> = self.exchange.recordings().keys().cloned().collect();
+        let of_calls = self.exchange.call_recordings();
+        messages
+            .into_iter()
+            .chain(of_calls.keys().cloned())
+            .collect()
     }
 
     /// Changes who picks up calls that REST creates to a number from now on.
@@ -304,6 +311,12 @@ impl Exchange {
 
     fn recordings(&self) -> std::sync::MutexGuard<'_, HashMap<RecordingSid, Vec<u8>>> {
         self.recordings.lock().expect("no holder panics")
+    }
+
+    fn call_recordings(
+        &self,
+    ) -> std::sync::MutexGuard<'_, HashMap<RecordingSid, rest::CallRecording>> {
+        self.call_recordings.lock().expect("no holder panics")
     }
 
     fn lines(&self) -> std::sync::MutexGuard<'_, Vec<PlacedLine>> {

@@ -3,8 +3,10 @@
 mod answer;
 mod create;
 mod numbers;
+mod recordings;
 mod requests;
 
+pub(super) use recordings::{CallRecording, end_recordings};
 pub use requests::RestRequest;
 pub(super) use requests::RestState;
 
@@ -115,6 +117,9 @@ fn route(
             .and_then(|rest| rest.strip_suffix(".wav"))
     {
         let sid = RecordingSid::parse(sid).map_err(|_| not_found())?;
+        if let Some(answer) = recordings::audio(exchange, &sid, query) {
+            return answer;
+        }
         let sound = exchange.recordings().get(&sid).cloned();
         return sound
             .map(|sound| wav_response(&sound))
@@ -127,9 +132,20 @@ fn route(
     match (method, &resource[..]) {
         (&Method::DELETE, ["Recordings", sid]) => {
             let sid = RecordingSid::parse(sid).map_err(|_| not_found())?;
-            let gone = exchange.recordings().remove(&sid);
-            gone.map(|_| json_response(204, &serde_json::json!({})))
-                .ok_or_else(not_found)
+            let message = exchange.recordings().remove(&sid);
+            let of_call = exchange.call_recordings().remove(&sid);
+            if message.is_none() && of_call.is_none() {
+                return Err(not_found());
+            }
+            Ok(json_response(204, &serde_json::json!({})))
+        }
+        (&Method::POST, ["Calls", sid, "Recordings"]) => {
+            let sid = CallSid::parse(sid).map_err(|_| not_found())?;
+            recordings::start(exchange, &sid, form, not_found)
+        }
+        (&Method::POST, ["Calls", sid, "Recordings", recording]) => {
+            let sid = CallSid::parse(sid).map_err(|_| not_found())?;
+            recordings::change(exchange, &sid, recording, form, not_found)
         }
         (&Method::POST, ["Calls"]) => create::create_call(exchange, form),
         (&Method::GET, ["Calls"]) => child_calls(exchange, query),

@@ -47,6 +47,8 @@ pub(super) async fn changes_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {
         .await;
     assert!(!store.revoke_api_key(b.api_key, at(9)).await.unwrap());
     watch.ran("revoke_api_key", String::new()).await;
+    assert!(!store.api_key_stands(b.api_key).await.unwrap());
+    watch.ran("api_key_stands", String::new()).await;
     store.note_api_key_use(b.api_key, at(9)).await.unwrap();
     watch.ran("note_api_key_use", String::new()).await;
     let twice = store.create_staff(&person("changed")).await;
@@ -56,6 +58,7 @@ pub(super) async fn changes_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {
     repeatable_requests_stay_inside(watch, a, b).await;
     switches_stay_inside(watch, a).await;
     permits_stay_inside(watch, a, b).await;
+    budgets_stay_inside(watch, a, b).await;
 }
 
 async fn people_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {
@@ -68,6 +71,8 @@ async fn people_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {
     watch.ran("create_login", String::new()).await;
     store.see_login(b.login, at(9)).await.unwrap();
     watch.ran("see_login", String::new()).await;
+    assert_eq!(store.login_stands(b.login, at(9)).await.unwrap(), None);
+    watch.ran("login_stands", String::new()).await;
     assert!(!store.prove_login(b.login, at(9)).await.unwrap());
     watch.ran("prove_login", String::new()).await;
     assert!(
@@ -151,6 +156,33 @@ async fn second_factors_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {
     let accepted = store.accept_invitation(InvitationId::new(), b.staff, &hash, at(9));
     assert!(!accepted.await.unwrap());
     watch.ran("accept_invitation", String::new()).await;
+}
+
+async fn budgets_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {
+    let store = &a.store;
+    // The other twin holds as much under the same id: it neither counts here nor is given back.
+    let ask = twins::budget_ask(b.own_call, "changed");
+    let taken = store.reserve_budget(&ask).await.unwrap().unwrap();
+    assert_eq!(
+        (taken.held_micros, taken.tenant_spent_micros),
+        (1_000_000, 3200)
+    );
+    watch.ran("reserve_budget", format!("{taken:?}")).await;
+    let spending = store.budget_spending(ask.day, at(0), 9).await.unwrap();
+    assert_eq!(spending.spent_micros, 3200);
+    watch.ran("budget_spending", format!("{spending:?}")).await;
+    store.release_budget(b.own_call).await.unwrap();
+    watch.ran("release_budget", String::new()).await;
+    assert_eq!(store.forget_budget_holds(at(9_999)).await, Ok(1));
+    watch.ran("forget_budget_holds", String::new()).await;
+    let days = [UsageDay {
+        name: "today".to_owned(),
+        from: at(-50),
+        to: at(50),
+    }];
+    let sums = store.usage_of_days(&days).await.unwrap();
+    assert_eq!(sums.iter().map(|it| it.cost_micros.0).sum::<i64>(), 3200);
+    watch.ran("usage_of_days", format!("{sums:?}")).await;
 }
 
 async fn permits_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin) {

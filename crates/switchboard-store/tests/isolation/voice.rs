@@ -34,6 +34,9 @@ pub(super) async fn sessions_stay_inside(watch: &mut Watch, a: &Twin, b: &Twin, 
     );
     assert!(store.start_voice_session(shared.call, at(9)).await.unwrap());
     watch.ran("start_voice_session", String::new()).await;
+    let cleared = store.forget_session_contexts(at(9_999)).await;
+    assert!(cleared.is_ok_and(|rows| rows > 0));
+    watch.ran("forget_session_contexts", String::new()).await;
     let gone = store.forget_voice_sessions(at(9_999), at(9_999)).await;
     assert_eq!(gone, Ok(3));
     watch.ran("forget_voice_sessions", String::new()).await;

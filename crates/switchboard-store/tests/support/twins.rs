@@ -201,6 +201,8 @@ impl Twin {
             .renew_lease(node, lease)
             .await
             .unwrap();
+        let held = store.reserve_budget(&budget_ask(shared.call, canary)).await;
+        assert!(held.unwrap().is_ok());
         store
             .take_permits(node, shared.call, &permits())
             .await
@@ -349,6 +351,24 @@ pub fn person(canary: &str) -> NewStaff {
         password_hash: None,
         location: Some(canary.to_owned()),
         is_demo: false,
+    }
+}
+
+/// A call of this user that asks for 1 USD of a day with 10 USD.
+pub fn budget_ask(call: CallId, user: &str) -> BudgetAsk {
+    BudgetAsk {
+        call,
+        user: Some(user.into()),
+        user_day_micros: 10_000_000,
+        tenant_day_micros: 10_000_000,
+        day: DayBounds {
+            from: at(-50),
+            to: at(50),
+        },
+        least_micros: 500_000,
+        wish_micros: 1_000_000,
+        now: at(0),
+        expires_at: at(900),
     }
 }
 
@@ -595,6 +615,7 @@ pub fn call_writes(
             cost_micros: Micros(3200),
             currency: Currency::USD,
             at: at(5),
+            turn: None,
         }),
         JournalWrite::Handshake(HandshakeWrite {
             call_id,

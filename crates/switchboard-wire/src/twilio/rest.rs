@@ -31,6 +31,71 @@ pub fn recording_audio_path(account: &AccountSid, recording: &RecordingSid) -> S
     format!("/{API_VERSION}/Accounts/{account}/Recordings/{recording}.wav")
 }
 
+/// The same with both channels, for recordings that have two.
+pub fn stereo_audio_path(account: &AccountSid, recording: &RecordingSid) -> String {
+    let path = recording_audio_path(account, recording);
+    format!("{path}?RequestedChannels=2")
+}
+
+/// Path of a call's recordings: POST starts one.
+pub fn call_recordings_path(account: &AccountSid, call: &CallSid) -> String {
+    format!("/{API_VERSION}/Accounts/{account}/Calls/{call}/Recordings.json")
+}
+
+/// Path of a recording of a call in progress: POST pauses, resumes or stops it.
+pub fn call_recording_path(
+    account: &AccountSid,
+    call: &CallSid,
+    recording: &RecordingSid,
+) -> String {
+    format!("/{API_VERSION}/Accounts/{account}/Calls/{call}/Recordings/{recording}.json")
+}
+
+/// A recording of both sides, each on a channel of its own, that begins now.
+pub fn start_recording_form(callback: &str) -> Form {
+    let mut form = Form::default();
+    form.push("RecordingChannels", "dual");
+    form.push("RecordingTrack", "both");
+    form.push("Trim", "do-not-trim");
+    form.push("RecordingStatusCallback", callback);
+    form.push("RecordingStatusCallbackMethod", "POST");
+    for event in ["in-progress", "completed", "absent"] {
+        form.push("RecordingStatusCallbackEvent", event);
+    }
+    form
+}
+
+/// What may be done to a recording of a call in progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeRecording {
+    /// Both sides are silence from here; the recording keeps its length.
+    Pause,
+    Resume,
+    Stop,
+}
+
+impl ChangeRecording {
+    pub fn to_form(self) -> Form {
+        let mut form = Form::default();
+        let status = match self {
+            Self::Pause => "paused",
+            Self::Resume => "in-progress",
+            Self::Stop => "stopped",
+        };
+        form.push("Status", status);
+        if self == Self::Pause {
+            form.push("PauseBehavior", "silence");
+        }
+        form
+    }
+}
+
+/// What starting a recording answers; many more fields exist.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct RecordingResource {
+    pub sid: RecordingSid,
+}
+
 /// Path of a recording: DELETE removes the carrier's copy.
 pub fn recording_path(account: &AccountSid, recording: &RecordingSid) -> String {
     format!("/{API_VERSION}/Accounts/{account}/Recordings/{recording}.json")

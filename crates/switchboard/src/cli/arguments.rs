@@ -1,6 +1,7 @@
 //! Everything that can be typed, as types.
 
 mod app_users;
+mod budgets;
 mod outgoing;
 mod retention;
 mod staff;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use app_users::AppUsersCommand;
+pub use budgets::BudgetsCommand;
 pub use outgoing::{AddressArguments, ConsentCommand, DialArguments, OptOutCommand};
 pub use retention::RetentionCommand;
 pub use staff::{NewStaffArguments, StaffArguments, StaffCommand};
@@ -140,6 +142,12 @@ pub enum Command {
         after_long_help = "Examples:\n  switchboard retention list --tenant medspa\n  switchboard retention run --dry-run --json\n  switchboard retention set transcripts 90 --tenant medspa"
     )]
     Retention(RetentionCommand),
+    /// Show and set what calls may cost
+    #[command(
+        subcommand,
+        after_long_help = "Examples:\n  switchboard budgets show --tenant medspa\n  switchboard budgets set tenant-day 50.00 --tenant medspa\n  switchboard budgets clear session --tenant medspa"
+    )]
+    Budgets(BudgetsCommand),
     /// Write everything about one person into a folder
     #[command(
         after_long_help = "Examples:\n  switchboard export --tenant medspa --phone +12025550142 --to ama"
@@ -169,7 +177,7 @@ pub struct UsageArguments {
     /// Whose ledger
     #[arg(long, value_name = "NAME")]
     pub tenant: String,
-    /// day, agent, component or model
+    /// day, agent, component, model or user
     #[arg(long, default_value = "day", value_name = "WHAT")]
     pub by: switchboard_store::UsageBy,
     /// Where the range begins; without it thirty days before its end

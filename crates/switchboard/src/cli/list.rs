@@ -6,7 +6,7 @@ use switchboard_store::{Actor, ListFilter, Purpose, Store, TenantScope};
 use super::arguments::{ListArguments, Noun};
 use super::failure::{Exit, Failure};
 use super::output::Output;
-use super::tenant::scope_of;
+use super::tenant::{scope_of, tenants_of};
 use crate::config::Settings;
 use crate::ops::voice_health::ShownAlert;
 
@@ -237,24 +237,15 @@ async fn list_alerts(store: &Store, arguments: &ListArguments, output: &Output) 
         limit: arguments.limit,
         ..ListFilter::default()
     };
-    let installation = store.installation();
     let mut shown = Vec::new();
-    let tenants = match &arguments.tenant {
-        Some(name) => {
-            let scope = scope_of(store, name, Actor::Operator, Purpose::List).await?;
-            let all = installation.list_tenants().await?.into_iter();
-            all.filter(|tenant| tenant.id == scope.tenant).collect()
-        }
-        None => {
-            let under = installation.list_alerts(None, &filter).await?.into_iter();
-            shown.extend(under.map(|alert| ShownAlert {
-                tenant: None,
-                alert,
-            }));
-            installation.list_tenants().await?
-        }
-    };
-    for tenant in tenants {
+    if arguments.tenant.is_none() {
+        let under = store.installation().list_alerts(None, &filter).await?;
+        shown.extend(under.into_iter().map(|alert| ShownAlert {
+            tenant: None,
+            alert,
+        }));
+    }
+    for tenant in tenants_of(store, arguments.tenant.as_deref()).await? {
         let scope = TenantScope::new(tenant.id, Actor::Operator, Purpose::List);
         let own = store.tenant(scope).list_alerts(None, &filter).await?;
         shown.extend(own.into_iter().map(|alert| ShownAlert {

@@ -210,6 +210,10 @@ async fn at_vendors(rows: &TenantStore, person: &PersonRows) -> Result<Vec<Strin
             .list_model_sessions(&ListFilter::of_call(*call))
             .await?;
         ids.extend(sessions.into_iter().filter_map(|it| it.vendor_session_id));
+        let messages = rows.list_voicemails(&ListFilter::of_call(*call)).await?;
+        // What was fetched was deleted at the carrier.
+        let unfetched = messages.into_iter().filter(|it| it.object_key.is_none());
+        ids.extend(unfetched.map(|it| it.recording_id));
     }
     Ok(ids)
 }

@@ -7,7 +7,7 @@ use switchboard_store::{Actor, Purpose, RetentionKind, Store, TenantScope, Tenan
 use super::arguments::RetentionCommand;
 use super::failure::{Exit, Failure};
 use super::output::Output;
-use super::tenant::scope_of;
+use super::tenant::{scope_of, tenants_of};
 use crate::archive::Archive;
 use crate::config::{Settings, nearest};
 use crate::retention::{self, DAYS_MAX, Overdue};
@@ -90,14 +90,8 @@ async fn run(
     let store = Store::open(&settings.database.store_settings()).await?;
     let archive = Archive::open(&settings.recordings)?;
     let mut all = Vec::new();
-    for known in store.installation().list_tenants().await? {
-        let scope = match tenant {
-            Some(wanted) => scope_of(&store, wanted, Actor::Operator, Purpose::Maintain).await?,
-            None => TenantScope::new(known.id, Actor::Operator, Purpose::Maintain),
-        };
-        if scope.tenant != known.id {
-            continue;
-        }
+    for known in tenants_of(&store, tenant).await? {
+        let scope = TenantScope::new(known.id, Actor::Operator, Purpose::Maintain);
         let rows = store.tenant(scope);
         for planned in retention::plan(&rows, &settings.retention, Utc::now()).await? {
             let gone = if is_dry {

@@ -6,8 +6,8 @@ use tokio::runtime::{Builder, Runtime};
 use super::arguments::{Command, CommandLine};
 use super::output::Output;
 use super::{
-    agent, backup, doctor, job, list, mail, migrate, outgoing, person, retention, staff, switch,
-    tenant, usage, webhook,
+    agent, backup, budgets, doctor, job, list, mail, migrate, outgoing, person, retention, staff,
+    switch, tenant, usage, webhook,
 };
 use crate::config::{Settings, SettingsSource};
 
@@ -27,7 +27,7 @@ Set up    tenant     tenants, numbers, Twilio accounts  agent      show and impo
           mail       where transcripts go                 webhook    addresses that are told of events
           staff      who may sign in
 Keep      backup     a copy of everything               restore    bring it back
-          retention  how long each kind is kept
+          retention  how long each kind is kept         budgets    what calls may cost
 People    export     everything about one person        erase      remove it
 
 Examples
@@ -84,6 +84,9 @@ pub(super) fn run(command_line: CommandLine, output: &Output) -> Result<()> {
         }
         Command::Retention(command) => {
             on_one_core()?.block_on(retention::retention(&settings, &command, output))
+        }
+        Command::Budgets(command) => {
+            on_one_core()?.block_on(budgets::budgets(&settings, &command, output))
         }
         Command::Export(arguments) => {
             on_one_core()?.block_on(person::export(&settings, &arguments, output))

@@ -181,6 +181,16 @@ pub(super) async fn scope_of(
     )
 }
 
+/// The tenant that is wanted, or all of them.
+pub(super) async fn tenants_of(store: &Store, wanted: Option<&str>) -> Result<Vec<Tenant>> {
+    let mut tenants = store.installation().list_tenants().await?;
+    if let Some(wanted) = wanted {
+        let scope = scope_of(store, wanted, Actor::Operator, Purpose::List).await?;
+        tenants.retain(|tenant| tenant.id == scope.tenant);
+    }
+    Ok(tenants)
+}
+
 fn print_tenant(tenant: &Tenant, output: &Output) -> Result<()> {
     if output.is_json() {
         return output.document(tenant);

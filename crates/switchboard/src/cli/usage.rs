@@ -1,4 +1,4 @@
-//! `usage`: what a tenant spent, by day, agent, component or model.
+//! `usage`: what a tenant spent, by day, agent, component, model or user.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ pub(super) async fn usage(
 }
 
 /// Units with four digits, rounded down: enough for the cheapest call.
-fn money(micros: i64) -> String {
+pub(super) fn money(micros: i64) -> String {
     format!("{}.{:04}", micros / 1_000_000, micros % 1_000_000 / 100)
 }
 

@@ -177,6 +177,8 @@ pub struct AgentLimits {
     pub dead_air_ms: Option<u64>,
     /// Micro-USD per call.
     pub budget_micros: Option<u64>,
+    /// What comes after the sentence that says that a budget is spent.
+    pub at_budget: AtBudget,
     /// Milliseconds for one tool.
     pub tool_ms_max: Option<u64>,
     /// Tool calls in one call.
@@ -187,6 +189,17 @@ pub struct AgentLimits {
     pub caller_hour_max: Option<u32>,
     /// Seconds that two machines may talk to each other.
     pub automatic_s_max: Option<u64>,
+}
+
+/// What comes after the sentence that says that a budget is spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AtBudget {
+    /// `human`: the caller goes to whoever takes over.
+    #[default]
+    Human,
+    /// `end`: the agent says goodbye and hangs up.
+    End,
 }
 
 /// What clients of `/v1/realtime` may do beyond the protocol.

@@ -72,6 +72,34 @@ pub struct TokenUsage {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PicoUsd(pub u64);
 
+/// One component of a bill with its exact cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsageCost {
+    /// `text_in`, `text_cached`, `text_out`, the same of audio and images, `audio_time`.
+    pub component: &'static str,
+    /// `tokens` or `ms`.
+    pub unit: &'static str,
+    /// How many of them; what was cached is not in `_in` too.
+    pub quantity: u64,
+    /// Exactly.
+    pub cost: PicoUsd,
+}
+
+/// Turns exact costs into whole micro-USD, one after the other, so that their sum is the exact sum rounded up once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunningBill {
+    exact: PicoUsd,
+}
+
+impl RunningBill {
+    /// The micro-USD that this cost adds to the bill.
+    pub fn add(&mut self, cost: PicoUsd) -> u64 {
+        let before = self.exact.to_micros();
+        self.exact += cost;
+        self.exact.to_micros() - before
+    }
+}
+
 impl PicoUsd {
     /// Whole micro-USD, rounded up, so that a budget never believes in money that is spent.
     pub fn to_micros(self) -> u64 {
@@ -132,6 +160,37 @@ impl ModelPrices {
         );
         let image = cost_of(usage.image, self.image_in, self.image_cached, 0);
         text + audio + image + self.cost_of_time(usage.audio_ms)
+    }
+
+    /// The components of `usage` that are not empty, each with its exact cost. Their sum is [`ModelPrices::cost`].
+    pub fn components(&self, usage: &TokenUsage) -> Vec<UsageCost> {
+        let tokens = |names: [&'static str; 3], count: TokenCount, prices: [u64; 3]| {
+            let cached = count.cached.min(count.input);
+            let quantities = [count.input - cached, cached, count.output];
+            let parts = names.into_iter().zip(quantities).zip(prices);
+            parts.map(|((component, quantity), price)| UsageCost {
+                component,
+                unit: "tokens",
+                quantity,
+                cost: narrow(u128::from(quantity) * u128::from(price)),
+            })
+        };
+        let text = ["text_in", "text_cached", "text_out"];
+        let audio = ["audio_in", "audio_cached", "audio_out"];
+        let image = ["image_in", "image_cached", "image_out"];
+        let time = UsageCost {
+            component: "audio_time",
+            unit: "ms",
+            quantity: usage.audio_ms,
+            cost: self.cost_of_time(usage.audio_ms),
+        };
+        let prices = [self.text_in, self.text_cached, self.text_out];
+        let all = tokens(text, usage.text, prices);
+        let prices = [self.audio_in, self.audio_cached, self.audio_out];
+        let all = all.chain(tokens(audio, usage.audio, prices));
+        let prices = [self.image_in, self.image_cached, 0];
+        let all = all.chain(tokens(image, usage.image, prices));
+        all.chain([time]).filter(|part| part.quantity > 0).collect()
     }
 
     /// Micro-USD per minute times milliseconds, in pico-USD: `ms × price × 10⁶ / 60 000`, rounded up.
@@ -272,6 +331,37 @@ mod tests {
         let sum: PicoUsd = std::iter::repeat_n(cost, 5).sum();
         assert_eq!(sum.to_micros(), 36_028);
         assert_ne!(sum.to_micros(), 5 * cost.to_micros());
+    }
+
+    #[test]
+    fn components_are_the_whole_cost_and_cached_tokens_are_not_counted_twice() {
+        let prices = Prices::default().of("gpt-realtime-2.1");
+        let parts = prices.components(&check_vector());
+        let sum: PicoUsd = parts.iter().map(|part| part.cost).sum();
+        assert_eq!(sum, prices.cost(&check_vector()));
+        let shown: Vec<_> = parts.iter().map(|it| (it.component, it.quantity)).collect();
+        let expected = [
+            ("text_in", 55),
+            ("text_cached", 64),
+            ("text_out", 30),
+            ("audio_in", 13),
+            ("audio_out", 91),
+        ];
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn whole_micro_units_sum_up_to_the_exact_sum_rounded_up_once() {
+        let prices = Prices::default().of("gpt-realtime-2.1");
+        let mut bill = RunningBill::default();
+        let mut sum = 0;
+        for reply in 1..=1_000_u64 {
+            for part in prices.components(&check_vector()) {
+                sum += bill.add(part.cost);
+            }
+            // 7,205.6 micro-USD each.
+            assert_eq!(sum, (reply * 72_056).div_ceil(10), "after {reply} replies");
+        }
     }
 
     #[test]

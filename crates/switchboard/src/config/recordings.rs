@@ -4,10 +4,24 @@ use serde::{Deserialize, Serialize};
 
 use super::types::{BaseUrl, Secret, blank_is_none};
 
+/// Who records telephone calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecordedBy {
+    /// The server itself.
+    #[default]
+    Own,
+    /// The carrier, by its recording API.
+    Twilio,
+}
+
 /// Where audio is kept: recordings of calls and voicemail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RecordingsSettings {
+    /// `own`: the server records what it hears and plays. `twilio`: telephone calls are recorded by the carrier, fetched when
+    /// they end, and deleted there; others by the server.
+    pub by: RecordedBy,
     /// `data/recordings`. Folder of the audio; with a bucket, of audio that still waits to be sent there.
     pub folder: String,
     /// 90 days after which recordings are erased; 0 keeps them. A tenant's setting `recording_retention_days` comes first.
@@ -33,6 +47,7 @@ pub struct RecordingsSettings {
 impl Default for RecordingsSettings {
     fn default() -> Self {
         Self {
+            by: RecordedBy::Own,
             folder: "data/recordings".to_owned(),
             retention_days: 90,
             s3_bucket: None,

@@ -32,6 +32,8 @@ pub struct RetentionSettings {
     pub idempotency_keys_days: u32,
     /// 400 days. Alerts that have cleared.
     pub alerts_days: u32,
+    /// 90 days. Logins of staff that are over, and invitations that were used or ran out.
+    pub logins_days: u32,
 }
 
 impl Default for RetentionSettings {
@@ -49,6 +51,7 @@ impl Default for RetentionSettings {
             webhook_deliveries_days: 30,
             idempotency_keys_days: 7,
             alerts_days: 400,
+            logins_days: 90,
         }
     }
 }
@@ -69,6 +72,7 @@ impl RetentionSettings {
             RetentionKind::WebhookDeliveries => self.webhook_deliveries_days,
             RetentionKind::IdempotencyKeys => self.idempotency_keys_days,
             RetentionKind::Alerts => self.alerts_days,
+            RetentionKind::Logins => self.logins_days,
         }
     }
 }

@@ -16,6 +16,10 @@ pub struct SessionsSettings {
     pub token_requests_per_s_max: u32,
     /// 3 sessions of one app user at once.
     pub user_sessions_max: u32,
+    /// 0 sessions at once of one API key; 0 leaves it to `calls.concurrent_max` of its tenant (threat M5).
+    pub key_sessions_max: u32,
+    /// 1800 s, the longest session of a browser or app whose agent sets no `length_max_s`; then as after the longest call.
+    pub length_max_s: u64,
     /// 60 s in which a client that lost its connection may come back to its call; 0 ends the call at once.
     pub grace_s: u64,
 }
@@ -28,6 +32,8 @@ impl Default for SessionsSettings {
             key_tokens_max: 10_000,
             token_requests_per_s_max: 20,
             user_sessions_max: 3,
+            key_sessions_max: 0,
+            length_max_s: 1_800,
             grace_s: 60,
         }
     }

@@ -20,6 +20,11 @@ pub struct TwilioSettings {
     pub validate_signatures: bool,
     /// 1000 ms. Longest wait for a transfer by REST; past it the stream socket is closed, which hands over too.
     pub transfer_ms_max: u64,
+    /// 12500 micro-USD for each started minute of a call that came to us, its media stream included: what the ledger calls
+    /// `carrier`. Prices differ by country; 0 keeps no such row.
+    pub inbound_minute_micros: u64,
+    /// 18000 micro-USD for each started minute of a call that we placed.
+    pub outbound_minute_micros: u64,
     /// 60 s. How long a hang-up by REST is retried while the socket stays open.
     pub hangup_retry_s_max: u64,
 }
@@ -34,6 +39,8 @@ impl Default for TwilioSettings {
                 .expect("the default address is valid"),
             validate_signatures: true,
             transfer_ms_max: 1_000,
+            inbound_minute_micros: 12_500,
+            outbound_minute_micros: 18_000,
             hangup_retry_s_max: 60,
         }
     }

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 const GAP_MINUTES_MAX: i64 = 26 * 60;
 
 /// The first moment at which a wall clock shows `local`. Inside a gap it is the moment the gap ends.
-pub(super) fn first_moment(zone: Tz, local: NaiveDateTime) -> DateTime<Tz> {
+pub(crate) fn first_moment(zone: Tz, local: NaiveDateTime) -> DateTime<Tz> {
     match zone.from_local_datetime(&local) {
         MappedLocalTime::Single(moment) | MappedLocalTime::Ambiguous(moment, _) => moment,
         MappedLocalTime::None => end_of_gap(zone, local),

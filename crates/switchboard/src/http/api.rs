@@ -6,7 +6,9 @@
 
 pub mod access;
 mod agents;
+mod audio_parts;
 mod audit;
+mod budgets;
 mod call_acts;
 mod call_parts;
 mod calls;
@@ -23,7 +25,9 @@ mod recordings;
 mod session;
 mod staff;
 mod switches;
+mod take_over;
 mod usage;
+mod voicemails;
 mod webhooks;
 
 use std::sync::Arc;
@@ -87,8 +91,11 @@ pub fn routes(context: ApiContext) -> Router {
         .merge(call_acts::routes())
         .merge(live::routes())
         .merge(listen::routes())
+        .merge(take_over::routes())
         .merge(usage::routes())
+        .merge(budgets::routes())
         .merge(recordings::routes())
+        .merge(voicemails::routes())
         .merge(peaks::routes())
         .merge(outgoing::routes())
         .merge(switches::routes())

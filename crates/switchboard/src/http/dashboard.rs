@@ -93,6 +93,12 @@ pub(super) async fn answer(request: Request) -> Response {
     respond(built, &parts.method, parts.uri.path(), &parts.headers)
 }
 
+/// The app for an address of the server that people open too; `None` where the app is not built.
+pub(super) fn app(headers: &HeaderMap) -> Option<Response> {
+    built("index.html")?;
+    Some(page(built, headers))
+}
+
 fn respond(files: Files, method: &Method, path: &str, headers: &HeaderMap) -> Response {
     let path = path.strip_prefix('/').unwrap_or(path);
     let first = path.split('/').next().unwrap_or_default();

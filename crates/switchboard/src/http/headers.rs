@@ -67,7 +67,9 @@ fn allow_origin(headers: &mut HeaderMap, origin: HeaderValue) {
     headers.append(VARY, HeaderValue::from_static("origin"));
     let methods = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
-    let names = HeaderValue::from_static("authorization, content-type, idempotency-key, if-match");
+    let names = HeaderValue::from_static(
+        "authorization, content-type, idempotency-key, if-match, switchboard-resume, switchboard-after",
+    );
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, names);
     headers.insert(ACCESS_CONTROL_MAX_AGE, CORS_AGE);
     // Where a call over WebRTC is.

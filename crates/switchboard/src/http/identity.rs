@@ -19,6 +19,7 @@ use switchboard_wire::openai::RestError;
 use super::api_key::ApiKey;
 use super::auth::{KeyIdentity, KeyVerifier, VerifierUnavailable};
 use super::problem::Problem;
+use super::standing::Standings;
 use crate::app_users::{AppUser, AppUsers, TokenFault, looks_like_token};
 use crate::config::Secret;
 
@@ -115,6 +116,7 @@ pub struct CallerDoor {
     store: Store,
     keys: Arc<dyn KeyVerifier>,
     users: AppUsers,
+    standings: Standings,
 }
 
 impl Brought {
@@ -176,6 +178,7 @@ impl CallerDoor {
     pub fn new(store: Store, users: AppUsers) -> Self {
         Self {
             keys: Arc::new(store.lookup()),
+            standings: Standings::new(store.clone()),
             store,
             users,
         }
@@ -225,6 +228,11 @@ impl CallerDoor {
         }
     }
 
+    /// What is open, by whom.
+    pub fn standings(&self) -> &Standings {
+        &self.standings
+    }
+
     /// Uses the credential up for this call, where it is good for one: the last act before the call starts. Of two at the
     /// same time, on any node, one is let in (threat T3).
     ///
@@ -237,6 +245,7 @@ impl CallerDoor {
         agent_name: &str,
     ) -> Result<(), CallerRefusal> {
         let rows = self.rows(identity);
+        self.standings.of_call(identity, call);
         match identity.credential {
             CallerCredential::ApiKey(_) | CallerCredential::Staff(_) => Ok(()),
             CallerCredential::AppUser => {
@@ -268,6 +277,12 @@ impl CallerDoor {
         let scope = TenantScope::new(identity.tenant_id, actor, Purpose::Call);
         self.store.tenant(scope)
     }
+}
+
+/// Names a tenant's app user in a technical record without telling who it is.
+pub fn user_hash(tenant: TenantId, user: &Private<String>) -> String {
+    let digest = Sha256::digest(format!("{tenant}/{}", user.expose()));
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unavailable(error: StoreError) -> CallerRefusal {
@@ -340,8 +355,7 @@ impl CallerIdentity {
     /// Names the user in a technical record without telling who it is; None where no user is known.
     pub fn user_hash(&self) -> Option<String> {
         let user = self.user_id.as_ref()?;
-        let digest = Sha256::digest(format!("{}/{}", self.tenant_id, user.expose()));
-        Some(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        Some(user_hash(self.tenant_id, user))
     }
 
     /// Whether the two are the same caller, for a call that one of them began and the other comes back to (threat S9).

@@ -23,6 +23,8 @@ pub enum JobKind {
     CallPlace,
     /// Fetches the audio of a message from the carrier.
     VoicemailFetch,
+    /// Fetches a recording that the carrier made.
+    RecordingFetch,
     /// Has a message written down.
     VoicemailTranscribe,
     /// Sends a message by mail.
@@ -115,6 +117,7 @@ impl JobKind {
         Self::MailTranscript,
         Self::CallPlace,
         Self::VoicemailFetch,
+        Self::RecordingFetch,
         Self::VoicemailTranscribe,
         Self::MailVoicemail,
         Self::AppointmentRemind,
@@ -132,6 +135,7 @@ impl JobKind {
             Self::MailTranscript => "mail.transcript",
             Self::CallPlace => "call.place",
             Self::VoicemailFetch => "voicemail.fetch",
+            Self::RecordingFetch => "recording.fetch",
             Self::VoicemailTranscribe => "voicemail.transcribe",
             Self::MailVoicemail => "mail.voicemail",
             Self::AppointmentRemind => "appointment.remind",
@@ -151,6 +155,7 @@ impl JobKind {
             Self::MailTranscript | Self::MailVoicemail => MAIL,
             Self::CallPlace => super::outgoing_call::PATIENCE,
             Self::VoicemailFetch => super::voicemail::FETCH,
+            Self::RecordingFetch => super::recording::FETCH,
             Self::VoicemailTranscribe => super::voicemail::TRANSCRIBE,
             Self::RetentionSweep => SWEEP,
         }

@@ -52,7 +52,7 @@ const PURPOSE: Word = Word::new("voicemail_transcription");
 /// What a caller who said no, or took it back, does not want.
 const WORDS: Word = Word::new("transcription");
 
-/// Fetches the audio.
+/// Fetches the audio, and then has the carrier forget it.
 pub(super) async fn fetch(shell: &JobShell, job: &ClaimedJob) -> JobResult {
     let rows = shell.rows(job);
     let Some(message) = message(&rows, job).await? else {
@@ -68,7 +68,10 @@ pub(super) async fn fetch(shell: &JobShell, job: &ClaimedJob) -> JobResult {
         )
         .await?;
     }
-    ask_for(shell, &rows, JobKind::VoicemailTranscribe, &message).await
+    ask_for(shell, &rows, JobKind::VoicemailTranscribe, &message).await?;
+    // The mail does not wait for this, and only what is in our archive is taken from the carrier.
+    let forgotten = shell.carrier.forget_voicemail(job.tenant_id, &message);
+    forgotten.await.map_err(JobError::Later)
 }
 
 async fn keep(

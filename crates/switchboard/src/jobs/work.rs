@@ -9,7 +9,7 @@ use switchboard_store::{Actor, ClaimedJob, Purpose, Store, TenantScope, TenantSt
 use super::bell::JobBell;
 use super::facts;
 use super::kind::{JobKind, Patience};
-use super::{outgoing_call, reminder, voicemail};
+use super::{outgoing_call, recording, reminder, voicemail};
 use crate::channels::twilio::TwilioChannel;
 use crate::mail::Mailer;
 use crate::ops::seal::SealingKey;
@@ -117,6 +117,7 @@ impl Work for JobShell {
             Some(JobKind::MailTranscript) => facts::mail_transcript(self, job).await,
             Some(JobKind::CallPlace) => outgoing_call::run(self, job).await,
             Some(JobKind::VoicemailFetch) => voicemail::fetch(self, job).await,
+            Some(JobKind::RecordingFetch) => recording::fetch(self, job).await,
             Some(JobKind::VoicemailTranscribe) => voicemail::transcribe(self, job).await,
             Some(JobKind::MailVoicemail) => voicemail::mail(self, job).await,
             Some(JobKind::AppointmentRemind) => reminder::run(self, job).await,

@@ -13,7 +13,7 @@ use switchboard_store::{
 
 use super::{Journal, encode};
 use crate::live::{LiveFeed, LiveLine, TurnRow};
-use crate::model::ModelUsage;
+use crate::model::{ModelUsage, UsagePart};
 use crate::ops::traces::CallTrace;
 
 /// What the ledger and the list of sessions call a model.
@@ -49,6 +49,9 @@ pub struct CallJournal {
     disclosed: DisclosedPurposes,
     session: Option<ModelSessionWrite>,
     live: LiveFeed,
+    answered_at: Option<Timestamp>,
+    /// 0: no carrier bills this call.
+    carrier_minute_micros: u64,
     /// None unless this call is traced.
     trace: Option<Box<CallTrace>>,
 }
@@ -73,7 +76,18 @@ impl CallJournal {
             disclosed,
             session: None,
             live,
+            answered_at: None,
+            carrier_minute_micros: 0,
             trace: None,
+        }
+    }
+
+    /// The same for a call whose carrier bills this for each minute begun.
+    #[must_use]
+    pub fn with_carrier(self, minute_micros: u64) -> Self {
+        Self {
+            carrier_minute_micros: minute_micros,
+            ..self
         }
     }
 
@@ -148,12 +162,15 @@ impl CallJournal {
             trace.event(event);
         }
         match &event.kind {
-            EventKind::LegReadied => self.write(JournalWrite::CallProgressed(CallProgress {
-                call_id: self.call,
-                status: CallStatus::Answered,
-                carrier_status: None,
-                at,
-            })),
+            EventKind::LegReadied => {
+                self.answered_at = self.answered_at.or(Some(at));
+                self.write(JournalWrite::CallProgressed(CallProgress {
+                    call_id: self.call,
+                    status: CallStatus::Answered,
+                    carrier_status: None,
+                    at,
+                }));
+            }
             EventKind::ModelReadied { .. } | EventKind::ModelReopened { .. } => {
                 if let Some(session) = &mut self.session {
                     session.ready_at = Some(at);
@@ -286,44 +303,63 @@ impl CallJournal {
         }
     }
 
-    /// A line of the ledger: one row with the price, and one per raw unit.
-    pub fn usage(&self, moment: Moment, usage: ModelUsage) {
-        let at = self.at(moment);
+    /// What a turn used: one row of the ledger per component, with its price.
+    pub fn usage(&self, moment: Moment, turn: Option<u32>, usage: &ModelUsage) {
         let provider = self
             .session
             .as_ref()
-            .map_or("unknown", |session| session.provider.as_str())
-            .to_owned();
-        let row = |unit: &str, quantity: u64, cost_micros: u64| {
-            JournalWrite::Usage(UsageWrite {
-                id: UsageId::new(),
-                call_id: Some(self.call),
-                component: usage.component.to_owned(),
-                provider: provider.clone(),
-                model: usage.model.clone(),
-                unit: unit.to_owned(),
-                quantity: i64::try_from(quantity).unwrap_or(i64::MAX),
-                cost_micros: Micros(i64::try_from(cost_micros).unwrap_or(i64::MAX)),
-                currency: Currency::USD,
-                at,
-            })
-        };
-        self.live
-            .cost(i64::try_from(usage.cost_micros).unwrap_or(i64::MAX));
-        self.write(row(usage.component, 1, usage.cost_micros));
-        for (unit, quantity) in usage
-            .quantities
-            .iter()
-            .filter(|(_, quantity)| *quantity > 0)
-        {
-            self.write(row(unit, *quantity, 0));
+            .map_or("unknown", |session| session.provider.as_str());
+        for part in &usage.parts {
+            let paid = (provider, usage.model.as_str());
+            self.write_usage(self.at(moment), turn, paid, *part);
         }
+    }
+
+    fn write_usage(
+        &self,
+        at: Timestamp,
+        turn: Option<u32>,
+        (provider, model): (&str, &str),
+        part: UsagePart,
+    ) {
+        let cost_micros = i64::try_from(part.cost_micros).unwrap_or(i64::MAX);
+        self.live.cost(cost_micros);
+        self.write(JournalWrite::Usage(UsageWrite {
+            id: UsageId::new(),
+            call_id: Some(self.call),
+            component: part.component.to_owned(),
+            provider: provider.to_owned(),
+            model: model.to_owned(),
+            unit: part.unit.to_owned(),
+            quantity: i64::try_from(part.quantity).unwrap_or(i64::MAX),
+            cost_micros: Micros(cost_micros),
+            currency: Currency::USD,
+            at,
+            turn: turn.map(i64::from),
+        }));
+    }
+
+    /// Minutes at the carrier, each begun one whole, as carriers bill them. Those after a handoff are the carrier's to tell.
+    fn carrier_minutes(&self, at: Timestamp) {
+        let Some(answered_at) = self.answered_at.filter(|_| self.carrier_minute_micros > 0) else {
+            return;
+        };
+        let length_ms = u64::try_from((at - answered_at).num_milliseconds()).unwrap_or(0);
+        let minutes = length_ms.div_ceil(60_000).max(1);
+        let part = UsagePart {
+            component: "carrier",
+            unit: "minutes",
+            quantity: minutes,
+            cost_micros: minutes.saturating_mul(self.carrier_minute_micros),
+        };
+        self.write_usage(at, None, ("twilio", "voice"), part);
     }
 
     /// The one end.
     pub fn ended(&mut self, moment: Moment, end: End, cost_micros: u64) {
         let at = self.at(moment);
         self.close_session(at, None);
+        self.carrier_minutes(at);
         self.write(JournalWrite::CallEnded(CallEnd {
             call_id: self.call,
             reason: Word::new(end.reason.as_str()),
@@ -343,6 +379,7 @@ impl CallJournal {
             trace.lost();
         }
         self.close_session(at, None);
+        self.carrier_minutes(at);
         self.write(JournalWrite::CallEnded(CallEnd {
             call_id: self.call,
             reason: Word::new("process_lost"),

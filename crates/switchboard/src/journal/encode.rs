@@ -76,7 +76,10 @@ fn fields(kind: &EventKind) -> Value {
         | EventKind::TransferAccepted
         | EventKind::TransferFailed
         | EventKind::CallerReturned
+        | EventKind::StaffTookOver
+        | EventKind::StaffLost
         | EventKind::LegCut => json!({}),
+        EventKind::StaffGaveBack { cause } => json!({ "cause": cause.as_str() }),
         EventKind::LegReturned { after } => json!({ "after_ms": ms(*after) }),
         EventKind::ConsentAnswered { answer } => json!({ "answer": answer.as_str() }),
         EventKind::PartyDetected { by } => json!({ "by": by.as_str() }),
@@ -131,7 +134,14 @@ fn fields(kind: &EventKind) -> Value {
         EventKind::ConfirmationAnswered { name, agreed } => {
             json!({ "tool": known_tool(name), "agreed": agreed })
         }
-        EventKind::BudgetWarned { spent_micros } => json!({ "spent_micros": spent_micros }),
+        EventKind::BudgetWarned {
+            budget,
+            spent_micros,
+        }
+        | EventKind::BudgetSpent {
+            budget,
+            spent_micros,
+        } => json!({ "budget": budget.as_str(), "spent_micros": spent_micros }),
         EventKind::ModelFailed {
             choice,
             failure: cause,

@@ -160,8 +160,8 @@ impl Spool {
         }
         let file = private_file(&directory.join("journal.spool")).map_err(failed)?;
         let reserve = Reserve::keep(directory.join("reserve"), settings.reserve_bytes);
-        let mut spool = Self::over(Arc::new(file), key, settings.bytes_max).map_err(failed)?;
-        spool.reserve = reserve;
+        let spool = Self::over(Arc::new(file), key, settings.bytes_max).map_err(failed)?;
+        let mut spool = spool.with_reserve(reserve);
         spool._lock = Some(lock);
         Ok(spool)
     }
@@ -183,6 +183,11 @@ impl Spool {
         };
         spool.recover()?;
         Ok(spool)
+    }
+
+    /// What is given up when the disk is full.
+    pub(super) fn with_reserve(self, reserve: Reserve) -> Self {
+        Self { reserve, ..self }
     }
 
     /// Takes the list of records that were there when the spool was opened, oldest first.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use switchboard_store::{CallId, TenantId, Timestamp};
@@ -13,8 +14,10 @@ use super::{Following, LiveCall, Message, Snapshot, Told, Topic, event_row};
 const BEHIND_MAX: usize = 256;
 /// Messages of the list kept for those who come back: a lost connection is noticed and mended within them.
 const RECENT_MAX: usize = 512;
-/// Events of a live call kept for those who come to it. Older ones are in the database by then: the journal writes
-/// several times a second.
+/// What a live call told is kept this long for those who come to it. Older events are in the database by then: the journal
+/// writes several times a second.
+const EVENTS_FOR: Duration = Duration::from_secs(5);
+/// No call tells more within that time and is worth following whole.
 const EVENTS_MAX: usize = 128;
 
 #[derive(Default)]
@@ -29,13 +32,21 @@ struct Tenant {
     calls: Vec<Live>,
     recent: VecDeque<Message>,
     sender: broadcast::Sender<Message>,
+    was_followed: bool,
 }
 
 struct Live {
     row: LiveCall,
-    recent: VecDeque<Message>,
+    /// Written as JSON for those who follow, and for nobody else.
+    recent: VecDeque<Recent>,
     /// Made for the first who follows.
     sender: Option<broadcast::Sender<Message>>,
+}
+
+struct Recent {
+    told_at: Instant,
+    number: i64,
+    event: Value,
 }
 
 impl Hub {
@@ -68,7 +79,7 @@ impl Hub {
                 line,
             } => self.tenant(tenant).change(call, |live| {
                 let event = json!({ "name": "turn", "at": at, "turn": turn });
-                live.publish(live.row.seq, &event);
+                live.publish(live.row.seq, event);
                 let is_new = line.is_some() && live.row.last_line != line;
                 live.row.last_line = line.or_else(|| live.row.last_line.take());
                 is_new
@@ -80,7 +91,7 @@ impl Hub {
             } => self.tenant(tenant).change(call, |live| {
                 live.row.cost_micros += cost_micros;
                 let event = json!({ "name": "cost", "cost_micros": live.row.cost_micros });
-                live.publish(live.row.seq, &event);
+                live.publish(live.row.seq, event);
                 cost_micros != 0
             }),
             Told::Ended(tenant, call) => self.tenant(tenant).end(call),
@@ -108,6 +119,7 @@ impl Tenant {
             calls: Vec::new(),
             recent: VecDeque::new(),
             sender: broadcast::Sender::new(BEHIND_MAX),
+            was_followed: false,
         }
     }
 
@@ -117,26 +129,25 @@ impl Tenant {
             recent: VecDeque::new(),
             sender: None,
         };
-        self.publish(&json!({ "name": "call", "call": live.row }));
+        self.publish(|| json!({ "name": "call", "call": live.row }));
         self.calls.push(live);
     }
 
     fn event(&mut self, call: CallId, seq: i64, at: Timestamp, name: &str, data: &Value) {
         self.change(call, |live| {
             let is_new = live.row.take(seq, at, name, data);
-            live.publish(seq, &event_row(seq, at, name, data));
+            live.publish(seq, event_row(seq, at, name, data));
             is_new
         });
     }
 
     /// Changes a call, and tells those who follow the list if it looks different now.
     fn change(&mut self, call: CallId, change: impl FnOnce(&mut Live) -> bool) {
-        let Some(live) = self.calls.iter_mut().find(|live| live.row.id == call) else {
+        let Some(place) = self.calls.iter().position(|live| live.row.id == call) else {
             return;
         };
-        if change(live) {
-            let event = json!({ "name": "call", "call": live.row });
-            self.publish(&event);
+        if change(&mut self.calls[place]) {
+            self.publish_row(place);
         }
     }
 
@@ -145,14 +156,36 @@ impl Tenant {
             return;
         };
         let live = self.calls.remove(place);
-        self.publish(&json!({ "name": "ended", "id": live.row.id }));
+        self.publish(|| json!({ "name": "ended", "id": live.row.id }));
     }
 
-    fn publish(&mut self, event: &Value) {
+    fn publish_row(&mut self, place: usize) {
+        if self.is_followed() {
+            let event = json!({ "name": "call", "call": self.calls[place].row });
+            self.publish(|| event);
+        } else {
+            self.number += 1;
+        }
+    }
+
+    /// Somebody follows the list, or did a moment ago and may come back. Nothing is written for nobody: who comes after
+    /// that begins with all calls.
+    fn is_followed(&mut self) -> bool {
+        if self.sender.receiver_count() == 0 && self.recent.len() >= RECENT_MAX {
+            self.recent = VecDeque::new();
+            self.was_followed = false;
+        }
+        self.was_followed
+    }
+
+    fn publish(&mut self, event: impl FnOnce() -> Value) {
         self.number += 1;
+        if !self.is_followed() {
+            return;
+        }
         let message = Message {
             number: self.number,
-            text: text(Topic::Calls, self.number, event),
+            text: text(Topic::Calls, self.number, &event()),
         };
         keep(&mut self.recent, RECENT_MAX, message.clone());
         let _ = self.sender.send(message);
@@ -167,10 +200,14 @@ impl Tenant {
 
     fn follow(&mut self, topic: Topic, after: Option<i64>) -> Following {
         match topic {
-            Topic::Calls => Following {
-                missed: self.missed(after),
-                coming: self.sender.subscribe(),
-            },
+            Topic::Calls => {
+                let missed = self.missed(after);
+                self.was_followed = true;
+                Following {
+                    missed,
+                    coming: self.sender.subscribe(),
+                }
+            }
             Topic::Call(call) => {
                 let live = self.calls.iter_mut().find(|live| live.row.id == call);
                 live.map_or_else(Following::over, |live| live.follow(after.unwrap_or(0)))
@@ -198,13 +235,26 @@ impl Tenant {
 }
 
 impl Live {
-    fn publish(&mut self, number: i64, event: &Value) {
-        let text = text(Topic::Call(self.row.id), number, event);
-        let message = Message { number, text };
-        keep(&mut self.recent, EVENTS_MAX, message.clone());
+    fn publish(&mut self, number: i64, event: Value) {
         if let Some(sender) = &self.sender {
-            let _ = sender.send(message);
+            let _ = sender.send(self.message(number, &event));
         }
+        let told_at = Instant::now();
+        let is_old = |recent: &Recent| told_at.duration_since(recent.told_at) > EVENTS_FOR;
+        while self.recent.front().is_some_and(is_old) {
+            self.recent.pop_front();
+        }
+        let recent = Recent {
+            told_at,
+            number,
+            event,
+        };
+        keep(&mut self.recent, EVENTS_MAX, recent);
+    }
+
+    fn message(&self, number: i64, event: &Value) -> Message {
+        let text = text(Topic::Call(self.row.id), number, event);
+        Message { number, text }
     }
 
     fn follow(&mut self, after: i64) -> Following {
@@ -215,7 +265,9 @@ impl Live {
         // Words and costs carry the number of the event before them, so that one may come twice and none is lost.
         let missed = self.recent.iter().filter(|it| it.number >= after);
         Following {
-            missed: missed.cloned().collect(),
+            missed: missed
+                .map(|it| self.message(it.number, &it.event))
+                .collect(),
             coming,
         }
     }
@@ -231,7 +283,7 @@ impl Following {
     }
 }
 
-fn keep(recent: &mut VecDeque<Message>, max: usize, message: Message) {
+fn keep<T>(recent: &mut VecDeque<T>, max: usize, message: T) {
     if recent.len() == max {
         recent.pop_front();
     }

@@ -57,6 +57,8 @@ pub enum LivePhase {
     Speaking,
     /// A tool runs.
     Tool,
+    /// A person of staff talks with the caller.
+    WithStaff,
     /// On the way to a human.
     HandingOff,
     /// It is over.
@@ -99,6 +101,9 @@ impl LivePhase {
             "handoff_started" | "transfer_accepted" => Self::HandingOff,
             "transfer_failed" | "caller_returned" => Self::Listening,
             _ if self == Self::HandingOff => self,
+            "staff_took_over" => Self::WithStaff,
+            "staff_gave_back" => Self::Listening,
+            _ if self == Self::WithStaff => self,
             "handshake_finished" if data["reason"].is_null() => Self::Listening,
             "greeting_started" | "message_started" | "reply_started" | "reply_resumed" => {
                 Self::Speaking

@@ -99,7 +99,7 @@ pub(super) const SCHEMAS: &[(&str, &str)] = &[
     (
         "UsageRow",
         "{id: uuid, call_id: uuid?, component: string, provider: string, model: string, unit: string,
-          quantity: integer, cost_micros: integer, currency: string, at: time}",
+          quantity: integer, cost_micros: integer, currency: string, at: time, turn: integer?}",
     ),
     ("CallUsage", "{items: [UsageRow], totals: [CostTotal]}"),
     (
@@ -143,17 +143,18 @@ pub(super) const SCHEMAS: &[(&str, &str)] = &[
     ),
     (
         "LivePhase",
-        r#""connecting" | "listening" | "thinking" | "speaking" | "tool" | "handing_off" | "ended""#,
+        r#""connecting" | "listening" | "thinking" | "speaking" | "tool" | "with_staff" | "handing_off" | "ended""#,
     ),
     ("LiveLine", "{speaker: Speaker, text: string}"),
     ("LiveCalls", "{number: integer, items: [LiveCall], calls_max: integer}"),
     ("Steered", "{id: uuid, state: SteeredState}"),
     ("SteeredState", r#""accepted" | "ended""#),
     ("ClosingSentence", r#""goodbye" | "apology""#),
-    ("UsageBy", r#""day" | "agent" | "component" | "model""#),
+    ("UsageBy", r#""day" | "agent" | "component" | "model" | "user""#),
     (
         "UsageReport",
-        "{by: UsageBy, from: time, to: time, items: [UsageSum], totals: [UsageTotal], forecast: [UsageForecast]}",
+        "{by: UsageBy, from: time, to: time, time_zone: string, items: [UsageSum], totals: [UsageTotal],
+          forecast: [UsageForecast]}",
     ),
     (
         "UsageSum",
@@ -165,9 +166,88 @@ pub(super) const SCHEMAS: &[(&str, &str)] = &[
         "{currency: string, last_7_days_micros: integer, next_30_days_micros: integer}",
     ),
     (
+        "Budgets",
+        "{time_zone: string, day: string, from: time, to: time, warning_percent: integer, limits: BudgetLimits,
+          own: BudgetLimits, defaults: BudgetLimits, today: DaySpending, users: [UserToday]}",
+    ),
+    (
+        "BudgetLimits",
+        "{session_micros: integer?, session_s: integer?, user_day_micros: integer?, tenant_day_micros: integer?}",
+    ),
+    (
+        "DaySpending",
+        "{spent_micros: integer, held_micros: integer, forecast_micros: integer?}",
+    ),
+    ("UserToday", "{user: string, spent_micros: integer}"),
+    (
         "Switch",
         "{switch: string, scope: SwitchScope, number: string?, value: string, set_at: time, expires_at: time?}",
     ),
     ("SwitchScope", r#""installation" | "tenant" | "number""#),
     ("Switches", "{items: [Switch]}"),
+    (
+        "Login",
+        "{staff_id: uuid, name: string, email: string, role: StaffRole, capabilities: [string], tenant: LoginTenant,
+          tenants: [LoginTenant], demo: boolean, second_factor: SecondFactor, expires_at: time}",
+    ),
+    ("StaffRole", r#""viewer" | "staff" | "manager" | "owner""#),
+    (
+        "LoginTenant",
+        "{id: uuid, name: string, display_name: string, time_zone: string}",
+    ),
+    (
+        "SecondFactor",
+        "{enrolled: boolean, required: boolean, missing: boolean, recovery_codes_left: integer}",
+    ),
+    (
+        "SecondFactorSecrets",
+        "{secret: string, otpauth_url: string, qr_svg: string, recovery_codes: [string]}",
+    ),
+    ("FirstRun", "{needed: boolean, demo_logins: [DemoLogin]}"),
+    (
+        "DemoLogin",
+        "{tenant: string, display_name: string, email: string, password: string}",
+    ),
+    (
+        "StaffMember",
+        "{id: uuid, name: string, email: string, role: StaffRole, location: string?, created_at: time,
+          disabled_at: time?, last_signed_in_at: time?, sign_ins: integer, is_demo: boolean, second_factor: boolean}",
+    ),
+    ("StaffList", "{items: [StaffMember], next_cursor: string?}"),
+    ("Invited", "{id: uuid, link: string}"),
+    (
+        "AuditEntry",
+        "{id: uuid, at: time, actor_kind: string, actor_id: uuid?, purpose: string, action: string, noun: string,
+          noun_id: string?}",
+    ),
+    ("AuditList", "{items: [AuditEntry], next_cursor: string?}"),
+    (
+        "Webhook",
+        "{id: uuid, url: string, events: [string], state: WebhookState, failing_since: time?, created_at: time}",
+    ),
+    ("WebhookState", r#""enabled" | "disabled" | "removed""#),
+    ("WebhookWithSecret", "Webhook & {secret: string}"),
+    ("Webhooks", "{items: [Webhook]}"),
+    (
+        "WebhookDelivery",
+        "{id: uuid, endpoint_id: uuid, event: string, key: string, payload: any, occurred_at: time,
+          state: WebhookDeliveryState, created_at: time, updated_at: time}",
+    ),
+    (
+        "WebhookDeliveryState",
+        r#""waiting" | "delivered" | "failed""#,
+    ),
+    ("WebhookDeliveries", "{items: [WebhookDelivery], next_cursor: string?}"),
+    ("WebhookDeliveryPage", "WebhookDelivery & {tries: [WebhookTry]}"),
+    (
+        "WebhookTry",
+        "{delivery_id: uuid, endpoint_id: uuid, event: string, ordinal: integer, at: time, status: integer?,
+          error: string?, duration_ms: integer}",
+    ),
+    ("Replayed", "{id: uuid, state: string}"),
+    (
+        "VoiceSession",
+        "{session_id: string, ephemeral_token: string, database_session_id: uuid, expires_at: time}",
+    ),
+    ("ClientSecret", "{value: string, expires_at: integer, session: any}"),
 ];

@@ -19,6 +19,8 @@ pub mod names {
     pub const LOOPS_TOTAL: &str = "switchboard_forwarding_loops_total";
     /// Counter of calls of numbers that call too often or hold too many calls. Label `limit`.
     pub const CALLER_LIMITS_TOTAL: &str = "switchboard_caller_limits_total";
+    /// Counter of calls that a spent budget refused. Label `budget`: whose.
+    pub const BUDGET_REFUSALS_TOTAL: &str = "switchboard_budget_refusals_total";
     /// Counter of callers handed over for technical reasons. Label `reason`.
     pub const FALLBACKS_TOTAL: &str = "switchboard_fallbacks_total";
     /// Counter of handoffs of any kind. Label `reason`.

@@ -13,6 +13,7 @@ use switchboard_wire::openai::{Target, Tool, realtime_url};
 use super::call_settings::core_language;
 use super::{Business, LegKind, ReadyAgent};
 use crate::config::agent::ModelChoice;
+use crate::config::prices::{TokenCount, TokenUsage};
 use crate::config::{AgentDefinition, Secret, Settings};
 use crate::drive::ModelOpener;
 use crate::journal::ModelDescription;
@@ -24,6 +25,51 @@ use crate::models::local::{
 };
 use crate::models::openai_realtime::{OpenAiRealtime, OpenAiSetup};
 use crate::socket::SocketLimits;
+
+/// The dearest reply there can be: all tokens out that a model makes at once, as audio; a context full of cached audio; a
+/// minute of the caller and the instructions, uncached.
+const DEAREST_REPLY: TokenUsage = TokenUsage {
+    audio: TokenCount {
+        input: 28_672,
+        cached: 28_072,
+        output: 4_096,
+    },
+    text: TokenCount {
+        input: 4_096,
+        cached: 0,
+        output: 0,
+    },
+    image: TokenCount {
+        input: 0,
+        cached: 0,
+        output: 0,
+    },
+    audio_ms: 0,
+};
+/// The same for a sentence of ours: twenty seconds of audio.
+const DEAREST_SENTENCE: TokenUsage = TokenUsage {
+    audio: TokenCount {
+        input: 28_672,
+        cached: 28_072,
+        output: 400,
+    },
+    ..DEAREST_REPLY
+};
+/// A minute of the caller, written down: by time, or as tokens.
+const HEARD_MINUTE: TokenUsage = TokenUsage {
+    audio: TokenCount {
+        input: 600,
+        cached: 0,
+        output: 0,
+    },
+    text: TokenCount {
+        input: 0,
+        cached: 0,
+        output: 300,
+    },
+    audio_ms: 60_000,
+    ..DEAREST_REPLY
+};
 
 /// The models of one agent, shared by all calls on legs of one format.
 pub(super) struct AgentModels {
@@ -78,6 +124,36 @@ pub(super) fn account(settings: &Settings, agent: &AgentDefinition) -> Option<(P
         calls_max,
     };
     Some((limit, configured.any(is_other)))
+}
+
+/// What one reply of an agent may cost at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct DearestReply {
+    /// Any reply, with a minute of the caller that was written down for it.
+    pub(super) reply_micros: u64,
+    /// A sentence of ours that it says.
+    pub(super) sentence_micros: u64,
+}
+
+/// Of all its models, whichever answers. A model without a price costs what the dearest does (threat M1).
+pub(super) fn dearest(settings: &Settings, agent: &AgentDefinition) -> DearestReply {
+    let mut configured = std::iter::once(agent.model).chain(agent.next_models.iter().copied());
+    let has_key = settings.openai.api_key.is_some();
+    if !has_key || configured.all(|choice| choice == ModelChoice::Local) {
+        return DearestReply::default();
+    }
+    let model = agent.realtime_model.as_ref();
+    let prices = settings
+        .prices
+        .of(model.unwrap_or(&settings.openai.realtime_model));
+    let hearing = settings
+        .prices
+        .of(&settings.openai.transcription_model)
+        .cost(&HEARD_MINUTE);
+    DearestReply {
+        reply_micros: (prices.cost(&DEAREST_REPLY) + hearing).to_micros(),
+        sentence_micros: prices.cost(&DEAREST_SENTENCE).to_micros(),
+    }
 }
 
 fn resolve(

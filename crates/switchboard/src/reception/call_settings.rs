@@ -1,15 +1,16 @@
 //! An agent's definition and the installation's settings as what decisions depend on.
 
 use switchboard_call::input::TurnTaking;
+use switchboard_call::limits;
 use switchboard_call::{
     CallSettings, Greeting, Keys, Language, Limits, PlaybackReport, Sentences, Span,
 };
 
 use super::ReadyAgent;
-use super::agent_models::AgentModels;
+use super::agent_models::{AgentModels, dearest};
 use super::keeping::Keeping;
 use crate::config::Settings;
-use crate::config::agent::Language as AgentLanguage;
+use crate::config::agent::{AtBudget, Language as AgentLanguage};
 use crate::drive::AudioPace;
 use crate::phrases::PhraseCache;
 
@@ -67,7 +68,8 @@ pub(super) fn call_settings(
         language: core_language(language),
     };
     CallSettings {
-        limits: limits(settings, agent, kind, speaks_first),
+        limits: limits_of(settings, agent, kind, speaks_first),
+        allowance: None,
         playback: match kind {
             LegKind::Client => PlaybackReport::Player,
             LegKind::Direct => PlaybackReport::Clock,
@@ -114,8 +116,10 @@ pub(super) fn audio_pace(settings: &Settings) -> AudioPace {
     }
 }
 
-fn limits(settings: &Settings, agent: &ReadyAgent, kind: LegKind, speaks_first: bool) -> Limits {
-    let calls = settings.calls.with(&agent.definition.limits);
+fn limits_of(settings: &Settings, agent: &ReadyAgent, kind: LegKind, speaks_first: bool) -> Limits {
+    let own = &agent.definition.limits;
+    let calls = settings.calls.with(own);
+    let dearest = dearest(settings, &agent.definition);
     let ms = Span::from_millis;
     Limits {
         handshake: ms(calls.handshake_ms),
@@ -126,7 +130,7 @@ fn limits(settings: &Settings, agent: &ReadyAgent, kind: LegKind, speaks_first: 
             Span::ZERO
         },
         silence_handoff: ms(calls.silence_handoff_ms),
-        length_max: Span::from_secs(calls.length_max_s),
+        length_max: Span::from_secs(agent.budgets.length_max_s(settings, own, kind)),
         length_warning: Span::from_secs(calls.length_warning_s),
         // A client has no keys to answer with, and a key of ours that it may lose.
         automatic_max: match kind {
@@ -143,7 +147,13 @@ fn limits(settings: &Settings, agent: &ReadyAgent, kind: LegKind, speaks_first: 
         interruption_words: ms(calls.interruption_words_ms_max),
         tool_deadline: ms(calls.tool_ms_max),
         tools_max: calls.tool_calls_max,
-        budget_micros: calls.budget_micros,
+        budget_micros: agent.budgets.session_micros(settings, own),
+        reply_cost_max_micros: dearest.reply_micros,
+        sentence_cost_max_micros: dearest.sentence_micros,
+        at_budget: match own.at_budget {
+            AtBudget::Human => limits::AtBudget::HandOff,
+            AtBudget::End => limits::AtBudget::End,
+        },
         budget_warning_percent: u64::from(calls.budget_warning_percent),
         model_session_max: Span::from_secs(settings.openai.session_age_s_max),
         model_reopen: ms(settings.limits.model_reopen_ms_max),
@@ -161,8 +171,10 @@ fn sentences(agent: &ReadyAgent, language: AgentLanguage) -> Sentences {
         nudge: phrases.nudge(language).into(),
         length_warning: phrases.length_warning(language).into(),
         returned: phrases.returned(language).into(),
+        given_back: phrases.given_back(language).into(),
         person_check: phrases.person_check(language).into(),
         goodbye: phrases.goodbye(language).into(),
+        budget: phrases.budget(language).into(),
         apology: phrases.apology(language).into(),
     }
 }

@@ -20,6 +20,22 @@ pub(super) struct Keeping {
     version: String,
 }
 
+/// What a client has to tell its people before they talk: the disclosure, where something is kept and the agent does not
+/// say it itself, because it does not speak first.
+#[must_use]
+pub fn unsaid_disclosure(agent: &ReadyAgent, switches: &CallSwitches) -> Option<String> {
+    if agent.definition.greeting.realtime {
+        return None;
+    }
+    let keeping = Keeping::of(agent, false, switches);
+    let policy = keeping.policy(&agent.definition, true);
+    let kept = keeping.kept.words && policy.basis != ConsentBasis::Never;
+    policy
+        .disclosure
+        .filter(|_| kept)
+        .map(|words| words.expose().to_owned())
+}
+
 impl Keeping {
     /// What the agent's definition says, unless it is switched otherwise. `records` is false where no sound is taken.
     pub(super) fn of(agent: &ReadyAgent, records: bool, switches: &CallSwitches) -> Self {

@@ -156,15 +156,9 @@ impl Shelving {
         }
     }
 
-    /// Days of the tenant, or of the installation; 0 keeps until somebody erases.
     async fn retained_until(&self, recording: &Recording) -> Option<Timestamp> {
         let rows = self.rows(recording.of.tenant);
-        let own = rows.setting(&Word::new(RETENTION_SETTING)).await;
-        let own = own.ok().flatten().and_then(|value| value.as_u64());
-        let days = own.unwrap_or(u64::from(self.retention_days));
-        let days = i64::try_from(days).ok().filter(|days| *days > 0)?;
-        let kept = chrono::Duration::try_days(days)?;
-        recording.started_at.checked_add_signed(kept)
+        kept_until(&rows, self.retention_days, recording.started_at).await
     }
 
     fn rows(&self, tenant: TenantId) -> switchboard_store::TenantStore {
@@ -237,6 +231,19 @@ impl Shelving {
         }
         Ok(())
     }
+}
+
+/// Until when a recording is kept: days of the tenant, or else these of the installation; 0 keeps until somebody erases.
+pub async fn kept_until(
+    rows: &switchboard_store::TenantStore,
+    days: u32,
+    started_at: Timestamp,
+) -> Option<Timestamp> {
+    let own = rows.setting(&Word::new(RETENTION_SETTING)).await;
+    let own = own.ok().flatten().and_then(|value| value.as_u64());
+    let days = own.unwrap_or(u64::from(days));
+    let days = i64::try_from(days).ok().filter(|days| *days > 0)?;
+    started_at.checked_add_signed(chrono::Duration::try_days(days)?)
 }
 
 /// Removes the audio, and then says so: a row that says erased never has audio.

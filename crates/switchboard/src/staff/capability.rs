@@ -42,6 +42,8 @@ capabilities! {
     PlaceCalls "calls.place" Staff,
     /// Calls in progress, and listening in.
     WatchLive "live.watch" Staff,
+    /// Talk with a caller in the agent's place.
+    TakeOverCalls "calls.take_over" Staff,
     /// Talk to an agent from the browser.
     Talk "talk.use" Staff,
     /// Which agents there are.

@@ -615,6 +615,21 @@ impl Doorkeeper {
         Err(Refusal::NothingToConfirm)
     }
 
+    /// Takes the person's own second factor away, and with it all their logins.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    pub async fn remove_second_factor(&self, login: &StaffLogin) -> Result<(), Refusal> {
+        let rows = self.rows_of(login.tenant_id, Actor::Staff(login.staff_id));
+        if rows
+            .remove_second_factor(login.staff_id, Utc::now())
+            .await?
+        {
+            return Ok(());
+        }
+        Err(Refusal::NothingToConfirm)
+    }
+
     /// The rows of a tenant, for somebody.
     pub(super) fn rows_of(&self, tenant: TenantId, actor: Actor) -> TenantStore {
         let scope = TenantScope::new(tenant, actor, Purpose::SignIn);

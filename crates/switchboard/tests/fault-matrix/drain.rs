@@ -93,7 +93,7 @@ async fn r8_a_stop_takes_no_new_call_finishes_or_hands_over_the_live_ones_and_ke
     let calls = served.ended_calls(3).await;
     let reason = |sid: &str| row_of(&calls, sid)["end_reason"].clone();
     assert_eq!(reason(finishes.sid().as_str()), "caller_hung_up");
-    assert_eq!(reason(stays.sid().as_str()), "process_lost");
+    assert_eq!(reason(stays.sid().as_str()), "drained");
     assert_whole(&served.list("events").await);
     let recordings = served.list("recordings").await;
     assert_eq!(recordings.len(), 2);

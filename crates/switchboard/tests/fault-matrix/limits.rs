@@ -14,7 +14,7 @@ use crate::support::{HUMAN, MEDSPA};
 async fn money_length_and_silence_end_at_the_human() {
     let talks = || RealtimeScript::default().otherwise(Reply::ladder(600));
     let budget = async {
-        let stage = Stage::with(talks(), |settings| settings.calls.budget_micros = 400_001).await;
+        let stage = Stage::with(talks(), |settings| settings.calls.budget_micros = 100_000).await;
         let call = stage.call(CallerScript::new());
         stage.assert_over(&call, Got::Human, &["budget"]).await;
         stage.server.stop().await;

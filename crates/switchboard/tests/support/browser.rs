@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use switchboard::staff::PasswordPool;
 use switchboard_store::{ListFilter, NewStaff, Private, StaffId, StaffRole};
 
-use super::TestServer;
+use super::{TestServer, shape};
 
 /// Good enough for every person of the tests.
 pub const PASSWORD: &str = "teapot under seven bridges";
@@ -38,14 +38,16 @@ impl Browser {
     }
 
     pub async fn send(&mut self, method: Method, path: &str, body: Value) -> (u16, Value) {
-        let response = self.ask(method, path).json(&body).send().await;
+        let response = self.ask(method.clone(), path).json(&body).send().await;
         let response = response.expect("answers");
         if let Some(cookie) = response.headers().get("set-cookie") {
             let text = cookie.to_str().expect("text");
             let pair = text.split(';').next().unwrap_or_default().to_owned();
             self.cookie = (!pair.ends_with('=')).then_some(pair);
         }
-        read(response).await
+        let (status, answer) = read(response).await;
+        shape::hold(method.as_str(), path, status, &answer);
+        (status, answer)
     }
 
     pub async fn sign_in(

@@ -8,6 +8,7 @@
 pub mod browser;
 pub mod postgres;
 pub mod relay;
+pub mod shape;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use switchboard_sim::socket::Socket;
 use switchboard_wire::websocket::Message;
 
-use super::support::{BOUND, TestServer};
+use super::support::{BOUND, TestServer, shape};
 
 /// A client and what it reads.
 pub struct Talker {
@@ -113,7 +113,9 @@ pub async fn post(
     }
     let answer = request.send().await.expect("answers");
     let status = answer.status().as_u16();
-    (status, answer.json().await.unwrap_or_default())
+    let answer = answer.json().await.unwrap_or_default();
+    shape::hold("POST", path, status, &answer);
+    (status, answer)
 }
 
 /// A key of this tenant.

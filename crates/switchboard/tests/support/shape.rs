@@ -1,8 +1,47 @@
 //! Holds JSON against a schema of the OpenAPI document: as much of JSON Schema as the document uses, and not a field more.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use serde_json::Value;
+
+/// Holds an answer against what the document says of its route: the status is listed, and the body has its shape. What
+/// the document does not know, and bodies that are no JSON, are left alone.
+pub(crate) fn hold(method: &str, path: &str, status: u16, body: &Value) {
+    static DOCUMENT: LazyLock<Value> = LazyLock::new(switchboard::openapi::document);
+    let path = path.split('?').next().unwrap_or_default();
+    let Some(responses) = responses_of(&DOCUMENT, &method.to_lowercase(), path) else {
+        return;
+    };
+    let at = format!("{method} {path} {status}");
+    if status >= 400 {
+        // Clients of the vendor's protocol are refused in its words.
+        let is_ours = path.starts_with("/api/") && body.is_object();
+        let faults = is_ours.then(|| faults(&DOCUMENT, "Problem", body));
+        assert_eq!(faults.unwrap_or_default(), [""; 0], "{at}");
+        return;
+    }
+    let response = &responses[status.to_string()];
+    assert!(response.is_object(), "{at} is not in the document");
+    let mut faults = Vec::new();
+    match &response["content"]["application/json"]["schema"] {
+        Value::Null => {}
+        schema => check(&DOCUMENT, schema, body, "answer", &mut faults),
+    }
+    assert!(faults.is_empty(), "{at}: {}", faults.join("\n"));
+}
+
+fn responses_of<'a>(document: &'a Value, method: &str, path: &str) -> Option<&'a Value> {
+    let parts: Vec<&str> = path.split('/').collect();
+    let fits = |pattern: &str| {
+        let pattern: Vec<&str> = pattern.split('/').collect();
+        let same = |(pattern, part): (&&str, &&str)| pattern.starts_with('{') || pattern == part;
+        pattern.len() == parts.len() && pattern.iter().zip(&parts).all(same)
+    };
+    let paths = document["paths"].as_object()?;
+    let (_, found) = paths.iter().find(|(pattern, _)| fits(pattern))?;
+    found.get(method)?.get("responses")
+}
 
 /// What of `value` is not as the schema `name` of `document` says; empty when all is.
 pub(crate) fn faults(document: &Value, name: &str, value: &Value) -> Vec<String> {

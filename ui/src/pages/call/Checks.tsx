@@ -58,7 +58,7 @@ function checksOf(call: CallDetail, events: CallEvent[], latencies: Latencies | 
     {
       promise: "One end, with a reason",
       isKept: call.status === "ended" ? named("call_ended").length === 1 : null,
-      why: call.status === "ended" ? `Ended ${named("call_ended").length} time(s).` : "The call goes on.",
+      why: call.status === "ended" ? named("call_ended").length === 1 ? "It ended once." : `Its end was told ${named("call_ended").length} times.` : "The call goes on.",
     },
   ];
 }

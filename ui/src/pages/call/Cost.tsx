@@ -5,6 +5,7 @@ import { Empty } from "../../parts/Empty";
 import { Failure } from "../../parts/Failure";
 import { WaitingRows } from "../../parts/Waiting";
 import { exactMoneyWords } from "../../words/amounts";
+import { componentWords } from "../../words/components";
 
 /** The ledger of the call: its sum is the ledger's own. */
 export function Cost({ call }: { call: CallDetail }) {
@@ -26,6 +27,9 @@ export function Cost({ call }: { call: CallDetail }) {
         <table className="event-table">
           <thead>
             <tr>
+              <th scope="col" className="number">
+                Turn
+              </th>
               <th scope="col">Component</th>
               <th scope="col">Provider and model</th>
               <th scope="col" className="number">
@@ -40,9 +44,10 @@ export function Cost({ call }: { call: CallDetail }) {
           <tbody>
             {items.map((row) => (
               <tr key={row.id}>
-                <td>{row.component}</td>
+                <td className="number">{row.turn ?? "–"}</td>
+                <td>{componentWords(row.component)}</td>
                 <td>
-                  {row.provider} {row.model}
+                  {row.provider === row.model ? row.model : `${row.provider} ${row.model}`}
                 </td>
                 <td className="number">{row.quantity.toLocaleString("en")}</td>
                 <td>{row.unit}</td>
@@ -53,7 +58,7 @@ export function Cost({ call }: { call: CallDetail }) {
           <tfoot>
             {totals.map((total) => (
               <tr key={total.currency}>
-                <th scope="row" colSpan={4}>
+                <th scope="row" colSpan={5}>
                   Sum of the ledger, {total.entries} {total.entries === 1 ? "entry" : "entries"}
                 </th>
                 <td className="number">

@@ -1,20 +1,26 @@
 import { Button } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useRef } from "react";
+import { useEffect, useMemo, useRef } from "react";
 import { get } from "../../api/request";
-import type { CallDetail, Peaks, Turn } from "../../api/types";
+import type { CallDetail, CallEvent, Part, Peaks, Turn } from "../../api/types";
 import { useKeys } from "../../frame/keys";
 import { Empty } from "../../parts/Empty";
 import { clockWords } from "../../words/amounts";
+import { marksOf, type Mark } from "./marks";
 import { noAudioWords } from "./no-audio";
 import { RATES, type CallPlayer } from "./usePlayer";
 
 const STEP_MS = 5_000;
+/** More than these would push the words off the screen. */
+const MARKS_MAX = 24;
 
 /** The recording: one lane per side, cuts marked, one clock with the words below. */
 export function Player({ call, player, turns }: { call: CallDetail; player: CallPlayer; turns: Turn[] }) {
   const peaks = useQuery({ queryKey: ["peaks", call.id], queryFn: () => get<Peaks>(`/api/v1/calls/${call.id}/peaks`), enabled: player.hasAudio, staleTime: Number.POSITIVE_INFINITY, retry: false });
+  // The same question as the checks ask: events hold no words, so asking leaves no trace in the audit.
+  const events = useQuery({ queryKey: ["events", call.id], queryFn: () => get<Part<CallEvent>>(`/api/v1/calls/${call.id}/events?limit=5000`), enabled: player.hasAudio });
+  const marks = useMemo(() => marksOf(events.data?.items ?? [], turns), [events.data, turns]);
   const turnStep = (step: number) => {
     const starts = turns.flatMap((turn) => turn.offset_ms ?? []);
     const next = step > 0 ? starts.find((at) => at > player.at_ms + 50) : starts.findLast((at) => at < player.at_ms - 1000);
@@ -78,7 +84,7 @@ export function Player({ call, player, turns }: { call: CallDetail; player: Call
             <Lane label="agent" levels={peaks.data.agent} peaks={peaks.data} length_ms={player.length_ms} />
           </>
         ) : null}
-        <Marks turns={turns} player={player} />
+        <Marks marks={marks} player={player} />
         <input
           type="range"
           className="lane-slider"
@@ -91,6 +97,19 @@ export function Player({ call, player, turns }: { call: CallDetail; player: Call
           onChange={(event) => player.seek(Number(event.target.value))}
         />
       </div>
+      {marks.length === 0 ? null : (
+        <ol className="mark-list" aria-label="Marks in the recording">
+          {marks.slice(0, MARKS_MAX).map((mark) => (
+            <li key={`${mark.at_ms} ${mark.words}`}>
+              <button type="button" className="seek" onClick={() => player.seek(mark.at_ms)}>
+                <span aria-hidden="true">{mark.sign} </span>
+                {clockWords(mark.at_ms)} {mark.words}
+              </button>
+            </li>
+          ))}
+          {marks.length > MARKS_MAX ? <li className="quiet">and {marks.length - MARKS_MAX} more under Events</li> : null}
+        </ol>
+      )}
     </section>
   );
 }
@@ -151,15 +170,15 @@ function Lane({ label, levels, peaks, length_ms }: { label: "caller" | "agent"; 
   );
 }
 
-function Marks({ turns, player }: { turns: Turn[]; player: CallPlayer }) {
-  const cuts = turns.filter((turn) => turn.speaker === "agent" && turn.interrupted && turn.ended_offset_ms != null);
+/** The same marks on the lanes, for the eye; the list below them is for everybody. */
+function Marks({ marks, player }: { marks: Mark[]; player: CallPlayer }) {
   return (
     <div className="lane-marks" aria-hidden="true">
       <svg width="100%" height="100%">
         <line className="play-head" x1={`${share(player.at_ms, player)}%`} x2={`${share(player.at_ms, player)}%`} y1="0" y2="100%" />
-        {cuts.map((turn) => (
-          <text key={turn.seq} x={`${share(turn.ended_offset_ms!, player)}%`} y="12" textAnchor="middle">
-            ✂
+        {marks.map((mark) => (
+          <text key={`${mark.at_ms} ${mark.words}`} x={`${share(mark.at_ms, player)}%`} y={mark.lane === "caller" ? "12" : "52"} textAnchor="middle">
+            {mark.sign}
           </text>
         ))}
       </svg>

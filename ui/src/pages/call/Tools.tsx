@@ -33,8 +33,8 @@ export function Tools({ call, player }: { call: CallDetail; player: CallPlayer }
               <b>
                 <code>{tool.tool}</code>
               </b>
-              <span className={tool.status === "succeeded" || tool.status === "answered" ? "tone-good" : "tone-attention"}>
-                {tool.status === "succeeded" || tool.status === "answered" ? "✓" : "▲"} {plain(tool.status).toLowerCase()}
+              <span className={tool.status === "succeeded" ? "tone-good" : "tone-attention"}>
+                {tool.status === "succeeded" ? "✓" : "▲"} {plain(tool.status).toLowerCase()}
               </span>
               <span className="quiet">
                 {tool.duration_ms === null ? "no end yet" : latencyWords(tool.duration_ms)} · {tool.server}

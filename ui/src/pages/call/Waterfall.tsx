@@ -25,7 +25,7 @@ export function Waterfall({ latencies, player }: { latencies: UseQueryResult<Lat
   }
   const { items, heard_p50_ms, heard_p95_ms, response_p50_ms, response_p95_ms } = latencies.data;
   if (items.length === 0) {
-    return <Empty title="The agent answered no turn in this call, so there is no latency." />;
+    return <Empty title="No wait of this call was timed in stages." />;
   }
   const total = (latency: Latency) => latency.heard_ms ?? latency.response_ms;
   const rows = isSlowestFirst ? [...items].sort((one, other) => total(other) - total(one)) : items;

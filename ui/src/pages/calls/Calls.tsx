@@ -14,6 +14,7 @@ import { dayStart } from "../../words/zone";
 import { COLUMNS } from "./columns";
 import { FILTERS, useCallsView, type CallsView, type FilterName } from "./filters";
 import { Panel } from "./Panel";
+import { SavedViews } from "./SavedViews";
 import "./calls.css";
 
 const LABELS: Record<FilterName, string> = { agent: "Agent", channel: "Channel", outcome: "Outcome", class: "End", q: "Words", from: "From", to: "To" };
@@ -50,6 +51,7 @@ export default function Calls() {
         </Button>
       </div>
       <Filters view={view} change={change} />
+      <SavedViews view={view} change={change} />
       {calls.isPending ? (
         <WaitingRows rows={10} what="Calls" />
       ) : calls.isError && calls.data === undefined ? (
@@ -88,7 +90,7 @@ function Filters({ view, change }: { view: CallsView; change: Change }) {
   );
   return (
     <search className="calls-filters">
-      <TextInput ref={search} type="search" aria-label="Search calls" placeholder="Names, numbers, summaries" value={text} onChange={(event) => setText(event.currentTarget.value)} />
+      <TextInput ref={search} type="search" aria-label="Search calls" placeholder="A name, a number, a call’s id" value={text} onChange={(event) => setText(event.currentTarget.value)} />
       {choice("agent", (agents.data?.items ?? []).map((agent) => agent.name))}
       {choice("outcome", ["booked", "handed_off", "voicemail", "message_left", "completed", "hung_up", "not_reached", "fallback", "failed"])}
       {choice("channel", ["phone", "web_voice"])}

@@ -3,7 +3,7 @@ import type { CallRow } from "../../api/types";
 import { CallEnd, CallLength, CallWho } from "../../parts/CallFacts";
 import { Time } from "../../parts/Time";
 import { latencyWords, moneyWords } from "../../words/amounts";
-import { channelWords, plain } from "../../words/ends";
+import { channelWords, endSentence, plain } from "../../words/ends";
 
 export interface Column {
   id: string;
@@ -27,7 +27,16 @@ export const COLUMNS: Column[] = [
     show: (call) => (call.agent_version ? `${call.agent} v${call.agent_version}` : call.agent),
   },
   { id: "outcome", label: "Outcome", show: (call) => (call.outcome ? plain(call.outcome) : <span className="quiet">–</span>) },
-  { id: "end", label: "End", isWideOnly: true, show: (call) => <CallEnd call={call} /> },
+  {
+    id: "end",
+    label: "End",
+    isWideOnly: true,
+    show: (call) => (
+      <span className="calls-end" title={endSentence(call.end_reason)}>
+        <CallEnd call={call} />
+      </span>
+    ),
+  },
   { id: "length", label: "Length", sort: "duration", isNumber: true, show: (call) => <CallLength call={call} /> },
   {
     id: "heard",

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 import { get, withQuery } from "../../api/request";
+import type { UsageReport } from "../../api/schema";
 import type { CallRow, List } from "../../api/types";
 import { usePath, useTenant } from "../../frame/tenant";
 import { Failure } from "../../parts/Failure";
@@ -22,7 +23,6 @@ interface Span {
 const SPANS: Span[] = [
   { label: "Today", from: 0, to: 0 },
   { label: "Last 7 days", from: 6, to: 0 },
-  { label: "7 days before", from: 13, to: 7 },
 ];
 
 /** How it goes: each number is a link to the calls it counts. */
@@ -31,8 +31,13 @@ export function Figures() {
   const today = dayOf(new Date(), zone);
   const calls = useQuery({
     queryKey: ["home-figures", today],
-    queryFn: () => all(dayStart(today, zone, -13)),
+    queryFn: () => all(dayStart(today, zone, -6)),
     refetchInterval: 300_000,
+  });
+  const before = useQuery({
+    queryKey: ["home-before", today],
+    queryFn: () => get<UsageReport>(withQuery("/api/v1/usage", { by: "day", from: dayStart(today, zone, -13), to: dayStart(today, zone, -6) })),
+    retry: false,
   });
   return (
     <section className="card home-wide" aria-labelledby="home-figures">
@@ -40,8 +45,15 @@ export function Figures() {
       {calls.isPending ? <WaitingRows rows={4} what="Figures" /> : null}
       {calls.isError && calls.data === undefined ? <Failure what="The figures could not be read." error={calls.error} retry={() => void calls.refetch()} /> : null}
       {calls.data ? <Table rows={calls.data.rows} isAll={calls.data.isAll} today={today} zone={zone} /> : null}
+      {before.data && before.data.items.length > 0 ? <p className="quiet small home-before">In the 7 days before: {beforeWords(before.data)}.</p> : null}
     </section>
   );
+}
+
+/** Calls that cost something, and what they cost. */
+function beforeWords({ items }: UsageReport): string {
+  const calls = items.reduce((sum, day) => sum + day.calls, 0);
+  return `${calls === 1 ? "1 call" : `${calls} calls`}, ${costWords(items)}`;
 }
 
 async function all(from: string): Promise<{ rows: CallRow[]; isAll: boolean }> {
@@ -143,11 +155,11 @@ function Table({ rows, isAll, today, zone }: TableProps) {
   );
 }
 
-function costWords(rows: CallRow[]): string {
+function costWords(rows: { cost_micros: number | null; currency: string }[]): string {
   const sums = new Map<string, number>();
   for (const { cost_micros, currency } of rows) {
-    if (cost_micros != null) {
-      sums.set(currency ?? "USD", (sums.get(currency ?? "USD") ?? 0) + cost_micros);
+    if (cost_micros !== null) {
+      sums.set(currency, (sums.get(currency) ?? 0) + cost_micros);
     }
   }
   return sums.size === 0 ? "–" : [...sums].map(([currency, micros]) => moneyWords(micros, currency)).join(" + ");

@@ -28,7 +28,7 @@ export function SetUp() {
   const model = ready.data?.providers?.openai;
   const has = (list: { data?: List<unknown> | undefined }, count = 1) => (list.data === undefined ? null : list.data.items.length >= count);
   const steps: Step[] = [
-    { name: "Talk to your agent in this browser", isDone: has(talks), how: <Link to={path("talk")}>Talk</Link> },
+    { name: "Talk to your agent in this browser", isDone: has(talks), how: <Link to={path("talk")}>Hear how it sounds</Link> },
     {
       name: "Give the agent a voice model",
       isDone: model === undefined ? null : model.state === "active",

@@ -74,7 +74,7 @@ export default function LiveCall() {
             Open the finished call
           </Button>
         ) : (
-          <Acts call={call.data} takeOver={takeOver} isWithStaff={live?.phase === "with_staff"} />
+          <Acts call={call.data} takeOver={takeOver} isWithStaff={(live?.phase as string | undefined) === "with_staff"} />
         )}
       </div>
       <div className="bar live-state">

@@ -2,14 +2,18 @@ import { Button, TextInput } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState, type FormEvent } from "react";
 import { LOGIN_KEY } from "../../api/login";
-import { post, request } from "../../api/request";
+import { isProblem, post, request } from "../../api/request";
 import type { SecondFactor as Secret } from "../../api/types";
 import { useSignedIn } from "../../frame/tenant";
 import { Copy } from "../../parts/Copy";
 import { Failure } from "../../parts/Failure";
+import { Proof } from "../../parts/Proof";
 import "./second-factor.css";
 
-/** Sets up an authenticator: QR and text, recovery codes, and one code as proof that it works. */
+/** Fewer recovery codes than this are worth a word. */
+const CODES_FEW = 3;
+
+/** Sets up an authenticator: QR and text, recovery codes, and one code as proof that it works. Takes it away, too. */
 export default function SecondFactor() {
   const login = useSignedIn();
   const queries = useQueryClient();
@@ -17,10 +21,12 @@ export default function SecondFactor() {
   const [code, setCode] = useState("");
   const [error, setError] = useState<unknown>(null);
   const [isDone, setDone] = useState(false);
+  const [dialog, setDialog] = useState<"begin" | "replace" | "turn off" | null>(null);
   useEffect(() => {
     document.title = "Second factor · Switchboard";
   }, []);
 
+  const codes = login.second_factor.recovery_codes_left;
   const run = async (act: () => Promise<void>) => {
     setError(null);
     try {
@@ -29,7 +35,25 @@ export default function SecondFactor() {
       setError(refused);
     }
   };
-  const begin = () => run(async () => setSecret(await post<Secret>("/api/v1/session/second-factor")));
+  const make = async () => {
+    setSecret(await post<Secret>("/api/v1/session/second-factor"));
+    setDialog(null);
+  };
+  const begin = () =>
+    run(() =>
+      make().catch((refused: unknown) => {
+        if (!isProblem(refused, "proof_needed")) {
+          throw refused;
+        }
+        setDialog("begin");
+      }),
+    );
+  const remove = async () => {
+    await request("DELETE", "/api/v1/session/second-factor");
+    // Every login of this person has ended, this one too.
+    queries.clear();
+    location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
+  };
   const confirm = (event: FormEvent) => {
     event.preventDefault();
     void run(async () => {
@@ -46,12 +70,27 @@ export default function SecondFactor() {
       </div>
       <div className="stack second-factor">
         {login.second_factor.enrolled || isDone ? (
-          <p>
-            <span aria-hidden="true" className="tone-good">
-              ✓{" "}
-            </span>
-            At sign-in you are asked for a code of your authenticator.
-          </p>
+          <>
+            <p>
+              <span aria-hidden="true" className="tone-good">
+                ✓{" "}
+              </span>
+              At sign-in you are asked for a code of your authenticator.
+            </p>
+            {codes === undefined ? null : (
+              <p className={codes < CODES_FEW ? "tone-attention" : "quiet"}>
+                {codes === 1 ? "1 recovery code is" : `${codes} recovery codes are`} left{codes < CODES_FEW ? ": replace the authenticator to get new ones" : ""}.
+              </p>
+            )}
+            <div className="bar">
+              <Button variant="default" onClick={() => setDialog("replace")}>
+                Replace the authenticator
+              </Button>
+              <Button color="red" data-danger onClick={() => setDialog("turn off")}>
+                Turn it off
+              </Button>
+            </div>
+          </>
         ) : secret === null ? (
           <>
             <p>An authenticator on your phone makes a new code every 30 s. With it, a stolen password alone opens nothing.</p>
@@ -74,6 +113,11 @@ export default function SecondFactor() {
                 <li key={recovery}>{recovery}</li>
               ))}
             </ul>
+            <p className="recovery-copy">
+              <Copy value={secret.recovery_codes.join("\n")} what="recovery codes">
+                Copy all recovery codes
+              </Copy>
+            </p>
             <TextInput label="3. The code shown now" name="code" autoComplete="one-time-code" inputMode="numeric" required value={code} onChange={(event) => setCode(event.currentTarget.value)} />
             <div>
               <Button type="submit">Switch it on</Button>
@@ -81,6 +125,27 @@ export default function SecondFactor() {
           </form>
         )}
         {error ? <Failure what="The second factor was not changed." error={error} /> : null}
+        {dialog === "begin" ? (
+          <Proof title="Set up an authenticator" action="Go on" run={make} close={() => setDialog(null)}>
+            <p>You signed in a while ago. Show once more that it is you.</p>
+          </Proof>
+        ) : null}
+        {dialog === "replace" || dialog === "turn off" ? (
+          <Proof
+            title={dialog === "replace" ? "Replace the authenticator" : "Turn the second factor off"}
+            action={dialog === "replace" ? "Take the old one away" : "Turn it off"}
+            isDanger
+            run={remove}
+            close={() => setDialog(null)}
+          >
+            <p>
+              {dialog === "replace"
+                ? "The old authenticator and its recovery codes stop working, and you are signed out everywhere. Sign in with your password; this page then sets up the new one."
+                : "From then on your password alone opens your login, and you are signed out everywhere now."}
+            </p>
+            {dialog === "turn off" && login.second_factor.required ? <p className="tone-attention">▲ Your role needs a second factor: you will be asked to set one up when you sign in again.</p> : null}
+          </Proof>
+        ) : null}
       </div>
     </>
   );

@@ -1,7 +1,11 @@
 import { Button, Switch, TextInput } from "@mantine/core";
 import { useEffect, useRef, useState, type FormEvent } from "react";
 import type { Line } from "@switchboard/client";
+import { useQuery } from "@tanstack/react-query";
+import { get } from "../../api/request";
+import type { Part, ToolCall } from "../../api/types";
 import { useKeys } from "../../frame/keys";
+import { useLiveCalls } from "../../frame/LiveCount";
 import { clockWords, latencyWords, moneyWords } from "../../words/amounts";
 import { PhaseMark } from "../../parts/PhaseMark";
 import { Confirm } from "./Confirm";
@@ -76,13 +80,25 @@ function Controls({ talk, act, levels }: ConversationProps) {
     return () => clearInterval(timer);
   }, []);
   const last = talk.latencies.at(-1);
+  const live = useLiveCalls().data?.items.find(({ id }) => id === talk.callId);
   return (
     <div className="talk-bar">
       <PhaseMark phase={talk.phase} />
       <Meter levels={levels} side={talk.phase === "speaking" ? "agent" : "caller"} words={talk.phase === "speaking" ? () => "" : levelWords} />
       <span className="talk-figures quiet">
         {talk.began ? <span>live {clockWords(now - talk.began)}</span> : null}
-        {talk.spent_micros === null ? null : <span>{moneyWords(talk.spent_micros, "USD")}</span>}
+        {talk.budget === null ? null : (
+          <span className="tone-attention" role="status">
+            ▲ {talk.budget}
+          </span>
+        )}
+        {live ? (
+          <span>
+            {moneyWords(live.cost_micros, "USD")} of {moneyWords(live.budget_micros, "USD")}
+          </span>
+        ) : talk.spent_micros === null ? null : (
+          <span>{moneyWords(talk.spent_micros, "USD")}</span>
+        )}
         {last === undefined ? null : <span title="From your last word to the agent's first sound, measured here">answered in {latencyWords(last)}</span>}
       </span>
       <span className="bar">
@@ -117,13 +133,14 @@ function Lines({ talk, mode, isSpoken }: { talk: Talk; mode: TextMode; isSpoken:
     const { scrollHeight = 0, scrollTop = 0, clientHeight = 0 } = box.current ?? {};
     follows.current = scrollHeight - scrollTop - clientHeight < FOLLOW_PX;
   };
+  const calls = useToolCalls(talk);
   const final = talk.lines.filter((line) => !line.isInterim);
   return (
     <>
       <div className="talk-lines" ref={box} onScroll={scrolled} tabIndex={0} role="region" aria-label="What is being said">
         {entries.length === 0 ? <p className="quiet">{talk.state === "connecting" ? "Connecting…" : "Say something, or wait for the agent."}</p> : null}
         {entries.map((entry) =>
-          entry.line ? <Spoken key={entry.line.id} line={entry.line} mode={mode} /> : entry.tool ? <ToolLine key={`tool-${entry.tool.id}`} tool={entry.tool} /> : null,
+          entry.line ? <Spoken key={entry.line.id} line={entry.line} mode={mode} /> : entry.tool ? <ToolLine key={`tool-${entry.tool.id}`} tool={entry.tool} call={calls.get(entry.tool.id)} isAsked={talk.confirmation?.tool === entry.tool.tool} /> : null,
         )}
       </div>
       {/* Silent unless asked for: a screen reader speaking over the agent is heard by the microphone. */}
@@ -140,6 +157,10 @@ function Lines({ talk, mode, isSpoken }: { talk: Talk; mode: TextMode; isSpoken:
 
 function Spoken({ line, mode }: { line: Line; mode: TextMode }) {
   const [isShown, setShown] = useState(false);
+  // Sound without words, such as a person of staff who has the call: nothing to read.
+  if (line.speaker === "agent" && line.text.trim() === "") {
+    return null;
+  }
   if (line.speaker === "agent" && mode === "final" && line.isInterim) {
     return null;
   }
@@ -178,16 +199,54 @@ function Spoken({ line, mode }: { line: Line; mode: TextMode }) {
   );
 }
 
-function ToolLine({ tool }: { tool: TalkTool }) {
+/** Between two looks for a tool call that is not written down yet. */
+const READ_MS = 1_000;
+
+/** Arguments and results are read from the server when a tool has finished: the caller's own connection never carries them. */
+function useToolCalls({ callId, tools }: Talk): Map<number, ToolCall | undefined> {
+  const hasRun = ({ status }: TalkTool) => status !== null && status !== "declined";
+  const finished = tools.filter(hasRun).length;
+  const calls = useQuery({
+    queryKey: ["talk-tools", callId, finished],
+    queryFn: () => get<Part<ToolCall>>(`/api/v1/calls/${callId}/tool-calls`),
+    enabled: callId !== null && finished > 0,
+    placeholderData: (old) => old,
+    // They are written down beside the call, a moment later.
+    refetchInterval: ({ state }) => ((state.data?.items.length ?? 0) < finished ? READ_MS : false),
+    retry: 1,
+  });
+  const rest = [...(calls.data?.items ?? [])];
+  return new Map(
+    tools.filter(hasRun).map(({ id, tool }) => {
+      const at = rest.findIndex((call) => call.tool === tool);
+      return [id, at < 0 ? undefined : rest.splice(at, 1)[0]] as const;
+    }),
+  );
+}
+
+function ToolLine({ tool, call, isAsked }: { tool: TalkTool; call: ToolCall | undefined; isAsked: boolean }) {
+  const head = (
+    <>
+      <code>{tool.tool}</code> {tool.status === null ? (isAsked ? "waits for your answer" : "runs") : `→ ${tool.status}${tool.took_ms === null ? "" : ` · ${latencyWords(tool.took_ms)}`}`}
+    </>
+  );
   return (
     <div className="talk-line">
       <span className="talk-at quiet">{clockWords(tool.at_ms)}</span>
       <span className="talk-who tone-system">
         <span aria-hidden="true">⚙</span> tool
       </span>
-      <p>
-        <code>{tool.tool}</code> {tool.status === null ? "runs" : `→ ${tool.status} · ${latencyWords(tool.took_ms ?? 0)}`}
-      </p>
+      {call === undefined ? (
+        <p>{head}</p>
+      ) : (
+        <details className="talk-tool">
+          <summary>{head}</summary>
+          <h3>Arguments</h3>
+          <pre>{JSON.stringify(call.arguments, null, 1)}</pre>
+          <h3>Result</h3>
+          <pre>{JSON.stringify(call.result, null, 1)}</pre>
+        </details>
+      )}
     </div>
   );
 }

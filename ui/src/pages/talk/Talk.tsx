@@ -80,7 +80,7 @@ function After({ talk }: { talk: TalkState }) {
     <div className="talk-over" role="status">
       <p>
         <b>■ The talk has ended.</b> {endSentence(talk.reason)}
-        {talk.began ? ` It took ${lengthWords(Date.now() - talk.began)}.` : ""}
+        {talk.began && talk.ended ? ` It took ${lengthWords(talk.ended - talk.began)}.` : ""}
       </p>
       {link}
     </div>

@@ -3,6 +3,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { post } from "../../api/request";
 import type { VoiceSession as Granted } from "../../api/types";
 import worklets from "../../../../clients/typescript/src/audio/worklets.js?url";
+import { budgetWords } from "../../words/budgets";
 
 export interface TalkSetup {
   agent: string;
@@ -35,7 +36,10 @@ export interface Talk {
   confirmation: Confirmation | null;
   callId: string | null;
   began: number | null;
+  ended: number | null;
   spent_micros: number | null;
+  /** What is to be said of a budget that is nearly spent. */
+  budget: string | null;
   isMuted: boolean;
   error: VoiceError | Error | null;
   isSoundBlocked: boolean;
@@ -54,7 +58,9 @@ const IDLE: Talk = {
   confirmation: null,
   callId: null,
   began: null,
+  ended: null,
   spent_micros: null,
+  budget: null,
   isMuted: false,
   error: null,
   isSoundBlocked: false,
@@ -123,7 +129,10 @@ type Change = (fields: Partial<Talk> | ((old: Talk) => Partial<Talk>)) => void;
 
 function listen(voice: VoiceSession, began: number, change: Change, levels: { caller: number; agent: number }) {
   let stopped: number | null = null;
-  voice.on("state", ({ state, attempt, reason }) => change({ state, attempt, reason }));
+  voice.on("state", ({ state, attempt, reason }) => {
+    const isOver = state === "disconnected" || state === "error";
+    change({ state, attempt, reason, ...(isOver ? { ended: Date.now() } : {}) });
+  });
   voice.on("phase", (phase) => {
     if (phase === "speaking" && stopped !== null) {
       const waited = performance.now() - stopped;
@@ -139,7 +148,7 @@ function listen(voice: VoiceSession, began: number, change: Change, levels: { ca
   voice.on("transcript", ({ lines }) => change({ lines: lines.map((line) => ({ ...line })) }));
   voice.on("confirmation", (confirmation) => change({ confirmation }));
   voice.on("call", ({ call_id: callId }) => change({ callId }));
-  voice.on("usage", ({ spent_micros }) => change({ spent_micros }));
+  voice.on("usage", ({ spent_micros, budget, is_spent }) => change({ spent_micros, budget: budgetWords(budget, is_spent) }));
   voice.on("error", (error) => change(error.code === "sound_blocked" ? { isSoundBlocked: true } : { error }));
   voice.on("event", (event) => {
     const at_ms = performance.now() - began;
@@ -155,7 +164,12 @@ function listen(voice: VoiceSession, began: number, change: Change, levels: { ca
 
 function withTool(tools: TalkTool[], event: ServerEvent, at_ms: number): TalkTool[] {
   if (event.type === "switchboard.tool_started") {
-    return [...tools, { id: tools.length, tool: String(event.tool), at_ms, status: null, took_ms: null }];
+    return [...tools, { id: (tools.at(-1)?.id ?? -1) + 1, tool: String(event.tool), at_ms, status: null, took_ms: null }];
+  }
+  if (event.type === "switchboard.confirmation_answered") {
+    // After a yes it is told of again when it begins; after a no it never did.
+    const at = tools.findLastIndex((tool) => tool.tool === event.tool && tool.status === null);
+    return event.agreed === true ? tools.filter((_, index) => index !== at) : tools.map((tool, index) => (index === at ? { ...tool, status: "declined" } : tool));
   }
   if (event.type === "switchboard.tool_finished") {
     const at = tools.findLastIndex((tool) => tool.tool === event.tool && tool.status === null);

@@ -11,7 +11,7 @@ import { Failure } from "../../parts/Failure";
 import { Time } from "../../parts/Time";
 import { WaitingRows } from "../../parts/Waiting";
 import { latencyWords, moneyWords } from "../../words/amounts";
-import { plain } from "../../words/ends";
+import { plain, reasonWords } from "../../words/ends";
 import { Chart } from "./Chart";
 import "./voice-health.css";
 
@@ -91,7 +91,7 @@ function Health({ figures, isOld }: { figures: Figures; isOld: boolean }) {
         <Card title="Dead air" value={String(dead_air.count)} state={dead_air.count === 0 ? "good" : "warning"} note={`in ${dead_air.answered_turns} answered turns`} />
         <Card title="Heard latency P95" value={ms(heard.p95_ms)} note={waitNote(heard)} />
         <Card title="Response latency P95" value={ms(response.p95_ms)} note={waitNote(response)} />
-        <Card title="Interruptions" value={String(interruptions.stopped)} note={`${interruptions.held} were none and the agent went on, ${interruptions.resumed} were taken back`} />
+        <Card title="Interruptions" value={String(interruptions.stopped)} note={`stopped the agent; ${interruptions.held} sounds were let pass, ${interruptions.resumed} stops taken back`} />
         <Card title="Calls at once" value={String(concurrency.now)} note={`peak ${concurrency.peak} of ${concurrency.limit} allowed`} />
         <Card
           title="Cost"
@@ -168,7 +168,7 @@ function Named({ title, rows, empty, link }: { title: string; rows: { name: stri
           <tbody>
             {rows.map((row) => (
               <tr key={row.name}>
-                <th scope="row">{link ? <Link to={link(row.name)}>{plain(row.name)}</Link> : plain(row.name)}</th>
+                <th scope="row">{link ? <Link to={link(row.name)}>{plain(row.name)}</Link> : reasonWords(row.name)}</th>
                 <td className="number">{row.calls}</td>
               </tr>
             ))}

@@ -76,7 +76,9 @@ impl Fault {
             Self::FirstOfTwoModelsCloses | Self::BothModelsUnreachable => settings.models = 2,
             // What is said first fits, the next reply does not.
             Self::BudgetSpent => {
-                settings.limits.budget_micros = settings.limits.reply_cost_max_micros + 500;
+                let limits = &mut settings.limits;
+                limits.budget_micros =
+                    limits.reply_cost_max_micros + limits.sentence_cost_max_micros + 500;
             }
             Self::LengthReached => {
                 settings.limits.length_max = Span::from_millis(at_ms + 100);

@@ -33,6 +33,8 @@ pub(crate) struct Invariants {
     recording: Recording,
     /// The tool whose write the caller has agreed to, until it runs.
     agreed: Option<String>,
+    /// A person of staff talks, and the agent is silent.
+    with_staff: bool,
     /// The peer keeps no protocol, so that two replies at one time may be its own doing.
     is_hostile: bool,
 }
@@ -102,6 +104,13 @@ impl Invariants {
     }
 
     fn on_event(&mut self, event: &CallEvent) {
+        match event.kind {
+            EventKind::StaffTookOver => self.with_staff = true,
+            EventKind::StaffGaveBack { .. } | EventKind::HandoffStarted { .. } => {
+                self.with_staff = false;
+            }
+            _ => {}
+        }
         // A human gave the caller back: a closed model is opened once more.
         if event.kind == EventKind::CallerReturned {
             self.model_closed = false;
@@ -133,8 +142,17 @@ impl Invariants {
                     self.held.contains(audio),
                     "{audio:?} is played after its release"
                 );
+                assert!(!self.with_staff, "the agent speaks over a person of staff");
+            }
+            Command::Leg(ToLeg::PlayStaff { audio }) => {
+                assert!(
+                    self.held.contains(audio),
+                    "{audio:?} is played after its release"
+                );
+                assert!(self.with_staff, "nobody of staff has the caller");
             }
             Command::RunTool(run) => {
+                assert!(!self.with_staff, "a tool is begun beside a person of staff");
                 if run.confirmed {
                     let agreed = self.agreed.take();
                     assert_eq!(agreed.as_ref(), Some(&run.name), "A1: nobody agreed");
@@ -146,7 +164,10 @@ impl Invariants {
                 assert!(self.held.is_empty(), "audio leaks: {:?}", self.held);
             }
             Command::Recording(step) => self.on_recording(step),
-            Command::Leg(_) | Command::GiveUpTool(_) | Command::Transfer(_) => {}
+            Command::Leg(_)
+            | Command::GiveUpTool(_)
+            | Command::Transfer(_)
+            | Command::AskAllowance { .. } => {}
         }
     }
 
@@ -156,13 +177,14 @@ impl Invariants {
             "a closed model is asked for {command:?}"
         );
         match command {
-            ToModel::Audio(audio) => self.let_go(*audio, "forwarded"),
+            ToModel::Audio(audio) | ToModel::QuietAudio(audio) => self.let_go(*audio, "forwarded"),
             ToModel::Close => self.model_closed = true,
             ToModel::Open { .. } => {
                 self.opened = true;
                 self.reply_open = 0;
             }
             ToModel::Reply { .. } | ToModel::Say { .. } => {
+                assert!(!self.with_staff, "asked to speak beside a person of staff");
                 self.reply_open += 1;
                 assert!(
                     self.is_hostile || self.reply_open == 1,

@@ -13,7 +13,9 @@ use switchboard_call::output::{
     Command, Record, RecordingStep, ToLeg, ToModel, ToolRecord, ToolRun,
 };
 use switchboard_call::turn::{Speaker, TurnRecord};
-use switchboard_call::{Call, CallSettings, ConsentAnswer, Input, Language, Moment, Output, Span};
+use switchboard_call::{
+    Allowance, Call, CallSettings, ConsentAnswer, Input, Language, Moment, Output, Span, StaffAudio,
+};
 
 use super::carrier::{Carrier, Spoken};
 use super::invariants::Invariants;
@@ -21,6 +23,8 @@ use super::model::{Emission, Model};
 use super::voice::{Echo, LINE_NOISE_DBFS, VOICE_DBFS};
 
 const FRAME_US: u64 = 20_000;
+/// Handles of what staff says are above those of caller and model.
+const STAFF_AUDIO: u32 = 0x4000_0000;
 /// More handled inputs than this at one moment is a livelock.
 const STEPS_AT_ONE_MOMENT_MAX: u32 = 200;
 /// The vendor's detector: how late it reports speech, and how long a silence it takes for its end.
@@ -61,6 +65,8 @@ pub(crate) struct Scenario {
     /// How long after the turn its transcript comes, if ever.
     pub(crate) words_after_ms: Option<u64>,
     pub(crate) handled: u64,
+    /// What shared budgets answer, one after another; none is left means no answer.
+    pub(crate) allowances: VecDeque<Allowance>,
     filler_us: u64,
     /// What the model has charged by now.
     cost_micros: u64,
@@ -70,6 +76,7 @@ pub(crate) struct Scenario {
     speeches: Vec<Speech>,
     sent_frames: u32,
     next_item: u32,
+    next_staff: u32,
     audio: BTreeMap<AudioId, (Spoken, u64, Vec<i8>)>,
     generated_us: BTreeMap<ItemId, u64>,
     outputs: Vec<(u64, Output)>,
@@ -92,12 +99,14 @@ impl Scenario {
             sends_media: true,
             words_after_ms: Some(300),
             handled: 0,
+            allowances: VecDeque::new(),
             now_us: 0,
             agenda: BTreeMap::new(),
             order: 0,
             speeches: Vec::new(),
             sent_frames: 0,
             next_item: 900_000,
+            next_staff: 0,
             audio: BTreeMap::new(),
             generated_us: BTreeMap::new(),
             outputs: Vec::new(),
@@ -138,6 +147,19 @@ impl Scenario {
 
     pub(crate) fn control(&mut self, at_ms: u64, control: Control) -> &mut Self {
         self.at(at_ms, Input::Control(control))
+    }
+
+    /// A person of staff speaks, in pieces of 20 ms.
+    pub(crate) fn staff_says(&mut self, at_ms: u64, length_ms: u64) -> &mut Self {
+        for at_ms in (at_ms..at_ms + length_ms).step_by(20) {
+            self.next_staff += 1;
+            let said = StaffAudio {
+                audio: AudioId(STAFF_AUDIO + self.next_staff),
+                length: Span::from_micros(FRAME_US),
+            };
+            self.at(at_ms, Input::Staff(said));
+        }
+        self
     }
 
     /// Sound on the caller's line that no detector reports.
@@ -334,6 +356,7 @@ impl Scenario {
                 self.invariants.on_generated(audio.item, audio.length);
                 Some(audio.audio)
             }
+            Input::Staff(said) => Some(said.audio),
             Input::Model(FromModel::ReplyDone(done)) => {
                 if self.invariants.end().is_none() {
                     self.cost_micros += done.cost_micros;
@@ -373,6 +396,12 @@ impl Scenario {
             }
             Command::RunTool(run) => self.on_tool(run),
             Command::Transfer(_) => self.on_transfer(),
+            Command::AskAllowance { .. } => {
+                if let Some(allowance) = self.allowances.pop_front() {
+                    let at_us = self.now_us + 50_000;
+                    self.push(at_us, Happening::Input(Input::Allowance(allowance)));
+                }
+            }
             Command::GiveUpTool(_) | Command::Drop(_) | Command::Recording(_) | Command::End(_) => {
             }
         }
@@ -559,7 +588,9 @@ impl Scenario {
         let lines = self.outputs.iter().filter_map(|(at_us, output)| {
             let text = match output {
                 Output::Event(event) => event.kind.name().to_owned(),
-                Output::Command(Command::Model(ToModel::Audio(_)) | Command::Drop(_)) => {
+                Output::Command(
+                    Command::Model(ToModel::Audio(_) | ToModel::QuietAudio(_)) | Command::Drop(_),
+                ) => {
                     return None;
                 }
                 Output::Command(command) => format!("> {command:?}"),

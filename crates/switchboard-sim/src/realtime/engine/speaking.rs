@@ -392,8 +392,9 @@ impl Engine {
         details: Option<StatusDetails>,
     ) {
         let active = self.active.remove(index);
-        let usage = active.usage(&self.session, &self.conversation, self.cached_tokens);
-        self.cached_tokens = usage.input_token_details.text_tokens;
+        let counted = active.usage(&self.session, &self.conversation, self.cached_tokens);
+        self.cached_tokens = counted.input_token_details.text_tokens;
+        let usage = self.script.every_bill.unwrap_or(counted);
         let response: Box<Response> =
             active.report(status, details, &self.conversation, Some(usage));
         self.emit(ServerEvent::ResponseDone { response });

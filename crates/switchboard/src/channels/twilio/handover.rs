@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use switchboard_call::Moment;
 use switchboard_call::handoff::TransferOutcome;
 use switchboard_call::input::Input;
 use switchboard_store::{
@@ -20,13 +21,15 @@ use switchboard_wire::twilio::twiml::{Stream, Verb};
 use super::TwilioChannel;
 use super::documents::{self, CallerIds, HandoffWords, PartyUrls};
 use super::pick_up::HUMAN_FIRST;
+use super::recording::CarriedCall;
 use super::rest::TwilioRest;
-use crate::config::AgentDefinition;
 use crate::config::agent::AgentMenu;
+use crate::config::{AgentDefinition, RecordedBy};
 use crate::drive::DriveInput;
 use crate::handoff::{HumanOfNumber, Party, TargetBook, Ticket};
 use crate::ops::metrics::names;
 use crate::reception::Reception;
+use crate::recorder::{CarrierRecording, RecordedCall};
 
 /// A transfer waits for the count of busy lines this long; past it the human is rung uncounted, as often as lines are
 /// allowed.
@@ -413,6 +416,23 @@ impl Handover {
 
     pub(super) fn write(&self, write: JournalWrite) {
         self.reception.journal.write(self.tenant, write);
+    }
+
+    /// Has the carrier record the call, where the settings say so.
+    pub(super) fn begin_recording(
+        &self,
+        of: RecordedCall,
+        now: Moment,
+    ) -> Option<CarrierRecording> {
+        let is_wanted = self.reception.settings.recordings.by == RecordedBy::Twilio;
+        is_wanted.then(|| {
+            let recorded = CarriedCall {
+                rest: Arc::clone(&self.rest),
+                call_sid: self.call_sid.clone(),
+                journal: self.reception.journal.clone(),
+            };
+            recorded.begin(of, now, |query| self.url("/twilio/recording", query))
+        })
     }
 
     pub(super) fn voicemail(&self) -> Vec<Verb> {

@@ -144,6 +144,7 @@ impl TwilioLeg {
             ToLeg::Cut => self.stream = None,
             ToLeg::Play { .. }
             | ToLeg::PlayPhrase { .. }
+            | ToLeg::PlayStaff { .. }
             | ToLeg::SpeechStarted
             | ToLeg::SpeechStopped => {}
         }

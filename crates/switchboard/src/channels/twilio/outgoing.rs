@@ -46,6 +46,7 @@ use crate::drive::{DriveHandle, DriveInput, Transferrer};
 use crate::http::Problem;
 use crate::leg::Leg;
 use crate::reception::{LegKind, Offer, OutgoingTopic, ReadyAgent, Reception};
+use crate::recorder::{CarrierRecording, RecordedCall};
 
 /// A permit of a call that nobody heard of again is given back after this long: ringing, and the carrier's delay.
 const PLACED_MAX: Duration = Duration::from_secs(5 * 60);
@@ -150,9 +151,12 @@ impl TwilioChannel {
         now: switchboard_store::Timestamp,
     ) -> Result<(), StoreError> {
         let call = if ordinal == 1 { wish.id } else { CallId::new() };
-        let Some(permit) = self.reception.admit(agent, call).await else {
-            tracing::info!("a call waits for a permit");
-            return Ok(());
+        let permit = match self.reception.admit(agent, call).await {
+            Ok(permit) => permit,
+            Err(refused) => {
+                tracing::info!(?refused, "a call waits for a permit");
+                return Ok(());
+            }
         };
         let name = TryName {
             tenant: agent.tenant,
@@ -360,13 +364,16 @@ impl TwilioChannel {
         }
         // Another process may have dialled: then its permit is there, and this one needs its own.
         let permit = match self.placed.take(call) {
-            Some(permit) => Some(permit),
+            Some(permit) => Ok(permit),
             None => reception.admit(&agent, call).await,
         };
-        let Some(permit) = permit else {
-            let reason = Word::new(HandoffReason::ConcurrencyLimit.as_str());
-            self.end_try(placed.name, reason, EndClass::Us);
-            return Ok(documents::apology(&settings.speech.carrier_voice));
+        let permit = match permit {
+            Ok(permit) => permit,
+            Err(refused) => {
+                let reason = Word::new(refused.reason().as_str());
+                self.end_try(placed.name, reason, EndClass::Us);
+                return Ok(documents::apology(&settings.speech.carrier_voice));
+            }
         };
         let offered_at = chrono::Utc::now();
         let life = Duration::from_secs(settings.limits.stream_token_s);
@@ -458,6 +465,14 @@ struct OutgoingTransfer {
 }
 
 impl Transferrer for OutgoingTransfer {
+    fn begin_recording(
+        &self,
+        of: RecordedCall,
+        now: switchboard_call::Moment,
+    ) -> Option<CarrierRecording> {
+        self.to_human.begin_recording(of, now)
+    }
+
     fn transfer(&self, handoff: Handoff, answer: DriveHandle) {
         let is_wanted = matches!(
             handoff.reason,

@@ -26,7 +26,7 @@ use crate::config::agent::MenuChoice;
 use crate::handoff::Ticket;
 use crate::leg::Leg;
 use crate::ops::metrics::names;
-use crate::reception::{LegKind, Offer, ReadyAgent};
+use crate::reception::{LegKind, NotAdmitted, Offer, ReadyAgent};
 use crate::switches::{CallSwitches, PickUp};
 
 /// Why a human is rung before the agent: the reason of its transfers, by which their end is known again on every node.
@@ -97,7 +97,7 @@ impl TwilioChannel {
             return Err(HandoffReason::StreamingOff);
         }
         let permit = self.reception.admit(&agent, call.call).await;
-        let permit = permit.ok_or(HandoffReason::ConcurrencyLimit)?;
+        let permit = permit.map_err(NotAdmitted::reason)?;
         let since = chrono::Utc::now();
         let life = Duration::from_secs(self.reception.settings.limits.stream_token_s);
         let (sid, account) = (&call.call_sid, call.rest.account_sid());

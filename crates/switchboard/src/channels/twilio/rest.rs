@@ -7,11 +7,12 @@ use switchboard_call::handoff::TransferOutcome;
 use switchboard_call::limits::TRANSFER_ANSWER;
 use switchboard_wire::twilio::id::RecordingSid;
 use switchboard_wire::twilio::rest::{
-    CallResource, CreateCall, Instructions, RestError, UpdateCall, call_path, calls_path,
-    recording_audio_path,
+    CallResource, ChangeRecording, CreateCall, Instructions, RecordingResource, RestError,
+    UpdateCall, call_path, call_recording_path, call_recordings_path, calls_path,
+    recording_audio_path, recording_path, start_recording_form, stereo_audio_path,
 };
 use switchboard_wire::twilio::twiml::Document;
-use switchboard_wire::twilio::{AccountSid, CallSid};
+use switchboard_wire::twilio::{AccountSid, CallSid, Form};
 
 use crate::config::{BaseUrl, Secret};
 
@@ -23,6 +24,12 @@ const HANG_UP_TIME_MAX: Duration = Duration::from_secs(5);
 const AUDIO_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// One recording, from request to last byte.
 const AUDIO_TIME_MAX: Duration = Duration::from_secs(60);
+/// One request about a recording of a call in progress.
+const RECORDING_TIME_MAX: Duration = Duration::from_secs(5);
+/// The start of a recording is asked for this often: a call is not recorded from its middle.
+const START_TRIES_MAX: u32 = 4;
+/// One request to remove a recording.
+const DELETE_TIME_MAX: Duration = Duration::from_secs(15);
 /// First wait before a hang-up is tried again; it doubles up to [`RETRY_WAIT_MAX`].
 const RETRY_WAIT: Duration = Duration::from_millis(250);
 const RETRY_WAIT_MAX: Duration = Duration::from_secs(8);
@@ -149,9 +156,22 @@ impl TwilioRest {
     /// The carrier does not have it, does not answer in time, or sends more than a message can be.
     pub async fn recording_audio(&self, recording: &RecordingSid) -> anyhow::Result<Bytes> {
         let path = recording_audio_path(&self.account_sid, recording);
+        self.audio(&path).await
+    }
+
+    /// The same with both sides of the call.
+    ///
+    /// # Errors
+    /// As [`TwilioRest::recording_audio`].
+    pub async fn stereo_audio(&self, recording: &RecordingSid) -> anyhow::Result<Bytes> {
+        self.audio(&stereo_audio_path(&self.account_sid, recording))
+            .await
+    }
+
+    async fn audio(&self, path: &str) -> anyhow::Result<Bytes> {
         let request = self
             .client
-            .get(self.base_url.join(&path))
+            .get(self.base_url.join(path))
             .basic_auth(self.account_sid.as_str(), Some(self.auth_token.expose()))
             .timeout(AUDIO_TIME_MAX);
         // The error of a request may name its address; ids are no secret, but nothing else may come with them.
@@ -174,6 +194,93 @@ impl TwilioRest {
             audio.extend_from_slice(&chunk);
         }
         Ok(audio.freeze())
+    }
+
+    /// Begins to record both sides of a call. Its progress is told to `callback`.
+    ///
+    /// A request whose answer is lost is not repeated, because that would make a second recording; the carrier's report
+    /// brings the first one's id all the same.
+    ///
+    /// # Errors
+    /// The carrier refuses, or cannot be reached.
+    pub async fn start_recording(
+        &self,
+        call: &CallSid,
+        callback: &str,
+    ) -> anyhow::Result<RecordingSid> {
+        let path = call_recordings_path(&self.account_sid, call);
+        let mut wait = RETRY_WAIT;
+        for _ in 0..START_TRIES_MAX {
+            let sent = self.post(&path, &start_recording_form(callback)).await;
+            match sent {
+                Ok(response) if response.status().is_success() => {
+                    let body = response.bytes().await?;
+                    return Ok(serde_json::from_slice::<RecordingResource>(&body)?.sid);
+                }
+                Ok(response) => {
+                    let status = response.status();
+                    let may_try_again = status.is_server_error() || status.as_u16() == 429;
+                    anyhow::ensure!(may_try_again, "the carrier answered {}", status.as_u16());
+                }
+                Err(error) if error.is_connect() => {}
+                Err(error) => return Err(error.without_url().into()),
+            }
+            tokio::time::sleep(wait).await;
+            wait *= 2;
+        }
+        anyhow::bail!("the carrier takes no recording")
+    }
+
+    /// Pauses, resumes or stops a recording of a call in progress.
+    ///
+    /// # Errors
+    /// The carrier refuses, or cannot be reached, twice.
+    pub async fn change_recording(
+        &self,
+        call: &CallSid,
+        recording: &RecordingSid,
+        change: ChangeRecording,
+    ) -> anyhow::Result<()> {
+        let path = call_recording_path(&self.account_sid, call, recording);
+        let form = change.to_form();
+        let is_done = async || {
+            let answer = self.post(&path, &form).await;
+            answer.is_ok_and(|response| response.status().is_success())
+        };
+        anyhow::ensure!(is_done().await || is_done().await, "the carrier refuses");
+        Ok(())
+    }
+
+    async fn post(&self, path: &str, form: &Form) -> Result<reqwest::Response, reqwest::Error> {
+        self.client
+            .post(self.base_url.join(path))
+            .basic_auth(self.account_sid.as_str(), Some(self.auth_token.expose()))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .timeout(RECORDING_TIME_MAX)
+            .body(form.encode())
+            .send()
+            .await
+    }
+
+    /// Removes the carrier's copy of a recording. One that is gone already is as good.
+    ///
+    /// # Errors
+    /// The carrier does not answer in time or refuses.
+    pub async fn delete_recording(&self, recording: &RecordingSid) -> anyhow::Result<()> {
+        let path = recording_path(&self.account_sid, recording);
+        let request = self
+            .client
+            .delete(self.base_url.join(&path))
+            .basic_auth(self.account_sid.as_str(), Some(self.auth_token.expose()))
+            .timeout(DELETE_TIME_MAX);
+        let response = request.send().await.map_err(reqwest::Error::without_url)?;
+        let status = response.status();
+        anyhow::ensure!(
+            status.is_success() || status == reqwest::StatusCode::NOT_FOUND,
+            "the carrier answered {}",
+            status.as_u16()
+        );
+        Ok(())
     }
 
     /// Asks for a call, once: the carrier has no key that makes a repetition harmless, and a person whose telephone rings

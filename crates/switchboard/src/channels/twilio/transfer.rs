@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use switchboard_call::Moment;
 use switchboard_call::handoff::{Handoff, TransferOutcome};
 use switchboard_call::input::Input;
 use switchboard_store::{TransferStatus, Word};
@@ -12,6 +13,7 @@ use super::TwilioChannel;
 use super::handover::{Ended, Handover};
 use crate::drive::{DriveHandle, DriveInput, Transferrer};
 use crate::handoff::Ticket;
+use crate::recorder::{CarrierRecording, RecordedCall};
 
 /// Moves one call.
 pub(super) struct CallTransfer {
@@ -22,6 +24,10 @@ pub(super) struct CallTransfer {
 }
 
 impl Transferrer for CallTransfer {
+    fn begin_recording(&self, of: RecordedCall, now: Moment) -> Option<CarrierRecording> {
+        self.handover.begin_recording(of, now)
+    }
+
     fn transfer(&self, handoff: Handoff, answer: DriveHandle) {
         let handover = Arc::clone(&self.handover);
         let deadline = Instant::now() + self.answer_time_max;

@@ -1,5 +1,7 @@
 //! Messages that callers left: the carrier tells that one was recorded, it gets its row, and a job fetches its
-//! audio into the archive, from the carrier's own API and from nowhere else (A4).
+//! audio into the archive, from the carrier's own API and from nowhere else (A4), and has the carrier forget it.
+
+use std::sync::Arc;
 
 use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
@@ -12,8 +14,8 @@ use switchboard_wire::twilio::id::RecordingSid;
 use switchboard_wire::twilio::requests::{RecordingRequest, RecordingStatus};
 use switchboard_wire::twilio::{AccountSid, Form};
 
-use super::TwilioChannel;
 use super::webhooks::{Channels, refuse, unavailable};
+use super::{TwilioChannel, TwilioRest, recording};
 use crate::http::Problem;
 
 /// The query of the address that is told of a message whose caller heard that it is written down. The carrier signs it.
@@ -47,11 +49,17 @@ pub(super) async fn recorded(
     if let Err(error) = checked {
         return refuse(error);
     }
+    let named = form.text("AccountSid");
+    let named = named.and_then(|sid| AccountSid::parse(sid).ok());
+    if let Some(recording) = recording::named_in(uri.query()) {
+        let (tenant, call) = (call.tenant_id, call.call_id);
+        return channel
+            .on_recording(tenant, call, recording, &request, named)
+            .await;
+    }
     if request.status != RecordingStatus::Completed {
         return StatusCode::NO_CONTENT.into_response();
     }
-    let named = form.text("AccountSid");
-    let named = named.and_then(|sid| AccountSid::parse(sid).ok());
     let voicemail = NewVoicemail {
         id: VoicemailId::new(),
         call_id: call.call_id,
@@ -82,6 +90,38 @@ impl TwilioChannel {
         tenant: TenantId,
         message: &VoicemailListing,
     ) -> Result<Bytes, Word> {
+        let (rest, recording) = self.holder(tenant, message).await?;
+        rest.recording_audio(&recording).await.map_err(|error| {
+            metrics::counter!("switchboard_carrier_retries_total", "request" => "recording")
+                .increment(1);
+            tracing::warn!(%error, "a voicemail could not be fetched");
+            Word::new("carrier")
+        })
+    }
+
+    /// Has the carrier forget a message that is in our archive.
+    ///
+    /// # Errors
+    /// The account cannot be found or used just now, or the carrier refuses.
+    pub(crate) async fn forget_voicemail(
+        &self,
+        tenant: TenantId,
+        message: &VoicemailListing,
+    ) -> Result<(), Word> {
+        let (rest, recording) = self.holder(tenant, message).await?;
+        rest.delete_recording(&recording).await.map_err(|error| {
+            metrics::counter!("switchboard_carrier_retries_total", "request" => "delete_recording")
+                .increment(1);
+            tracing::warn!(%error, "the carrier keeps its copy of a voicemail for now");
+            Word::new("carrier_keeps_copy")
+        })
+    }
+
+    async fn holder(
+        &self,
+        tenant: TenantId,
+        message: &VoicemailListing,
+    ) -> Result<(Arc<TwilioRest>, RecordingSid), Word> {
         let owned = self.owned_call(tenant, message.call_id).await;
         let owned = owned.map_err(|_| Word::new("no_account"))?;
         let recording = RecordingSid::parse(&message.recording_id);
@@ -91,11 +131,6 @@ impl TwilioChannel {
         let sid = sid.ok_or(Word::new("no_account"))?;
         let settings = &self.reception.settings;
         let rest = owned.account.rest(settings, self.client.clone(), &sid);
-        rest.recording_audio(&recording).await.map_err(|error| {
-            metrics::counter!("switchboard_carrier_retries_total", "request" => "recording")
-                .increment(1);
-            tracing::warn!(%error, "a voicemail could not be fetched");
-            Word::new("carrier")
-        })
+        Ok((rest, recording))
     }
 }

@@ -265,14 +265,11 @@ impl Incoming<'_> {
             return Ok(documents::written(verbs));
         }
         match self.reception().admit(&agent, self.known.id).await {
-            Some(permit) => {
+            Ok(permit) => {
                 self.connect(agent, offered_at, handover, permit, switches)
                     .await
             }
-            None => {
-                let reason = HandoffReason::ConcurrencyLimit;
-                Ok(self.to_human(&handover, reason).await)
-            }
+            Err(refused) => Ok(self.to_human(&handover, refused.reason()).await),
         }
     }
 

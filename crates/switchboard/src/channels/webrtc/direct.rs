@@ -13,12 +13,12 @@ use super::direct_leg::DirectLeg;
 use super::offer::Voice;
 use super::refusal::Refusal;
 use super::request::CallRequest;
-use super::{Endpoint, NobodyBehind, about_session};
+use super::{Endpoint, LiveCall, NobodyBehind, about_session, not_admitted};
 use crate::config::agent::DirectMode;
 use crate::http::{CallerCredential, CallerIdentity};
 use crate::leg::Leg;
 use crate::models::openai_realtime::VendorRefusal;
-use crate::reception::{LegKind, Offer, ReadyAgent, Reception, direct_setup};
+use crate::reception::{LegKind, NotAdmitted, Offer, ReadyAgent, Reception, direct_setup};
 
 /// Asks for direct mode.
 const MODE: &str = "mode=direct";
@@ -33,22 +33,20 @@ impl Endpoint {
     pub(super) async fn begin_direct(
         &self,
         asked: &CallRequest,
+        voice: Voice,
         identity: CallerIdentity,
         agent: ReadyAgent,
     ) -> Result<(CallId, String), Refusal> {
-        Voice::of_offer(&asked.sdp).map_err(|error| Refusal::offer(error.to_string()))?;
         may_go_direct(agent.definition.realtime.direct, &identity, &asked.sdp)?;
         let settings = &self.reception.settings;
         let setup = direct_setup(settings, &agent).ok_or_else(Refusal::no_vendor)?;
         let call = identity.call_id();
-        let permit = self
-            .reception
-            .admit_user(&agent, call, identity.user_hash())
-            .await
-            .filter(|permit| settings.openai.sessions_max == 0 || permit.has_account());
-        let permit = permit.ok_or_else(|| {
-            Refusal::too_many("As many calls as this tenant or user may hold are live already.")
-        })?;
+        let permit = self.reception.admit_caller(&agent, call, &identity).await;
+        let permit = permit.map_err(not_admitted)?;
+        // Without its model's account it would go to another model, and directly there is no other.
+        if settings.openai.sessions_max != 0 && !permit.has_account() {
+            return Err(not_admitted(NotAdmitted::Full));
+        }
         // Before the vendor is asked: of two requests with one token, one reaches it.
         let name = agent.definition.name.clone();
         self.reception.door.begin(&identity, call, &name).await?;
@@ -79,7 +77,13 @@ impl Endpoint {
         if let Some(briefing) = about_session(&identity) {
             handle.send(briefing);
         }
-        self.remember(call, identity, None);
+        let live = LiveCall {
+            owner: identity,
+            handle,
+            way: None,
+            voice,
+        };
+        self.remember(call, live);
         Ok((call, answer))
     }
 }

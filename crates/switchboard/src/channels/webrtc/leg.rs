@@ -18,7 +18,9 @@ use switchboard_media::frame::AudioFormat;
 use switchboard_media::jitter::{Heard, JitterBuffer, Taken};
 use tokio::time::Sleep;
 
+use super::keys::{KeyPad, Pressed};
 use super::peer::{Peer, PeerEvent, VoicePacket};
+use super::presence::{Presence, Returning};
 use super::unfinished::Unfinished;
 use super::voice::AgentVoice;
 use crate::channels::websocket::protocol::{ClientProtocol, Outgoing};
@@ -46,27 +48,36 @@ pub(super) struct Parts {
     pub(super) connect_by: Instant,
     /// Counts it while it is not connected.
     pub(super) unfinished: Unfinished,
+    /// The client knows how to come back.
+    pub(super) may_return: bool,
 }
 
 /// One client.
 pub struct WebRtcLeg {
-    peer: Option<Peer>,
+    pub(super) peer: Option<Peer>,
     codec: Box<dyn Codec>,
     began: Instant,
-    jitter: JitterBuffer<Arc<[u8]>>,
-    source: Option<Ssrc>,
-    voice: AgentVoice,
+    pub(super) jitter: JitterBuffer<Arc<[u8]>>,
+    pub(super) source: Option<Ssrc>,
+    pub(super) voice: AgentVoice,
+    keys: KeyPad,
     was_silent: bool,
     stamp_base: u32,
-    protocol: ClientProtocol,
-    channel: Option<ChannelId>,
-    unread: VecDeque<String>,
-    unread_bytes: usize,
+    pub(super) protocol: ClientProtocol,
+    pub(super) channel: Option<ChannelId>,
+    pub(super) unread: VecDeque<String>,
+    pub(super) unread_bytes: usize,
+    /// What a client that is back has missed, in front of what is unread.
+    pub(super) missed: VecDeque<String>,
     early: VecDeque<Bytes>,
     early_bytes: usize,
     events: VecDeque<LegEvent>,
-    connect_by: Option<Instant>,
-    unfinished: Option<Unfinished>,
+    pub(super) connect_by: Option<Instant>,
+    pub(super) unfinished: Option<Unfinished>,
+    /// For clients that know how to come back.
+    pub(super) presence: Option<Presence>,
+    /// A client on its way back, until its channel is open.
+    pub(super) returning: Option<Returning>,
     timer: Pin<Box<Sleep>>,
     scratch: Vec<u8>,
 }
@@ -81,20 +92,27 @@ impl WebRtcLeg {
             codec: parts.codec,
             began,
             source: None,
+            keys: KeyPad::new(began),
             was_silent: true,
             stamp_base: getrandom::u32().unwrap_or_default(),
             protocol: parts.protocol,
             channel: None,
             unread: VecDeque::new(),
             unread_bytes: 0,
+            missed: VecDeque::new(),
             early: VecDeque::new(),
             early_bytes: 0,
             events: VecDeque::new(),
             connect_by: Some(parts.connect_by),
             unfinished: Some(parts.unfinished),
+            presence: parts.may_return.then(Presence::default),
+            returning: None,
             timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             scratch: Vec::new(),
         };
+        if parts.may_return {
+            leg.voice.keep_aloud();
+        }
         leg.write();
         leg
     }
@@ -144,7 +162,8 @@ impl WebRtcLeg {
         let own = [
             Some(peer.deadline()),
             self.connect_by,
-            self.voice.deadline(),
+            self.voice.deadline(self.hears_until()),
+            self.missing_at(),
             self.protocol.deadline(),
             self.jitter.deadline().map(|at| self.began + at),
         ];
@@ -161,13 +180,15 @@ impl WebRtcLeg {
                 // Connected a second time is a network that changed, which nobody has to know of.
                 if self.connect_by.take().is_some() {
                     self.unfinished = None;
-                    self.tell(FromLeg::Ready);
+                    self.on_connected();
                 }
             }
             PeerEvent::Voice(packet) => self.take_voice(packet),
+            PeerEvent::Key(packet) => self.take_key(&packet),
             PeerEvent::ChannelOpen(id, name) => {
                 if self.channel.is_none() && name == EVENTS_CHANNEL {
                     self.channel = Some(id);
+                    self.catch_up();
                     self.write();
                 }
             }
@@ -183,16 +204,16 @@ impl WebRtcLeg {
             }
             PeerEvent::RoundTrip(round_trip) => self.voice.set_round_trip(round_trip),
             PeerEvent::Closed => self.end(LegClosed::HungUp),
-            PeerEvent::Lost => self.end(LegClosed::Lost),
+            PeerEvent::Lost => self.lose(),
         }
     }
 
-    fn tell(&mut self, event: FromLeg) {
+    pub(super) fn tell(&mut self, event: FromLeg) {
         self.events.push_back(LegEvent::Event(event));
     }
 
     /// The connection is over, by itself or because of what the client did.
-    fn end(&mut self, closed: LegClosed) {
+    pub(super) fn end(&mut self, closed: LegClosed) {
         if self.peer.is_some() {
             self.close();
             self.tell(FromLeg::Closed(closed));
@@ -202,15 +223,38 @@ impl WebRtcLeg {
     /// Says the last words and closes beside the call.
     fn close(&mut self) {
         if let Some(peer) = self.peer.take() {
-            let words = std::mem::take(&mut self.unread);
+            let mut words = std::mem::take(&mut self.missed);
+            words.append(&mut self.unread);
             tokio::spawn(peer.close(self.channel, words));
         }
     }
 
-    fn take_voice(&mut self, packet: VoicePacket) {
-        if self.source.replace(packet.source) != Some(packet.source) {
+    /// Another stream has sequence numbers and timestamps of its own.
+    fn follow(&mut self, source: Ssrc) {
+        if self.source.replace(source) != Some(source) {
             self.jitter.reset();
+            self.keys.reset();
         }
+    }
+
+    fn take_key(&mut self, packet: &VoicePacket) {
+        self.follow(packet.source);
+        self.jitter.pass(packet.sequence);
+        let pressed = self
+            .keys
+            .press(Instant::now(), packet.stamp, &packet.payload);
+        match pressed {
+            Pressed::Key(key) => self.tell(FromLeg::Digit(key)),
+            Pressed::TooFast => {
+                metrics::counter!("switchboard_webrtc_packets_dropped_total", "reason" => "too_fast")
+                    .increment(1);
+            }
+            Pressed::Nothing => {}
+        }
+    }
+
+    fn take_voice(&mut self, packet: VoicePacket) {
+        self.follow(packet.source);
         let Some(ticks) = self.codec.ticks(&packet.payload) else {
             return;
         };
@@ -260,8 +304,9 @@ impl WebRtcLeg {
             peer.on_time(now);
         }
         if self.connect_by.is_some_and(|by| now >= by) {
-            return self.end(LegClosed::Lost);
+            return self.lose();
         }
+        self.look_for_client(now);
         self.hear();
         self.speak(now);
         if self
@@ -289,7 +334,9 @@ impl WebRtcLeg {
             let stamp = self.stamp_base.wrapping_add(ticks as u32);
             peer.say(stamp, frame.is_first, self.scratch.as_slice().into());
         }
-        while let Some(mark) = self.voice.heard(now) {
+        self.voice.on_heard_of(self.heard_of());
+        let hears_until = self.hears_until();
+        while let Some(mark) = self.voice.heard(now, hears_until) {
             self.tell(FromLeg::Mark(mark));
         }
         let is_silent = self.voice.is_silent();
@@ -326,15 +373,29 @@ impl WebRtcLeg {
     }
 
     /// Hands what the protocol said to the channel, as far as it takes it now.
-    fn write(&mut self) {
+    pub(super) fn write(&mut self) {
         while let Some(outgoing) = self.protocol.take_outgoing() {
-            if let Outgoing::Text(text) = outgoing {
+            if let Some(presence) = &mut self.presence {
+                presence.kept.keep(outgoing.clone());
+            }
+            // Who is away, or on the way back, is told everything when the channel is open.
+            if let Outgoing::Text(text) = outgoing
+                && self.peer.is_some()
+                && self.returning.is_none()
+            {
                 self.unread_bytes += text.len();
                 self.unread.push_back(text);
             }
         }
         if let (Some(peer), Some(channel)) = (&mut self.peer, self.channel) {
-            while let Some(text) = self.unread.front() {
+            while let Some(text) = self.missed.front()
+                && peer.write(channel, text)
+            {
+                self.missed.pop_front();
+            }
+            while self.missed.is_empty()
+                && let Some(text) = self.unread.front()
+            {
                 if !peer.write(channel, text) {
                     break;
                 }
@@ -354,7 +415,7 @@ impl WebRtcLeg {
     fn on_unread(&mut self) {
         if self.channel.is_some() {
             tracing::warn!("dropped a client that does not read its data channel");
-            return self.end(LegClosed::Lost);
+            return self.lose();
         }
         while self.unread_bytes > UNREAD_BYTES_MAX / 2
             && let Some(text) = self.unread.pop_front()

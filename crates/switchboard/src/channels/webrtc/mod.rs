@@ -5,12 +5,15 @@
 
 mod direct;
 mod direct_leg;
+mod keys;
 mod leg;
 mod offer;
 mod peer;
 mod ports;
+mod presence;
 mod refusal;
 mod request;
+mod resume;
 mod tcp;
 mod unfinished;
 mod voice;
@@ -36,22 +39,28 @@ use leg::Parts;
 pub use leg::WebRtcLeg;
 use offer::Voice;
 use peer::Peer;
-use ports::{Ports, ToPeer};
+use ports::{Ports, Seat, ToPeer};
+pub(super) use presence::ReturningPeer;
 use refusal::Refusal;
 use request::{CallRequest, read_offer};
-use unfinished::UnfinishedCalls;
+use unfinished::{Unfinished, UnfinishedCalls};
 
-use super::websocket::protocol::{ClientKind, ClientProtocol, ClientSetup, Credential};
+use super::websocket::comeback::{Comebacks, ResumeAsk};
+use super::websocket::protocol::{
+    AgentProfile, ClientKind, ClientProtocol, ClientSetup, Credential,
+};
 use super::websocket::{
     NobodyBehind, about_session, agent_profile, allows_origin, seed, session_id,
 };
 use crate::config::{HttpSettings, WebrtcSettings};
-use crate::drive::DriveInput;
+use crate::drive::{DriveHandle, DriveInput};
 use crate::http::identity::Brought;
 use crate::http::{CallerCredential, CallerIdentity, CallerRefusal, ClientAddress, Drain};
 use crate::leg::Leg;
 use crate::models::openai_realtime::VendorCalls;
-use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError};
+use crate::reception::{
+    LegKind, NotAdmitted, Offer, ReadyAgent, Reception, ReceptionError, unsaid_disclosure,
+};
 
 /// What the id of a call begins with on the wire.
 const ID_PREFIX: &str = "rtc_";
@@ -80,18 +89,25 @@ impl WebRtcPorts {
     }
 }
 
-/// The way to a call's connection, where that is ours.
-type Way = Option<mpsc::WeakSender<ToPeer>>;
-
 /// What the endpoint needs.
 struct Endpoint {
     reception: Reception,
     ports: Ports,
     unfinished: UnfinishedCalls,
-    /// Whose each live call is, and the way to its connection, where that is ours.
-    calls: Mutex<HashMap<CallId, (CallerIdentity, Way)>>,
+    calls: Mutex<HashMap<CallId, LiveCall>>,
+    comebacks: Arc<Comebacks>,
     /// Takes the media of direct calls.
     vendor: VendorCalls,
+}
+
+/// A call that somebody may steer.
+#[derive(Clone)]
+struct LiveCall {
+    owner: CallerIdentity,
+    handle: DriveHandle,
+    /// The way to its connection. None for a call whose media does not come here.
+    way: Option<mpsc::WeakSender<ToPeer>>,
+    voice: Voice,
 }
 
 /// The routes of the endpoint, for the group that is limited per address.
@@ -106,6 +122,7 @@ pub fn routes(reception: Reception, ports: &WebRtcPorts) -> Result<Router> {
         ports: ports.0.clone(),
         unfinished: UnfinishedCalls::default(),
         calls: Mutex::default(),
+        comebacks: Arc::default(),
     });
     let routes = Router::new()
         .route(PATH, post(begin))
@@ -116,7 +133,10 @@ pub fn routes(reception: Reception, ports: &WebRtcPorts) -> Result<Router> {
 }
 
 async fn begin(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
-    let begun = endpoint.begin(request).await;
+    let (status, begun) = match ResumeAsk::of(request.headers()) {
+        Some(ask) => (StatusCode::OK, endpoint.resume(request, &ask).await),
+        None => (StatusCode::CREATED, endpoint.begin(request).await),
+    };
     match begun {
         Ok((call, answer)) => {
             let location = format!("{PATH}/{}", wire_id(call));
@@ -124,7 +144,7 @@ async fn begin(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Respo
                 (CONTENT_TYPE, "application/sdp".to_owned()),
                 (LOCATION, location),
             ];
-            (StatusCode::CREATED, headers, answer).into_response()
+            (status, headers, answer).into_response()
         }
         Err(refusal) => refusal.noted().into_response(),
     }
@@ -167,12 +187,16 @@ fn credential(request: &Request, listed: &[String]) -> Result<Brought, Refusal> 
     }
 }
 
+fn address_of(request: &Request) -> Result<ClientAddress, Refusal> {
+    let address = request.extensions().get::<ClientAddress>().copied();
+    address.ok_or_else(Refusal::unavailable)
+}
+
 impl Endpoint {
     async fn begin(&self, request: Request) -> Result<(CallId, String), Refusal> {
         let settings = &self.reception.settings;
         let brought = credential(&request, &settings.http.cors_origins)?;
-        let address = request.extensions().get::<ClientAddress>().copied();
-        let address = address.ok_or_else(Refusal::unavailable)?;
+        let address = address_of(&request)?;
         let query = request.uri().query().unwrap_or_default().to_owned();
         let identity = self.reception.door.recognise(&brought).await?;
         if let CallerCredential::Ephemeral { is_used: true, .. } = identity.credential {
@@ -187,31 +211,34 @@ impl Endpoint {
         let name = identity.agent_name(name.as_deref())?;
         let name = name.ok_or_else(Refusal::no_model)?;
         let agent = self.agent(identity.tenant_id, name).await?;
-        if direct::is_asked(&query) {
-            return self.begin_direct(&asked, identity, agent).await;
-        }
         let voice =
             Voice::of_offer(&asked.sdp).map_err(|error| Refusal::offer(error.to_string()))?;
-        let unfinished = self
-            .unfinished
-            .begin(brought.expose(), address.0, settings.webrtc.unfinished_max)
-            .ok_or_else(|| Refusal::too_many("Too many calls wait for their media already."))?;
-        let seat = self.ports.join();
-        let seat = seat.ok_or_else(|| Refusal::too_many("Too many calls are live already."))?;
+        if direct::is_asked(&query) {
+            return self.begin_direct(&asked, voice, identity, agent).await;
+        }
+        let (unfinished, seat) = self.make_room(&brought, address)?;
         let codec = voice.codec().map_err(|error| {
             tracing::error!(%error, "no codec");
             Refusal::unavailable()
         })?;
         let call = identity.call_id();
         let offered_at = chrono::Utc::now();
+        let switches = &self.reception.switches;
+        let switches = switches.for_call(agent.tenant, None).await;
+        let wants_own_events = query.split('&').any(|pair| pair == OWN_EVENTS);
+        let resume = self.resume_offer(call).filter(|_| wants_own_events);
+        let token = resume.as_ref().map(|offer| offer.token.clone());
         let setup = ClientSetup {
-            agent: agent_profile(&self.reception, &agent, offered_at.timestamp()),
+            agent: AgentProfile {
+                disclosure: unsaid_disclosure(&agent, &switches),
+                ..agent_profile(&self.reception, &agent, offered_at.timestamp())
+            },
             credential: Credential::of(identity.credential),
             kind: ClientKind::Other,
-            wants_own_events: query.split('&').any(|pair| pair == OWN_EVENTS),
+            wants_own_events,
             seed: seed(),
             session_id: session_id(call),
-            resume: None,
+            resume,
         };
         let session = asked.session.as_ref().map(ClientProtocol::read_session);
         let session = session
@@ -221,24 +248,18 @@ impl Endpoint {
             .map_err(|error| Refusal::session(&error))?;
         let way = seat.sender().downgrade();
         let (peer, answer) = Peer::answer(seat, &asked.sdp, voice).map_err(Refusal::offer)?;
-        let permit = self
-            .reception
-            .admit_user(&agent, call, identity.user_hash());
-        let permit = permit.await.ok_or_else(|| {
-            Refusal::too_many("As many calls as this tenant or user may hold are live already.")
-        })?;
+        let permit = self.reception.admit_caller(&agent, call, &identity);
+        let permit = permit.await.map_err(not_admitted)?;
         // The last act: a token is used up only for a call that begins.
         self.reception.door.begin(&identity, call, name).await?;
-        let connect_max = Duration::from_millis(settings.webrtc.connect_ms_max);
         let leg = WebRtcLeg::new(Parts {
             peer,
             codec,
             protocol,
-            connect_by: Instant::now() + connect_max,
+            connect_by: self.connect_by(),
             unfinished,
+            may_return: token.is_some(),
         });
-        let switches = &self.reception.switches;
-        let switches = switches.for_call(agent.tenant, None).await;
         let row = NewCall {
             contact_id: identity.contact_id,
             ..Reception::offered_row(&agent, call, Channel::WebVoice, offered_at)
@@ -260,8 +281,38 @@ impl Endpoint {
         if let Some(briefing) = about_session(&identity) {
             handle.send(briefing);
         }
-        self.remember(call, identity, Some(way));
+        if let Some(token) = token {
+            self.may_return(&token, call, &handle, &identity);
+        }
+        let live = LiveCall {
+            owner: identity,
+            handle,
+            way: Some(way),
+            voice,
+        };
+        self.remember(call, live);
         Ok((call, answer))
+    }
+
+    /// A place at the ports for a connection whose media is awaited.
+    fn make_room(
+        &self,
+        brought: &Brought,
+        address: ClientAddress,
+    ) -> Result<(Unfinished, Seat), Refusal> {
+        let most = self.reception.settings.webrtc.unfinished_max;
+        let unfinished = self.unfinished.begin(brought.expose(), address.0, most);
+        let unfinished = unfinished
+            .ok_or_else(|| Refusal::too_many("Too many calls wait for their media already."))?;
+        let seat = self.ports.join();
+        let seat = seat.ok_or_else(|| Refusal::too_many("Too many calls are live already."))?;
+        Ok((unfinished, seat))
+    }
+
+    /// Until when the media of a connection that is answered now must flow.
+    fn connect_by(&self) -> Instant {
+        let most = self.reception.settings.webrtc.connect_ms_max;
+        Instant::now() + Duration::from_millis(most)
     }
 
     async fn agent(&self, tenant: TenantId, name: &str) -> Result<ReadyAgent, Refusal> {
@@ -275,34 +326,29 @@ impl Endpoint {
         })
     }
 
-    fn remember(&self, call: CallId, whose: CallerIdentity, way: Option<mpsc::WeakSender<ToPeer>>) {
+    fn remember(&self, call: CallId, live: LiveCall) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         // Calls that ended are forgotten here: there are never more live ones than permits.
-        calls.retain(|call, _| self.reception.live.find(*call).is_some());
-        calls.insert(call, (whose, way));
+        calls.retain(|_, call| call.handle.is_open());
+        calls.insert(call, live);
     }
 
     /// A live call that this caller may steer. Somebody else's answers as one that is not there (threat H7).
-    fn find(
-        &self,
-        id: &str,
-        identity: &CallerIdentity,
-    ) -> Result<(CallId, Option<mpsc::Sender<ToPeer>>), Refusal> {
+    fn find(&self, id: &str, identity: &CallerIdentity) -> Result<LiveCall, Refusal> {
         let call = call_of(id).ok_or_else(Refusal::no_call)?;
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let (owner, way) = calls.get(&call).ok_or_else(Refusal::no_call)?;
-        if !may_steer(identity, owner) || self.reception.live.find(call).is_none() {
-            return Err(Refusal::no_call());
-        }
-        Ok((call, way.as_ref().and_then(mpsc::WeakSender::upgrade)))
+        let live = calls.get(&call).filter(|live| live.handle.is_open());
+        let live = live.filter(|live| may_steer(identity, &live.owner));
+        live.cloned().ok_or_else(Refusal::no_call)
     }
 
     async fn offer_again(&self, id: &str, request: Request) -> Result<String, Refusal> {
         let listed = &self.reception.settings.http.cors_origins;
         let brought = credential(&request, listed)?;
         let identity = self.reception.door.recognise(&brought).await?;
-        let (_, way) = self.find(id, &identity)?;
+        let way = self.find(id, &identity)?.way;
         let way = way.ok_or_else(Refusal::no_connection)?;
+        let way = way.upgrade().ok_or_else(Refusal::no_call)?;
         let sdp = read_offer(request).await?;
         let (answer, answered) = oneshot::channel();
         way.try_send(ToPeer::Offer { sdp, answer })
@@ -316,11 +362,24 @@ impl Endpoint {
 
     async fn hang_up(&self, id: &str, brought: &Brought) -> Result<(), Refusal> {
         let identity = self.reception.door.recognise(brought).await?;
-        let (call, _) = self.find(id, &identity)?;
-        let live = self.reception.live.find(call);
-        let handle = live.ok_or_else(Refusal::no_call)?;
-        handle.send(DriveInput::Core(Input::Control(Control::End)));
+        let live = self.find(id, &identity)?;
+        // What its own caller ends, the caller has hung up.
+        let control = if identity.is_same_caller(&live.owner) {
+            Control::CallerHangsUp
+        } else {
+            Control::End
+        };
+        live.handle.send(DriveInput::Core(Input::Control(control)));
         Ok(())
+    }
+}
+
+fn not_admitted(refused: NotAdmitted) -> Refusal {
+    match refused {
+        NotAdmitted::Spent(_) => Refusal::spent(),
+        NotAdmitted::Full => {
+            Refusal::too_many("As many calls as this tenant or user may hold are live already.")
+        }
     }
 }
 

@@ -31,6 +31,9 @@ pub(super) enum OfferError {
     /// Neither side understands the other.
     #[error("The offer's audio has none of the codecs spoken here: opus, PCMU, PCMA.")]
     NoCodec,
+    /// The call it would go on in speaks another one.
+    #[error("The offer lacks the codec that this call speaks.")]
+    OtherCodec,
 }
 
 impl Voice {
@@ -39,36 +42,18 @@ impl Voice {
     /// # Errors
     /// There is no audio both can speak.
     pub(super) fn of_offer(sdp: &str) -> Result<Self, OfferError> {
-        if !sdp.trim_start().starts_with("v=0") {
-            return Err(OfferError::NoSdp);
-        }
-        let lines = sdp.lines().map(str::trim);
-        let mut audio = lines
-            .skip_while(|line| !line.starts_with("m=audio "))
-            .take_while({
-                let mut sections = 0;
-                move |line| {
-                    sections += usize::from(line.starts_with("m="));
-                    sections < 2
-                }
-            });
-        let media = audio.next().ok_or(OfferError::NoAudio)?;
-        let rest: Vec<&str> = audio.collect();
-        let mut fields = media.split_ascii_whitespace();
-        if fields.nth(1) == Some("0") {
-            return Err(OfferError::NoAudio);
-        }
-        if rest
-            .iter()
-            .any(|line| matches!(*line, "a=recvonly" | "a=sendonly" | "a=inactive"))
-        {
-            return Err(OfferError::NotBothWays);
-        }
-        let types: Vec<&str> = fields.skip(1).collect();
-        let voices = types.iter().filter_map(|kind| voice_of(kind, &rest));
-        voices
-            .min_by_key(|voice| *voice as u8)
-            .ok_or(OfferError::NoCodec)
+        let voices = voices_of(sdp)?;
+        let best = voices.into_iter().min_by_key(|voice| *voice as u8);
+        best.ok_or(OfferError::NoCodec)
+    }
+
+    /// Whether an offer has it: a call goes on in the voice it began in.
+    ///
+    /// # Errors
+    /// As of [`Self::of_offer`].
+    pub(super) fn found_in(self, sdp: &str) -> Result<Self, OfferError> {
+        let is_there = voices_of(sdp)?.contains(&self);
+        is_there.then_some(self).ok_or(OfferError::OtherCodec)
     }
 
     /// The codec of one leg.
@@ -82,6 +67,40 @@ impl Voice {
             Self::Pcma => Box::new(G711::alaw()),
         })
     }
+}
+
+/// Every voice that the first audio section of an offer has.
+fn voices_of(sdp: &str) -> Result<Vec<Voice>, OfferError> {
+    if !sdp.trim_start().starts_with("v=0") {
+        return Err(OfferError::NoSdp);
+    }
+    let lines = sdp.lines().map(str::trim);
+    let mut audio = lines
+        .skip_while(|line| !line.starts_with("m=audio "))
+        .take_while({
+            let mut sections = 0;
+            move |line| {
+                sections += usize::from(line.starts_with("m="));
+                sections < 2
+            }
+        });
+    let media = audio.next().ok_or(OfferError::NoAudio)?;
+    let rest: Vec<&str> = audio.collect();
+    let mut fields = media.split_ascii_whitespace();
+    if fields.nth(1) == Some("0") {
+        return Err(OfferError::NoAudio);
+    }
+    if rest
+        .iter()
+        .any(|line| matches!(*line, "a=recvonly" | "a=sendonly" | "a=inactive"))
+    {
+        return Err(OfferError::NotBothWays);
+    }
+    let types: Vec<&str> = fields.skip(1).collect();
+    Ok(types
+        .iter()
+        .filter_map(|kind| voice_of(kind, &rest))
+        .collect())
 }
 
 fn voice_of(payload_type: &str, lines: &[&str]) -> Option<Voice> {

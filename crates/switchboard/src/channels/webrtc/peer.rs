@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use str0m::change::SdpOffer;
 use str0m::channel::ChannelId;
-use str0m::format::PayloadParams;
-use str0m::media::{Mid, Pt};
+use str0m::format::{Codec, FormatParams};
+use str0m::media::{Frequency, Mid, Pt};
 use str0m::net::{DatagramRecv, Protocol, Receive, TcpType, Transmit};
-use str0m::rtp::{RtpWrite, SeqNo, Ssrc};
+use str0m::rtp::{RtpPacket, RtpWrite, SeqNo, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 use tokio::sync::mpsc;
 
@@ -27,6 +27,13 @@ use super::ports::{Packet, Seat, ToPeer};
 pub(super) const MESSAGE_BYTES_MAX: u32 = 256 * 1024;
 /// How often the peer's view of our media is looked at; its receiver reports come every five seconds.
 const STATS_EVERY: Duration = Duration::from_secs(2);
+/// The largest code of a telephone event that is a key.
+const KEY_CODE_MAX: u8 = 15;
+/// Payload types of telephone events, by clock: browsers use that of the voice, telephones 8 kHz. The offer's numbers win.
+const KEY_TYPES: [(u8, Frequency); 2] = [
+    (110, Frequency::FORTY_EIGHT_KHZ),
+    (126, Frequency::EIGHT_KHZ),
+];
 /// Streams of one peer over TCP.
 const STREAMS_MAX: usize = 8;
 /// What was said last may take this long to arrive before the connection closes.
@@ -38,6 +45,8 @@ pub(super) enum PeerEvent {
     Connected,
     /// A packet of the caller's voice, decrypted.
     Voice(VoicePacket),
+    /// A packet of a key that the caller presses.
+    Key(VoicePacket),
     /// The client opened a data channel of this name.
     ChannelOpen(ChannelId, String),
     /// The client wrote.
@@ -52,11 +61,13 @@ pub(super) enum PeerEvent {
     Lost,
 }
 
-/// A packet of the caller's voice; neither number wraps.
+/// A packet of the caller's voice; sequence and timestamp do not wrap.
 pub(super) struct VoicePacket {
     pub(super) source: Ssrc,
     pub(super) sequence: u64,
     pub(super) timestamp: u64,
+    /// The timestamp as it came.
+    pub(super) stamp: u32,
     pub(super) payload: Arc<[u8]>,
 }
 
@@ -68,7 +79,13 @@ pub(super) struct Peer {
     timeout: Instant,
     events: VecDeque<PeerEvent>,
     track: Option<(Mid, Pt)>,
+    /// How keys are told, at one clock or another.
+    keys: Vec<Pt>,
     sequence: u64,
+    /// Packets of media that were authentic.
+    authentic: u64,
+    heard_of: Instant,
+    voiced_at: Option<Instant>,
 }
 
 impl Peer {
@@ -84,11 +101,19 @@ impl Peer {
             .set_stats_interval(Some(STATS_EVERY))
             .set_sctp_max_message_size(MESSAGE_BYTES_MAX)
             .clear_codecs();
-        let config = match voice {
+        let mut config = match voice {
             Voice::Opus => config.enable_opus(true, false),
             Voice::Pcmu => config.enable_pcmu(true, false),
             Voice::Pcma => config.enable_pcma(true, false),
         };
+        for (pt, clock) in KEY_TYPES {
+            let keys = FormatParams {
+                telephone_event_max: Some(KEY_CODE_MAX),
+                ..FormatParams::default()
+            };
+            let codecs = config.codec_config();
+            codecs.add_config(pt.into(), None, Codec::Tele, clock, None, keys);
+        }
         let mut peer = Self {
             rtc: config.build(now),
             seat,
@@ -96,7 +121,11 @@ impl Peer {
             timeout: now,
             events: VecDeque::new(),
             track: None,
+            keys: Vec::new(),
+            authentic: 0,
             sequence: u64::from(getrandom::u32().unwrap_or(1) % 30_000) + 1,
+            heard_of: now,
+            voiced_at: None,
         };
         peer.announce()?;
         let answer = peer.negotiate(sdp)?;
@@ -185,7 +214,13 @@ impl Peer {
             destination,
             contents,
         };
+        let authentic = self.authentic;
         self.feed(Input::Receive(Instant::now(), receive));
+        if is_media(&packet.bytes) && self.authentic == authentic {
+            // Forged, said twice, or of no stream that was agreed on: any number of them cost the call nothing (threat W1).
+            metrics::counter!("switchboard_webrtc_packets_dropped_total", "reason" => "not_authentic")
+                .increment(1);
+        }
     }
 
     fn feed(&mut self, input: Input<'_>) {
@@ -208,6 +243,16 @@ impl Peer {
     /// When time alone changes something.
     pub(super) fn deadline(&self) -> Instant {
         self.timeout
+    }
+
+    /// When something last came that only this client can have sent: voice, a message, or a check of its own.
+    pub(super) fn heard_of(&self) -> Instant {
+        self.heard_of
+    }
+
+    /// When a packet of its voice last came.
+    pub(super) fn voiced_at(&self) -> Option<Instant> {
+        self.voiced_at
     }
 
     fn drain(&mut self) {
@@ -233,6 +278,7 @@ impl Peer {
     fn transmit(&mut self, transmit: &Transmit) {
         let (protocol, to) = (transmit.proto, transmit.destination);
         if is_good_check(&transmit.contents) {
+            self.heard_of = Instant::now();
             self.seat.trusts(protocol, to);
         }
         match protocol {
@@ -249,22 +295,12 @@ impl Peer {
     fn on_event(&mut self, event: Event) {
         let told = match event {
             Event::Connected => PeerEvent::Connected,
-            Event::RtpPacket(packet) => {
-                if self
-                    .track
-                    .is_some_and(|(_, pt)| pt == packet.header.payload_type)
-                {
-                    self.events.push_back(PeerEvent::Voice(VoicePacket {
-                        source: packet.header.ssrc,
-                        sequence: *packet.seq_no,
-                        timestamp: packet.time.numer(),
-                        payload: packet.payload,
-                    }));
-                }
-                return;
-            }
+            Event::RtpPacket(packet) => return self.on_media(packet),
             Event::ChannelOpen(id, name) => PeerEvent::ChannelOpen(id, name),
-            Event::ChannelData(data) => PeerEvent::Message(data.id, data.binary, data.data),
+            Event::ChannelData(data) => {
+                self.heard_of = Instant::now();
+                PeerEvent::Message(data.id, data.binary, data.data)
+            }
             Event::ChannelClose(id) => PeerEvent::ChannelClosed(id),
             Event::MediaEgressStats(stats) => match stats.rtt {
                 Some(round_trip) => PeerEvent::RoundTrip(round_trip),
@@ -277,21 +313,50 @@ impl Peer {
         self.events.push_back(told);
     }
 
+    fn on_media(&mut self, packet: RtpPacket) {
+        self.authentic += 1;
+        let kind = packet.header.payload_type;
+        let is_voice = self.track.is_some_and(|(_, pt)| pt == kind);
+        let is_key = self.keys.contains(&kind);
+        if !is_voice && !is_key {
+            return;
+        }
+        self.heard_of = Instant::now();
+        self.voiced_at = Some(self.heard_of);
+        let packet = VoicePacket {
+            source: packet.header.ssrc,
+            sequence: *packet.seq_no,
+            timestamp: packet.time.numer(),
+            stamp: packet.header.timestamp,
+            payload: packet.payload,
+        };
+        self.events.push_back(if is_key {
+            PeerEvent::Key(packet)
+        } else {
+            PeerEvent::Voice(packet)
+        });
+    }
+
     /// The first audio of the answer is the call; others are answered and not listened to.
     fn choose_track(&mut self, answer: &str) {
         let Some(mid) = first_audio(answer).filter(|_| self.track.is_none()) else {
             return;
         };
         let mid = Mid::from(mid);
-        let known: Vec<Pt> = {
-            let params = self.rtc.codec_config().params();
-            params.iter().map(PayloadParams::pt).collect()
+        let known: Vec<(Pt, bool)> = {
+            let params = self.rtc.codec_config().params().iter();
+            params
+                .map(|it| (it.pt(), it.spec().codec == Codec::Tele))
+                .collect()
         };
-        let agreed = self.rtc.media(mid).and_then(|media| {
-            let mut agreed = media.remote_pts().iter();
-            agreed.find(|pt| known.contains(pt)).copied()
-        });
-        self.track = agreed.map(|pt| (mid, pt));
+        let Some(media) = self.rtc.media(mid) else {
+            return;
+        };
+        let agreed: Vec<Pt> = media.remote_pts().to_vec();
+        let is = |pt: &Pt, is_key: bool| known.contains(&(*pt, is_key));
+        let voice = agreed.iter().copied().find(|pt| is(pt, false));
+        self.track = voice.map(|pt| (mid, pt));
+        self.keys = agreed.into_iter().filter(|pt| is(pt, true)).collect();
     }
 
     /// Sends one packet of the agent's voice.
@@ -373,6 +438,12 @@ impl Peer {
 /// A STUN success response: the library says it only to a check whose integrity held.
 fn is_good_check(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x01, 0x01])
+}
+
+/// An RTP packet and no RTCP packet, by its first two bytes (RFC 7983, RFC 5761).
+fn is_media(bytes: &[u8]) -> bool {
+    let is_rtcp = |kind: u8| (64..96).contains(&(kind & 0x7F));
+    matches!(bytes, [128..=191, kind, ..] if !is_rtcp(*kind))
 }
 
 /// The name of the first audio section of an answer.

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use switchboard_wire::openai::{RestError, RestErrorBody, WireError, code};
 
+use crate::channels::websocket::BUDGET_SPENT;
 use crate::http::CallerRefusal;
 
 /// Why there is no call.
@@ -69,10 +70,28 @@ impl Refusal {
         }
     }
 
+    /// 401: no call of theirs to come back to.
+    pub(super) fn no_way_back() -> Self {
+        let message = "There is no call to come back to.";
+        Self::request(StatusCode::UNAUTHORIZED, "invalid_resume_token", message)
+    }
+
     /// 404: no such call, or somebody else's.
     pub(super) fn no_call() -> Self {
         let message = "There is no such call.";
         Self::request(StatusCode::NOT_FOUND, "call_not_found", message)
+    }
+
+    /// 402: a budget is spent. The provider's own word for it, which its SDKs do not try again after.
+    pub(super) fn spent() -> Self {
+        Self {
+            kind: "insufficient_quota",
+            ..Self::request(
+                StatusCode::PAYMENT_REQUIRED,
+                code::INSUFFICIENT_QUOTA,
+                BUDGET_SPENT,
+            )
+        }
     }
 
     /// 409: nothing of this call is ours to move.

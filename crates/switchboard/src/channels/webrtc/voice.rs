@@ -1,7 +1,8 @@
 //! What of the agent's voice waits for the caller: sound in whole frames, paced by real time, and the marks in it.
 //!
 //! A frame leaves every 20 ms and is stamped by the clock, not by counting, so a pause is a pause at the caller's too
-//! and nothing is sent in it. A mark is told when the frame that ends it must have been played.
+//! and nothing is sent in it. A mark is told when the frame that ends it must have been played. For a caller who may come
+//! back, what was sent is kept until something of theirs came after it: the rest is said again ([`AgentVoice::go_on`]).
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -17,6 +18,10 @@ const TAIL_FRAMES: u32 = 5;
 const BEHIND_MAX: Duration = Duration::from_millis(100);
 /// What the caller's own buffer holds before it is heard: the least that browsers keep.
 const PLAYER: Duration = Duration::from_millis(40);
+/// A mark may be told this long after the caller was last heard of: they send a packet every 20 ms, most of the time.
+const UNHEARD_OF: Duration = Duration::from_millis(100);
+/// What is kept of the sound that was sent: 3 s. Who sends a voice is missed much earlier.
+const KEPT_FRAMES_MAX: usize = 3_000 / FRAME_MS as usize;
 
 /// A frame that is due.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,6 +32,41 @@ pub(super) struct Frame {
     pub(super) at: Duration,
     /// Nothing was sent right before it.
     pub(super) is_first: bool,
+}
+
+/// Sound that was sent, of which nobody knows yet whether it was heard.
+#[derive(Debug, Default)]
+struct Aloud {
+    sound: VecDeque<u8>,
+    /// When each frame is heard, and its length.
+    frames: VecDeque<(Instant, usize)>,
+}
+
+impl Aloud {
+    fn keep(&mut self, heard: Instant, sound: &[u8]) {
+        self.sound.extend(sound);
+        self.frames.push_back((heard, sound.len()));
+        if self.frames.len() > KEPT_FRAMES_MAX {
+            self.forget_one();
+        }
+    }
+
+    /// Everything heard before this is done with.
+    fn forget_until(&mut self, moment: Instant) {
+        while self
+            .frames
+            .front()
+            .is_some_and(|(heard, _)| *heard <= moment)
+        {
+            self.forget_one();
+        }
+    }
+
+    fn forget_one(&mut self) {
+        if let Some((_, length)) = self.frames.pop_front() {
+            self.sound.drain(..length);
+        }
+    }
 }
 
 /// The voice of one call.
@@ -40,8 +80,12 @@ pub(super) struct AgentVoice {
     sent: u64,
     /// Where in the queue each mark stands.
     marks: VecDeque<(u64, MarkId)>,
-    /// When each mark that was sent has been heard.
-    echoes: VecDeque<(Instant, MarkId)>,
+    /// When each mark that was sent has been heard, and its place.
+    echoes: VecDeque<(Instant, u64, MarkId)>,
+    /// For a caller who may come back.
+    aloud: Option<Aloud>,
+    /// Nobody is there: nothing is sent.
+    is_paused: bool,
     /// When the next frame leaves, while there is one.
     next: Option<Instant>,
     tail: u32,
@@ -59,11 +103,40 @@ impl AgentVoice {
             sent: 0,
             marks: VecDeque::new(),
             echoes: VecDeque::new(),
+            aloud: None,
+            is_paused: false,
             next: None,
             tail: 0,
             last_at: None,
             one_way: Duration::ZERO,
         }
+    }
+
+    /// The caller may come back: what is sent is kept until it was heard.
+    pub(super) fn keep_aloud(&mut self) {
+        self.aloud.get_or_insert_default();
+    }
+
+    /// Nobody is there: nothing is sent any more.
+    pub(super) fn pause(&mut self) {
+        self.is_paused = true;
+    }
+
+    /// The caller is there again, and was last heard of at `heard_of`: what was sent after that is said again.
+    pub(super) fn go_on(&mut self, now: Instant, heard_of: Instant) {
+        self.is_paused = false;
+        if let Some(aloud) = &mut self.aloud {
+            aloud.forget_until(heard_of);
+            aloud.frames.clear();
+            let mut again = std::mem::take(&mut aloud.sound);
+            self.sent -= again.len() as u64;
+            again.append(&mut self.queue);
+            self.queue = again;
+            for (_, place, mark) in self.echoes.drain(..).rev() {
+                self.marks.push_front((place, mark));
+            }
+        }
+        self.next = (!self.is_silent()).then_some(now);
     }
 
     /// How long a packet travels, by what the caller's reports say.
@@ -86,8 +159,11 @@ impl AgentVoice {
     pub(super) fn clear(&mut self) -> Vec<MarkId> {
         self.queue.clear();
         self.sent = self.queued;
+        if let Some(aloud) = &mut self.aloud {
+            *aloud = Aloud::default();
+        }
         // What is in the air is heard, but nobody has to wait for it any more.
-        let echoes = self.echoes.drain(..).map(|(_, mark)| mark);
+        let echoes = self.echoes.drain(..).map(|(_, _, mark)| mark);
         let marks = self.marks.drain(..).map(|(_, mark)| mark);
         echoes.chain(marks).collect()
     }
@@ -99,7 +175,7 @@ impl AgentVoice {
 
     /// The frame that is due, if one is.
     pub(super) fn frame(&mut self, now: Instant) -> Option<Frame> {
-        let due = self.next.filter(|due| now >= *due)?;
+        let due = self.next.filter(|due| !self.is_paused && now >= *due)?;
         if self.queue.is_empty() && self.tail >= TAIL_FRAMES {
             self.next = None;
             return None;
@@ -109,10 +185,14 @@ impl AgentVoice {
         let length = self.queue.len().min(bytes);
         self.tail = if length == 0 { self.tail + 1 } else { 0 };
         let mut sound: Vec<u8> = self.queue.drain(..length).collect();
+        let heard = due + FRAME + self.one_way + PLAYER;
+        if let Some(aloud) = self.aloud.as_mut().filter(|_| length > 0) {
+            aloud.keep(heard, &sound);
+        }
         sound.extend(&self.format.silence(u64::from(FRAME_MS))[length..]);
         self.sent += length as u64;
         self.next = Some(due + FRAME);
-        self.note_marks(due + FRAME);
+        self.note_marks(heard);
         let (at, is_first) = self.stamp(due);
         Some(Frame {
             sound,
@@ -136,23 +216,32 @@ impl AgentVoice {
         (at, follows != Some(at))
     }
 
-    fn note_marks(&mut self, ends: Instant) {
-        let heard = ends + self.one_way + PLAYER;
-        while let Some((_, mark)) = self.marks.pop_front_if(|(place, _)| *place <= self.sent) {
-            self.echoes.push_back((heard, mark));
+    fn note_marks(&mut self, heard: Instant) {
+        while let Some((place, mark)) = self.marks.pop_front_if(|(place, _)| *place <= self.sent) {
+            self.echoes.push_back((heard, place, mark));
         }
     }
 
-    /// A mark that has been heard by now.
-    pub(super) fn heard(&mut self, now: Instant) -> Option<MarkId> {
-        let (_, mark) = self.echoes.pop_front_if(|(at, _)| now >= *at)?;
+    /// The caller was last heard of at this moment: until then they heard us too.
+    pub(super) fn on_heard_of(&mut self, moment: Instant) {
+        if let Some(aloud) = &mut self.aloud {
+            aloud.forget_until(moment);
+        }
+    }
+
+    /// A mark that has been heard by now, by a caller who was last heard of at `heard_of`.
+    pub(super) fn heard(&mut self, now: Instant, heard_of: Instant) -> Option<MarkId> {
+        let known = now.min(heard_of + UNHEARD_OF);
+        let (_, _, mark) = self.echoes.pop_front_if(|(at, _, _)| known >= *at)?;
         Some(mark)
     }
 
-    /// When something is due next.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        let echo = self.echoes.front().map(|(at, _)| *at);
-        self.next.into_iter().chain(echo).min()
+    /// When something is due next. A mark that waits for a word of the caller is due with that word.
+    pub(super) fn deadline(&self, heard_of: Instant) -> Option<Instant> {
+        let echo = self.echoes.front().map(|(at, _, _)| *at);
+        let echo = echo.filter(|at| *at <= heard_of + UNHEARD_OF);
+        let next = self.next.filter(|_| !self.is_paused);
+        next.into_iter().chain(echo).min()
     }
 }
 
@@ -189,7 +278,7 @@ mod tests {
             [0, 20, 40, 60, 80, 100, 120, 140],
             "50 ms and the tail"
         );
-        assert_eq!(voice.deadline(), None, "nobody is woken for nothing");
+        assert_eq!(voice.deadline(began), None, "nobody is woken for nothing");
         voice.queue(began + ms(3_000), &FORMAT.silence(20), None);
         let frame = voice.frame(began + ms(3_000)).expect("due");
         assert_eq!((frame.at, frame.is_first), (ms(3_000), true));
@@ -206,10 +295,10 @@ mod tests {
         voice.queue(began, &FORMAT.silence(20), Some(MarkId(2)));
         run(&mut voice, began, 3);
         let heard = began + ms(40) + ms(30) + PLAYER;
-        assert_eq!(voice.heard(heard - ms(1)), None);
-        assert_eq!(voice.heard(heard), Some(MarkId(1)));
-        assert_eq!(voice.heard(heard), None);
-        assert_eq!(voice.heard(heard + ms(20)), Some(MarkId(2)));
+        assert_eq!(voice.heard(heard - ms(1), heard), None);
+        assert_eq!(voice.heard(heard, heard), Some(MarkId(1)));
+        assert_eq!(voice.heard(heard, heard), None);
+        assert_eq!(voice.heard(heard + ms(20), heard), Some(MarkId(2)));
         assert!(voice.is_silent());
     }
 
@@ -240,5 +329,48 @@ mod tests {
         }
         assert_eq!(burst, 1);
         assert_eq!(voice.last_at, Some(ms(500)));
+    }
+
+    #[test]
+    fn s9_what_a_lost_caller_did_not_hear_is_said_again_with_its_marks_and_nothing_twice() {
+        let began = Instant::now();
+        let mut voice = AgentVoice::new(FORMAT, began);
+        voice.keep_aloud();
+        for mark in 1..=10 {
+            let sound = vec![mark as u8; FORMAT.bytes_of(40)];
+            voice.queue(began, &sound, Some(MarkId(mark)));
+        }
+        let mut said = Vec::new();
+        let mut told = Vec::new();
+        // Heard of until 200 ms; 160 ms of sound were heard by then, and what was on its way is not known.
+        let heard_of = began + ms(200);
+        for step in 0..20 {
+            let now = began + ms(step * 20);
+            voice.on_heard_of(now.min(heard_of));
+            while voice.frame(now).is_some() {}
+            told.extend(voice.heard(now, now.min(heard_of)));
+        }
+        assert_eq!(
+            told,
+            (1..=6).map(MarkId).collect::<Vec<_>>(),
+            "not beyond what is known, and a little"
+        );
+        voice.pause();
+        assert_eq!(voice.frame(began + ms(900)), None);
+        let back = began + ms(1_000);
+        voice.go_on(back, heard_of);
+        told.clear();
+        for step in 0..30 {
+            let now = back + ms(step * 20);
+            while let Some(frame) = voice.frame(now) {
+                said.push(frame.sound[0]);
+            }
+            told.extend(voice.heard(now, now));
+        }
+        said.retain(|byte| *byte > 0);
+        let again: Vec<u8> = (5..=10).flat_map(|mark| [mark, mark]).collect();
+        assert_eq!(said, again, "from the frame that began at 160 ms");
+        assert_eq!(told, (7..=10).map(MarkId).collect::<Vec<_>>());
+        assert!(voice.is_silent());
     }
 }

@@ -5,13 +5,14 @@
 //! goes on where it held. A token is used once and replaced, so that one client at a time holds a call.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 use switchboard_store::CallId;
 
 use super::protocol::Outgoing;
+use crate::channels::webrtc::ReturningPeer;
 use crate::config::Secret;
 use crate::drive::DriveHandle;
 use crate::http::CallerIdentity;
@@ -36,39 +37,51 @@ const FORGET_EVERY: usize = 64;
 
 /// What a client says about the call it comes back to.
 #[derive(Clone, Debug)]
-pub(super) struct ResumeAsk {
-    pub(super) token: Secret,
+pub(in crate::channels) struct ResumeAsk {
+    pub(in crate::channels) token: Secret,
     /// The last event it is done with.
-    pub(super) after: Option<String>,
+    pub(in crate::channels) after: Option<String>,
 }
 
 /// What a client is told so that it can come back.
 #[derive(Clone, Debug)]
 pub(in crate::channels) struct ResumeOffer {
-    pub(super) token: Secret,
-    pub(super) call: CallId,
-    pub(super) grace_s: u64,
+    pub(in crate::channels) token: Secret,
+    pub(in crate::channels) call: CallId,
+    pub(in crate::channels) grace_s: u64,
 }
 
 /// A client that is back, on its way to its call.
 pub struct ReturningClient {
-    pub(super) socket: WebSocket,
-    pub(super) after: Option<String>,
-    pub(super) offer: ResumeOffer,
+    pub(in crate::channels) way: WayBack,
+    pub(in crate::channels) after: Option<String>,
+    pub(in crate::channels) offer: ResumeOffer,
+}
+
+/// What a client came back on.
+pub(in crate::channels) enum WayBack {
+    /// `/v1/realtime`.
+    Socket(WebSocket),
+    /// `/v1/realtime/calls`.
+    Peer(Box<ReturningPeer>),
 }
 
 impl ReturningClient {
     /// Takes its place in the leg it left. A leg of another kind was never left.
     pub fn attach_to(self, leg: &mut Leg) {
-        if let Leg::Client(leg) = leg {
-            leg.come_back(self);
+        match (leg, self.way) {
+            (Leg::Client(leg), WayBack::Socket(socket)) => {
+                leg.come_back(socket, self.after.as_deref(), &self.offer);
+            }
+            (Leg::WebRtc(leg), WayBack::Peer(peer)) => leg.come_back(*peer, self.after, self.offer),
+            _ => {}
         }
     }
 }
 
 impl ResumeAsk {
     /// What stands in headers or subprotocols; None for a client that begins.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+    pub(in crate::channels) fn of(headers: &HeaderMap) -> Option<Self> {
         let word = |header: &str, prefix: &str| {
             let value = headers.get(header).and_then(|value| value.to_str().ok());
             let text = value.or_else(|| subprotocol(headers, prefix))?.trim();
@@ -85,19 +98,19 @@ impl ResumeAsk {
 
 /// A call that its client may come back to.
 #[derive(Clone)]
-pub(super) struct Held {
-    pub(super) call: CallId,
-    pub(super) handle: DriveHandle,
-    pub(super) identity: CallerIdentity,
+pub(in crate::channels) struct Held {
+    pub(in crate::channels) call: CallId,
+    pub(in crate::channels) handle: DriveHandle,
+    pub(in crate::channels) identity: CallerIdentity,
 }
 
 /// Every call of this process whose client may come back, by the hash of its token.
 #[derive(Default)]
-pub(super) struct Comebacks(Mutex<HashMap<[u8; 32], Held>>);
+pub(in crate::channels) struct Comebacks(Mutex<HashMap<[u8; 32], Held>>);
 
 impl Comebacks {
     /// A new token. None: the system gives no random bytes, and then nobody comes back.
-    pub(super) fn mint() -> Option<Secret> {
+    pub(in crate::channels) fn mint() -> Option<Secret> {
         let mut bytes = [0; TOKEN_BYTES];
         getrandom::fill(&mut bytes).ok()?;
         let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -105,7 +118,7 @@ impl Comebacks {
     }
 
     /// Whoever brings this token, and is who began it, comes back to this call.
-    pub(super) fn hold(&self, token: &Secret, held: Held) {
+    pub(in crate::channels) fn hold(&self, token: &Secret, held: Held) {
         let mut calls = self.lock();
         if calls.len().is_multiple_of(FORGET_EVERY) {
             calls.retain(|_, held| held.handle.is_open());
@@ -115,17 +128,61 @@ impl Comebacks {
 
     /// The call of this token, which is used up by it. Another caller's attempt changes nothing.
     pub(super) fn take(&self, token: &Secret, identity: &CallerIdentity) -> Option<Held> {
-        let mut calls = self.lock();
-        let key = hash(token);
-        let held = calls.get(&key)?;
-        if !held.identity.is_same_caller(identity) {
-            return None;
-        }
-        calls.remove(&key).filter(|held| held.handle.is_open())
+        let held = self.find(token, identity)?;
+        // Whoever removes it has it: two may have found it.
+        self.lock().remove(&hash(token)).map(|_| held)
+    }
+
+    /// The call of this token, for who began it.
+    pub(in crate::channels) fn find(
+        &self,
+        token: &Secret,
+        identity: &CallerIdentity,
+    ) -> Option<Held> {
+        let calls = self.lock();
+        let held = calls.get(&hash(token))?;
+        let is_theirs = held.identity.is_same_caller(identity) && held.handle.is_open();
+        is_theirs.then(|| held.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Held>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A token that is replaced by another as soon as its client has arrived. Until then both are good: a client whose new
+/// connection comes to nothing was never told the new one.
+pub(in crate::channels) struct Exchange {
+    comebacks: Arc<Comebacks>,
+    worthless: [u8; 32],
+    old: [u8; 32],
+}
+
+impl Exchange {
+    /// Makes `new` good for the call that `old` is good for.
+    pub(in crate::channels) fn begin(
+        comebacks: &Arc<Comebacks>,
+        old: &Secret,
+        new: &Secret,
+        held: Held,
+    ) -> Self {
+        comebacks.hold(new, held);
+        Self {
+            comebacks: Arc::clone(comebacks),
+            worthless: hash(new),
+            old: hash(old),
+        }
+    }
+
+    /// The client was told the new one.
+    pub(in crate::channels) fn complete(mut self) {
+        self.worthless = self.old;
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.comebacks.lock().remove(&self.worthless);
     }
 }
 
@@ -135,17 +192,20 @@ fn hash(token: &Secret) -> [u8; 32] {
 
 /// The last messages to a client, so that those it missed can be sent again.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(in crate::channels) struct Kept {
     messages: VecDeque<Outgoing>,
     bytes: usize,
     /// Messages before the first one that is kept.
     forgotten: usize,
     /// How many there were when the connection was lost.
     lost_at: Option<usize>,
+    /// The last word of welcome, and how many messages there were before what was missed then: it went in front of them.
+    welcome: Option<(Outgoing, usize)>,
+    missed_from: usize,
 }
 
 impl Kept {
-    pub(super) fn keep(&mut self, message: Outgoing) {
+    pub(in crate::channels) fn keep(&mut self, message: Outgoing) {
         self.bytes += message.bytes();
         self.messages.push_back(message);
         while self.bytes > KEPT_BYTES_MAX {
@@ -158,29 +218,43 @@ impl Kept {
     }
 
     /// The connection is gone: what comes from here on nobody reads.
-    pub(super) fn on_lost(&mut self) {
+    pub(in crate::channels) fn on_lost(&mut self) {
         let said = self.forgotten + self.messages.len();
         self.lost_at.get_or_insert(said);
     }
 
+    /// A client was told that it is back, before what [`Kept::missed`] gave.
+    pub(in crate::channels) fn on_resumed(&mut self, welcome: Outgoing) {
+        self.welcome = Some((welcome, self.missed_from));
+    }
+
+    /// How many messages there were before the first one after this event.
+    fn place_after(&self, id: &str) -> Option<usize> {
+        if let Some((welcome, from)) = &self.welcome
+            && welcome.has_id(id)
+        {
+            return Some(*from);
+        }
+        let index = self.messages.iter().rposition(|kept| kept.has_id(id))?;
+        Some(self.forgotten + index + 1)
+    }
+
     /// What a client missed that is done with this event, and whether that is all of it. Who names no event gets what
     /// was said since its connection was lost.
-    pub(super) fn missed(&mut self, after: Option<&str>) -> (VecDeque<Outgoing>, bool) {
-        let lost_at = self.lost_at.take();
-        let known = after.map(|id| self.messages.iter().rposition(|message| message.has_id(id)));
-        let (from, is_complete) = match known {
-            Some(Some(index)) => (index + 1, true),
-            Some(None) => (0, false),
-            None => {
-                let said = self.forgotten + self.messages.len();
-                let from = lost_at.unwrap_or(said);
-                (from.saturating_sub(self.forgotten), from >= self.forgotten)
-            }
+    pub(in crate::channels) fn missed(
+        &mut self,
+        after: Option<&str>,
+    ) -> (VecDeque<Outgoing>, bool) {
+        let said = self.forgotten + self.messages.len();
+        let lost_at = self.lost_at.take().unwrap_or(said);
+        let from = match after {
+            Some(id) => self.place_after(id),
+            None => Some(lost_at),
         };
-        (
-            self.messages.iter().skip(from).cloned().collect(),
-            is_complete,
-        )
+        let is_complete = from.is_some_and(|from| from >= self.forgotten);
+        self.missed_from = from.unwrap_or_default().max(self.forgotten);
+        let missed = self.messages.iter().skip(self.missed_from - self.forgotten);
+        (missed.cloned().collect(), is_complete)
     }
 }
 
@@ -228,6 +302,24 @@ mod tests {
         kept.on_lost();
         let (missed, complete) = kept.missed(None);
         assert_eq!((ids(missed), complete), (vec!["event_6".to_owned()], true));
+    }
+
+    #[test]
+    fn s9_who_is_lost_again_right_after_the_welcome_still_gets_what_it_missed() {
+        let mut kept = Kept::default();
+        for number in 1..=3 {
+            kept.keep(event(number, 0));
+        }
+        assert_eq!(kept.missed(Some("event_1")).0.len(), 2);
+        kept.on_resumed(event(4, 0));
+        kept.keep(event(5, 0));
+        let (missed, complete) = kept.missed(Some("event_4"));
+        let ids = ids(missed);
+        assert_eq!(
+            (ids.join(" ").as_str(), complete),
+            ("event_2 event_3 event_5", true)
+        );
+        assert_eq!(kept.missed(Some("event_2")).0.len(), 2);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use switchboard_call::output::{Record, ToLeg};
 use switchboard_media::frame::AudioFormat;
 use switchboard_wire::websocket::{Message, ProtocolError, close_code};
 
-use super::comeback::{Kept, ReturningClient};
+use super::comeback::{Kept, ResumeOffer};
 use super::protocol::{CALL_FORMAT, ClientProtocol, ClientSetup, Farewell, Outgoing};
 use crate::config::LimitsSettings;
 use crate::leg::LegEvent;
@@ -179,7 +179,12 @@ impl ClientLeg {
 
     /// The client is back on another connection. An older one that still seems to be open is closed: one holder at a
     /// time (threat S9).
-    pub(super) fn come_back(&mut self, client: ReturningClient) {
+    pub(super) fn come_back(
+        &mut self,
+        socket: WebSocket,
+        after: Option<&str>,
+        offer: &ResumeOffer,
+    ) {
         self.write();
         if self.socket.is_some() {
             self.close(close_code::NORMAL, "resumed_elsewhere", LegClosed::Lost);
@@ -192,15 +197,17 @@ impl ClientLeg {
         self.ping_at = now + self.patience.ping_every;
         self.idle_at = now + self.patience.idle_max;
         self.pong_by = None;
-        self.socket = Some(client.socket);
-        let after = client.after.as_deref();
+        self.socket = Some(socket);
         let (missed, is_complete) = match &mut self.kept {
             Some(kept) => kept.missed(after),
             None => (VecDeque::new(), false),
         };
-        self.protocol.tell_resumed(&client.offer, is_complete);
-        self.write();
-        self.missed = missed;
+        self.protocol.tell_resumed(offer, is_complete);
+        if let (Some(welcome), Some(kept)) = (self.protocol.take_outgoing(), &mut self.kept) {
+            kept.on_resumed(welcome.clone());
+            self.missed.push_back(welcome);
+        }
+        self.missed.extend(missed);
         self.send_missed();
     }
 
@@ -420,6 +427,7 @@ mod tests {
             silence_ms: 600,
             pcm_rates_hz: vec![16_000],
             expires_at: 0,
+            disclosure: None,
         };
         let (credential, kind) = (Credential::ApiKey, ClientKind::Other);
         let setup = ClientSetup {

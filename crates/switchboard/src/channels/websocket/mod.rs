@@ -5,7 +5,7 @@
 //! (protocols/openai-realtime.md section 1.3). What a client may say is a table in `protocol/credentials.rs`.
 
 mod client_secrets;
-mod comeback;
+pub(super) mod comeback;
 mod leg;
 pub(super) mod protocol;
 mod refusals;
@@ -39,7 +39,9 @@ use crate::http::api::ApiContext;
 use crate::http::identity::Brought;
 use crate::http::{CallerCredential, CallerIdentity, CallerRefusal, ClientAddress, Problem};
 use crate::leg::Leg;
-use crate::reception::{LegKind, Offer, ReadyAgent, Reception, ReceptionError};
+use crate::reception::{
+    LegKind, NotAdmitted, Offer, ReadyAgent, Reception, ReceptionError, unsaid_disclosure,
+};
 use crate::socket::{SocketLimits, WebSocket};
 use crate::switches::CallSwitches;
 use crate::upgrade;
@@ -47,7 +49,7 @@ use client_secrets::MintingRate;
 pub use client_secrets::keep_up as keep_sessions_up;
 pub(super) use client_secrets::session_id;
 pub use comeback::ReturningClient;
-use comeback::{Comebacks, Held, ResumeAsk, ResumeOffer};
+use comeback::{Comebacks, Held, ResumeAsk, ResumeOffer, WayBack};
 pub use leg::{ClientLeg, ClientPatience};
 use protocol::{AgentProfile, ClientKind, ClientSetup, Credential, Farewell};
 use refusals::{ClientKey, Refusals};
@@ -56,8 +58,13 @@ use refusals::{ClientKey, Refusals};
 const CLOSE_NOT_SIGNED_IN: u16 = 4401;
 /// Close code of our own: signed in, but not for this agent.
 const CLOSE_NOT_ALLOWED: u16 = 4403;
+/// Close code of our own: a budget of the tenant or the user is spent.
+const CLOSE_SPENT: u16 = 4402;
 /// Close code of our own: the tenant or the user holds all the calls it may.
 const CLOSE_TOO_MANY: u16 = 4429;
+/// What a person is told whose call a spent budget refuses.
+pub(super) const BUDGET_SPENT: &str =
+    "The budget of today is spent. Try again tomorrow, or ask whoever runs this service.";
 /// The header of the beta protocol; whoever sends it expects events that are no longer spoken.
 const BETA_HEADER: &str = "openai-beta";
 const BETA_SHAPE: &str = "realtime=v1";
@@ -192,6 +199,8 @@ enum Refusal {
     Caller(CallerRefusal),
     /// The tenant holds all the calls it may.
     TooMany,
+    /// A budget does not hold another call.
+    Spent,
     /// There is no call of theirs to come back to.
     Resume,
     /// Something of ours does not answer.
@@ -273,9 +282,11 @@ impl FrontEndpoint {
                 }
             })?;
         let call = identity.call_id();
-        let user = identity.user_hash();
-        let permit = self.reception.admit_user(&agent, call, user).await;
-        let permit = permit.ok_or(Refusal::TooMany)?;
+        let permit = self.reception.admit_caller(&agent, call, &identity).await;
+        let permit = permit.map_err(|refused| match refused {
+            NotAdmitted::Full => Refusal::TooMany,
+            NotAdmitted::Spent(_) => Refusal::Spent,
+        })?;
         door.begin(&identity, call, name).await?;
         let switches = &self.reception.switches;
         Ok(Admitted {
@@ -297,7 +308,10 @@ impl FrontEndpoint {
         } = admitted;
         let offered_at = chrono::Utc::now();
         let setup = ClientSetup {
-            agent: agent_profile(&self.reception, &agent, offered_at.timestamp()),
+            agent: AgentProfile {
+                disclosure: unsaid_disclosure(&agent, &switches),
+                ..agent_profile(&self.reception, &agent, offered_at.timestamp())
+            },
             credential: Credential::of(identity.credential),
             kind: visitor.kind,
             wants_own_events: visitor.wants_own_events,
@@ -373,7 +387,7 @@ impl FrontEndpoint {
             grace_s: self.reception.settings.sessions.grace_s,
         };
         let client = ReturningClient {
-            socket,
+            way: WayBack::Socket(socket),
             after: ask.after.clone(),
             offer,
         };
@@ -412,7 +426,10 @@ impl FrontEndpoint {
 /// What a client is told about an agent, by a clock in Unix seconds.
 pub(super) fn agent_profile(reception: &Reception, agent: &ReadyAgent, now_s: i64) -> AgentProfile {
     let definition = &agent.definition;
-    let limits = reception.settings.calls.with(&definition.limits);
+    let length_s =
+        agent
+            .budgets
+            .length_max_s(&reception.settings, &definition.limits, LegKind::Client);
     AgentProfile {
         name: definition.name.clone(),
         voice: definition.voice.clone(),
@@ -422,7 +439,8 @@ pub(super) fn agent_profile(reception: &Reception, agent: &ReadyAgent, now_s: i6
         pcm_rates_hz: definition.realtime.pcm_rates_hz.clone(),
         expires_at: u64::try_from(now_s)
             .unwrap_or_default()
-            .saturating_add(limits.length_max_s),
+            .saturating_add(length_s),
+        disclosure: None,
     }
 }
 
@@ -458,6 +476,19 @@ impl Refusal {
                 }
                 farewell
             }
+            Self::Spent => Farewell {
+                error: Some(ErrorBody {
+                    kind: "insufficient_quota".to_owned(),
+                    code: Some(code::INSUFFICIENT_QUOTA.to_owned()),
+                    message: BUDGET_SPENT.to_owned(),
+                    ..ErrorBody::default()
+                }),
+                ..Farewell::with_error(
+                    "invalid_request_error",
+                    code::INSUFFICIENT_QUOTA,
+                    CLOSE_SPENT,
+                )
+            },
             Self::TooMany => Farewell {
                 error: Some(ErrorBody {
                     kind: "invalid_request_error".to_owned(),
@@ -608,6 +639,8 @@ mod tests {
         assert_eq!(codes(CallerRefusal::AgentNotAllowed.into()).1, 4403);
         assert_eq!(codes(CallerRefusal::WrongKey.into()).1, 3000);
         assert_eq!(codes(Refusal::TooMany).1, 4429);
+        let (code, close, _) = codes(Refusal::Spent);
+        assert_eq!((code.as_str(), close), ("insufficient_quota", 4402));
         assert_eq!(codes(Refusal::Unavailable).1, 1011);
     }
 }

@@ -22,6 +22,8 @@ pub struct Phrases {
     pub goodbye: Texts,
     /// When a human declined and the caller is with the agent again.
     pub returned: Texts,
+    /// When a person of staff has talked with the caller and gave them back.
+    pub given_back: Texts,
     /// When the caller seems to be a machine: asks for a key.
     pub person_check: Texts,
     /// Before the human is dialled, unless `handoff.announcement` says it.
@@ -108,6 +110,18 @@ impl Phrases {
                 Language::Kinyarwanda => {
                     "Mutubabarire, nta muntu uboneka ubu. Nabafasha nte ubundi?"
                 }
+            })
+    }
+
+    /// What is said when a person of staff gave the caller back, in `language`.
+    pub fn given_back(&self, language: Language) -> &str {
+        self.given_back
+            .in_language(language)
+            .unwrap_or(match language {
+                Language::English => "I am with you again. How can I help you further?",
+                Language::Swahili => "Niko nawe tena. Nikusaidie nini zaidi?",
+                Language::French => "Je suis de nouveau avec vous. Que puis-je encore faire ?",
+                Language::Kinyarwanda => "Nongeye kuba kumwe nawe. Nagufasha iki kindi?",
             })
     }
 

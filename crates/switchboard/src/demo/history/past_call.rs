@@ -25,8 +25,39 @@ use crate::journal::event_write;
 
 /// What the ledger calls the model of calls that never were.
 const PROVIDER: &str = "demo";
-/// A second of talk, as a middling realtime model charges it.
+/// What a second of a made-up call costs, by component.
+struct Component {
+    name: &'static str,
+    unit: &'static str,
+    per_s: u64,
+    micros_per_s: u64,
+}
+
+/// What all of them cost together.
 const COST_MICROS_PER_S: u64 = 1_000;
+
+/// Six cents a minute, split as the cost of a call with a speech-to-speech model is.
+const COMPONENTS: [Component; 5] = [
+    component("audio_out", "tokens", 14, 550),
+    component("audio_in", "tokens", 11, 215),
+    component("audio_cached", "tokens", 400, 100),
+    component("text_in", "tokens", 45, 110),
+    component("transcription", "ms", 550, 25),
+];
+
+const fn component(
+    name: &'static str,
+    unit: &'static str,
+    per_s: u64,
+    micros_per_s: u64,
+) -> Component {
+    Component {
+        name,
+        unit,
+        per_s,
+        micros_per_s,
+    }
+}
 /// Milliseconds to say a character aloud.
 const MS_PER_CHAR: u64 = 60;
 
@@ -306,9 +337,8 @@ impl PastCall {
         let reason = outcome.end();
         let class = reason.class();
         self.event(EventKind::CallEnded(End { reason, class }));
-        let cost = self.now_ms / 1_000 * COST_MICROS_PER_S;
-        for (unit, quantity, cost) in [("model", 1, cost), ("seconds", self.now_ms / 1_000, 0)] {
-            self.usage(unit, quantity, cost);
+        for (place, part) in (1..).zip(COMPONENTS) {
+            self.usage(place, part, self.now_ms / 1_000);
         }
         self.writes.push(JournalWrite::CallEnded(CallEnd {
             call_id: self.call.id,
@@ -319,20 +349,23 @@ impl PastCall {
     }
 
     /// A line of the ledger. Its id comes from the call's, so that it is the same each time.
-    fn usage(&mut self, unit: &str, quantity: u64, cost: u64) {
+    fn usage(&mut self, place: u8, part: Component, seconds: u64) {
         let mut bytes = *self.call.id.uuid().as_bytes();
-        bytes[15] ^= if unit == "model" { 1 } else { 2 };
+        bytes[15] ^= place;
+        let quantity = seconds * part.per_s;
+        let cost = seconds * part.micros_per_s;
         self.writes.push(JournalWrite::Usage(UsageWrite {
             id: UsageId::from_uuid(uuid::Uuid::from_bytes(bytes)),
             call_id: Some(self.call.id),
-            component: "model".to_owned(),
+            component: part.name.to_owned(),
             provider: PROVIDER.to_owned(),
             model: PROVIDER.to_owned(),
-            unit: unit.to_owned(),
+            unit: part.unit.to_owned(),
             quantity: i64::try_from(quantity).unwrap_or_default(),
             cost_micros: Micros(i64::try_from(cost).unwrap_or_default()),
             currency: Currency::USD,
             at: self.at(),
+            turn: None,
         }));
     }
 

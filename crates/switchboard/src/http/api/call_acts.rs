@@ -126,6 +126,13 @@ async fn check_target(
     Err(problem.with_detail(known).with_pointer("/target"))
 }
 
+/// No task of this process drives the call.
+pub(super) fn not_live_here() -> Problem {
+    let title = "This server does not have the call";
+    let problem = Problem::new(StatusCode::CONFLICT, "not_live_here", title);
+    problem.with_detail("another server has it, or it is with a human already")
+}
+
 async fn steer(
     context: &ApiContext,
     rows: &TenantStore,
@@ -139,12 +146,7 @@ async fn steer(
             let state = SteeredState::Ended;
             return Ok((StatusCode::OK, Json(Steered { id, state })));
         }
-        let problem = Problem::new(
-            StatusCode::CONFLICT,
-            "not_live_here",
-            "This server does not have the call",
-        );
-        return Err(problem.with_detail("another server has it, or it is with a human already"));
+        return Err(not_live_here());
     };
     // The trace comes first: nobody steers a call unseen.
     rows.note_call_act(id, act).await?;

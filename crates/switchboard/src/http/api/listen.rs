@@ -13,10 +13,10 @@ use switchboard_store::{
 };
 use switchboard_wire::websocket::{Message as Frame, close_code};
 
-use super::{ApiContext, parse_id};
+use super::{ApiContext, call_acts, parse_id};
 use crate::config::agent::ConsentMode;
 use crate::drive::DriveInput;
-use crate::http::{Problem, Visitor};
+use crate::http::{Problem, Standing, Visitor};
 use crate::live::listening::{LISTEN_RATE_HZ, Mixer, Overhearing, listen};
 use crate::socket::{SocketLimits, WebSocket};
 use crate::upgrade;
@@ -31,6 +31,8 @@ const ASK_BYTES_MAX: usize = 1024;
 const UNREAD_BYTES_MAX: usize = 2 * 4 * LISTEN_RATE_HZ as usize;
 /// A listener that takes nothing for so long is gone.
 const WRITE_TIME_MAX: Duration = Duration::from_secs(5);
+/// The key was revoked, or the login has ended, since the socket was opened (design.md section 9).
+const CLOSE_NOT_SIGNED_IN: u16 = 4401;
 /// What a recording or a transcript may be kept for: the caller agreed to be heard by others than the agent.
 const AGREED_TO: [&str; 2] = ["recording", "transcription"];
 
@@ -43,7 +45,11 @@ async fn open(
     let rows = context.rows(&identity, Purpose::ReadTranscript);
     let call = rows.call(parse_id(&id)?).await?;
     let call = call.ok_or_else(Problem::not_found)?;
-    let live = context.reception.live.find(call.id).ok_or_else(not_live)?;
+    let live = context
+        .reception
+        .live
+        .find(call.id)
+        .ok_or_else(call_acts::not_live_here)?;
     if !may_be_heard(&context, &identity, &rows, &call).await? {
         let title = "The caller has not agreed to be heard";
         return Err(Problem::new(
@@ -53,6 +59,7 @@ async fn open(
         ));
     }
     rows.note_call_act(call.id, CallAct::Listen).await?;
+    let standing = context.reception.door.standings().of_socket(&identity);
     let limits = SocketLimits {
         message_bytes_max: ASK_BYTES_MAX,
         outgoing_bytes_max: UNREAD_BYTES_MAX,
@@ -64,15 +71,10 @@ async fn open(
         live.send(DriveInput::Listen(Box::new((ear, answer))));
         let mixer = format.await.ok().and_then(|it| Mixer::new(it).ok());
         match mixer {
-            Some(mixer) => tell(socket, mixer, overhearing).await,
+            Some(mixer) => tell(socket, mixer, overhearing, standing).await,
             None => socket.close(close_code::NORMAL, "").await,
         }
     })
-}
-
-fn not_live() -> Problem {
-    let title = "This server does not have the call";
-    Problem::new(StatusCode::CONFLICT, "not_live_here", title)
 }
 
 /// Whether the caller agreed that something is kept, or nothing has to be asked of whoever talks to this agent.
@@ -97,7 +99,12 @@ async fn may_be_heard(
 }
 
 /// First a text that says what comes, then sound until the call ends, the caller withdraws, or nobody takes it.
-async fn tell(mut socket: WebSocket, mut mixer: Mixer, mut overhearing: Overhearing) {
+async fn tell(
+    mut socket: WebSocket,
+    mut mixer: Mixer,
+    mut overhearing: Overhearing,
+    mut standing: Standing,
+) {
     let format = json!({ "encoding": "pcm16", "rate_hz": LISTEN_RATE_HZ, "left": "caller", "right": "agent" });
     socket.send_text(&format.to_string());
     loop {
@@ -107,6 +114,10 @@ async fn tell(mut socket: WebSocket, mut mixer: Mixer, mut overhearing: Overhear
                 Ok(_) => {}
                 Err(_) => return,
             },
+            () = standing.lost() => {
+                socket.close(CLOSE_NOT_SIGNED_IN, "").await;
+                return;
+            }
             overheard = overhearing.next() => match overheard {
                 Some(overheard) => {
                     let sound = mixer.take(&overheard);

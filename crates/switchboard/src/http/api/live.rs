@@ -45,6 +45,8 @@ const WRITE_TIME_MAX: Duration = Duration::from_secs(10);
 const PING_EVERY: Duration = Duration::from_secs(30);
 /// A peer that has answered no ping for so long is gone.
 const SILENT_MAX: Duration = Duration::from_secs(75);
+/// The key was revoked, or the login has ended, since the socket was opened (design.md section 9).
+const CLOSE_NOT_SIGNED_IN: u16 = 4401;
 /// RFC 6455 leaves 1013 to "try again later": here, come back and catch up.
 const CLOSE_BEHIND: u16 = 1013;
 
@@ -128,6 +130,8 @@ struct Listener {
 impl Listener {
     async fn run(mut self, mut socket: WebSocket) {
         let mut heard = Instant::now();
+        let standings = self.context.reception.door.standings();
+        let mut standing = standings.of_socket(&self.identity);
         let mut pings = tokio::time::interval_at(heard + PING_EVERY, PING_EVERY);
         let code = loop {
             tokio::select! {
@@ -150,6 +154,7 @@ impl Listener {
                         send(&mut socket, &json!({ "topic": name_of(topic), "over": true }));
                     }
                 },
+                () = standing.lost() => break CLOSE_NOT_SIGNED_IN,
                 _ = pings.tick() => {
                     if heard.elapsed() > SILENT_MAX {
                         return;

@@ -2,8 +2,6 @@
 //! whole, for players that know no Ogg-Opus.
 //! `POST /api/v1/calls/{id}/withdraw-consent`: the caller's consent is taken back, in the call or after it.
 
-use std::ops::Range;
-
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -17,14 +15,12 @@ use switchboard_media::wav::write_pcm16_stereo;
 use switchboard_store::{CallId, ListFilter, Purpose, RecordingListing, TenantStore};
 use tokio::sync::Semaphore;
 
+use super::audio_parts::{StoredAudio, refused, set};
 use super::page::{parameters, wrong};
 use super::{ApiContext, parse_id};
-use crate::archive::{ArchiveError, ObjectKey};
+use crate::archive::ObjectKey;
 use crate::drive::DriveInput;
 use crate::http::{Problem, Visitor};
-
-/// What one answer holds at most: a player asks for the rest. Longer recordings are not held in memory at once.
-const PART_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 pub(super) fn routes() -> Router<ApiContext> {
     Router::new()
@@ -52,42 +48,21 @@ async fn play(
         key,
         bytes: whole,
     } = playable;
-    let tag = format!("\"{}\"", recording.checksum.as_deref().unwrap_or_default());
-    if asks_for(&headers, header::IF_NONE_MATCH, &tag) {
-        return Ok(answer(StatusCode::NOT_MODIFIED, &tag, Body::empty()));
-    }
-    // A range of another version of the audio would not fit what the player has.
-    let is_same = headers
-        .get(header::IF_RANGE)
-        .is_none_or(|told| told.as_bytes() == tag.as_bytes());
-    let asked = headers.get(header::RANGE).filter(|_| is_same);
-    let range = match asked.and_then(|text| text.to_str().ok()) {
-        Some(text) => match range_of(text, whole) {
-            Some(range) => Some(range),
-            None => return Ok(unsatisfiable(whole)),
-        },
-        // One that is small enough is given whole; of others the first part, which players understand.
-        None => (whole > PART_BYTES_MAX).then_some(0..PART_BYTES_MAX),
+    let audio = StoredAudio {
+        key,
+        whole,
+        tag: format!("\"{}\"", recording.checksum.as_deref().unwrap_or_default()),
+        media: "audio/ogg",
+    };
+    let range = match audio.asked(&headers) {
+        Ok(range) => range,
+        Err(answer) => return Ok(answer),
     };
     // Each reading leaves one trace, and a player reads in many parts.
     if range.as_ref().is_none_or(|range| range.start == 0) {
         rows.recording_played(recording.id).await?;
     }
-    let part = context.reception.archive.get(&key, range.clone()).await;
-    let part = part.map_err(refused)?;
-    let is_part = range.is_some();
-    let status = if is_part {
-        StatusCode::PARTIAL_CONTENT
-    } else {
-        StatusCode::OK
-    };
-    let mut response = answer(status, &tag, Body::from(part.bytes));
-    if is_part {
-        let last = part.range.end.saturating_sub(1);
-        let told = format!("bytes {}-{last}/{}", part.range.start, part.whole);
-        set(&mut response, header::CONTENT_RANGE, &told);
-    }
-    Ok(response)
+    audio.part(&context.reception.archive, range).await
 }
 
 /// A recording that has audio.
@@ -155,60 +130,6 @@ async fn wav(
     Ok(response)
 }
 
-fn asks_for(headers: &HeaderMap, name: header::HeaderName, tag: &str) -> bool {
-    let told = headers.get(name).and_then(|it| it.to_str().ok());
-    told.is_some_and(|told| told == "*" || told.split(',').any(|it| it.trim() == tag))
-}
-
-/// `bytes=0-99`, `bytes=100-` or `bytes=-50` as a range of at most [`PART_BYTES_MAX`]. Several ranges, and one that lies
-/// outside, are none.
-fn range_of(text: &str, whole: u64) -> Option<Range<u64>> {
-    let (from, until) = text.strip_prefix("bytes=")?.split_once('-')?;
-    let range = match (from.trim(), until.trim()) {
-        ("", last) => whole.saturating_sub(last.parse::<u64>().ok().filter(|it| *it > 0)?)..whole,
-        (from, "") => from.parse().ok()?..whole,
-        (from, until) => from.parse().ok()?..until.parse::<u64>().ok()?.checked_add(1)?.min(whole),
-    };
-    let end = range.end.min(range.start.saturating_add(PART_BYTES_MAX));
-    (range.start < end).then_some(range.start..end)
-}
-
-fn answer(status: StatusCode, tag: &str, body: Body) -> Response {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    set(&mut response, header::CONTENT_TYPE, "audio/ogg");
-    set(&mut response, header::ACCEPT_RANGES, "bytes");
-    set(&mut response, header::ETAG, tag);
-    response
-}
-
-fn unsatisfiable(whole: u64) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
-    set(
-        &mut response,
-        header::CONTENT_RANGE,
-        &format!("bytes */{whole}"),
-    );
-    response
-}
-
-fn set(response: &mut Response, name: header::HeaderName, value: &str) {
-    if let Ok(value) = value.parse() {
-        response.headers_mut().insert(name, value);
-    }
-}
-
-fn refused(error: ArchiveError) -> Problem {
-    match error {
-        ArchiveError::Missing | ArchiveError::Range => Problem::not_found(),
-        error => {
-            tracing::error!(%error, "a recording cannot be read");
-            Problem::unavailable()
-        }
-    }
-}
-
 /// In a live call the call itself withdraws, so that nothing is kept any more. After it the rows and the audio go.
 async fn withdraw(
     State(context): State<ApiContext>,
@@ -239,34 +160,4 @@ async fn withdraw(
             .await?;
     }
     Ok(StatusCode::NO_CONTENT)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_are_read_as_players_write_them() {
-        let cases = [
-            ("bytes=0-99", Some(0..100)),
-            ("bytes=100-", Some(100..1_000)),
-            ("bytes=-50", Some(950..1_000)),
-            ("bytes=-5000", Some(0..1_000)),
-            ("bytes=900-2000", Some(900..1_000)),
-            ("bytes=1000-", None),
-            ("bytes=5-4", None),
-            ("bytes=-0", None),
-            ("bytes=0-1,5-6", None),
-            ("items=0-1", None),
-            ("bytes=a-b", None),
-            ("bytes=0-18446744073709551615", None),
-        ];
-        for (text, range) in cases {
-            assert_eq!(range_of(text, 1_000), range, "{text}");
-        }
-        assert_eq!(
-            range_of("bytes=10-", u64::MAX),
-            Some(10..10 + PART_BYTES_MAX)
-        );
-    }
 }

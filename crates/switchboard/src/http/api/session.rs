@@ -25,7 +25,9 @@ pub(super) fn routes() -> Router<ApiContext> {
         .route("/api/v1/session/proof", post(prove))
         .route(
             "/api/v1/session/second-factor",
-            post(begin_second_factor).put(confirm_second_factor),
+            post(begin_second_factor)
+                .put(confirm_second_factor)
+                .delete(remove_second_factor),
         )
         .route("/api/v1/first-run", get(first_run).post(set_up))
         .route("/api/v1/invitation", post(accept_invitation))
@@ -168,6 +170,22 @@ async fn confirm_second_factor(
     view(&context, &login).await.map(Json)
 }
 
+/// Also the first half of putting another telephone in its place. Every login of the person ends, this one too: whoever
+/// is required to have a second factor must set one up when they come back.
+async fn remove_second_factor(
+    State(context): State<ApiContext>,
+    visitor: Visitor,
+) -> Result<Response, Problem> {
+    let login = person(&visitor)?;
+    if !login.is_proved {
+        return Err(Problem::proof_needed());
+    }
+    context.doorkeeper.remove_second_factor(login).await?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    set_cookie(&mut response, context.cookies.forget());
+    Ok(response)
+}
+
 /// What the sign-in page asks before it shows anything.
 #[derive(Serialize)]
 struct FirstRunView {
@@ -295,7 +313,7 @@ impl From<Refusal> for Problem {
             Refusal::NothingToConfirm => Self::new(
                 StatusCode::CONFLICT,
                 "nothing_to_confirm",
-                "There is no second factor to confirm",
+                "There is no second factor",
             ),
             Refusal::AlreadyEnrolled => Self::new(
                 StatusCode::CONFLICT,

@@ -1,4 +1,4 @@
-//! `GET /api/v1/usage`: what was spent over a range, by day, agent, component or model, with a forecast.
+//! `GET /api/v1/usage`: what was spent over a range, by day, agent, component, model or user, with a forecast.
 
 use axum::extract::State;
 use axum::routing::get;
@@ -24,7 +24,7 @@ async fn show(
     let by = given.get("by").map_or("day", String::as_str);
     let by = by
         .parse::<UsageBy>()
-        .map_err(|_| wrong("by", "must be day, agent, component or model"))?;
+        .map_err(|_| wrong("by", "must be day, agent, component, model or user"))?;
     let time = |name: &str| {
         let read = given.get(name).map(|text| text.parse::<Timestamp>());
         read.transpose()

@@ -1,7 +1,8 @@
 //! `GET /ops/voice-health`: how well callers are served, as a page, as JSON, or for Prometheus; and its runbook.
 //!
 //! All tenants are for the addresses of `http.metrics_allow`, as `/metrics` is; a tenant's API key, or the login of one of
-//! its managers, shows its own. A page of the dashboard asks with `?tenant=`, which is how a login is meant.
+//! its managers, shows its own. A page of the dashboard asks with `?tenant=`, which is how a login is meant. A browser that
+//! is signed in gets the dashboard's page of the same name, where the dashboard is built.
 
 use std::time::Instant;
 
@@ -18,6 +19,7 @@ use switchboard_store::{Actor, ListFilter, Purpose, StoreError, Tenant, TenantId
 
 use crate::http::address::ClientAddress;
 use crate::http::api::{ApiContext, access};
+use crate::http::dashboard;
 use crate::http::problem::Problem;
 use crate::http::visitor::Visitor;
 use crate::ops::alerts::WebhookAnswers;
@@ -100,6 +102,11 @@ async fn by_accept(
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let format = if accept.contains("text/html") {
+        let headers = request.headers();
+        let is_person = !headers.contains_key(AUTHORIZATION) && ops.api.has_login(headers);
+        if let Some(app) = is_person.then(|| dashboard::app(headers)).flatten() {
+            return app;
+        }
         Format::Page
     } else if accept.contains("application/json") {
         Format::Json

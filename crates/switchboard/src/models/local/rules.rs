@@ -404,6 +404,28 @@ pub(super) const RULES: &[(&str, &[&str])] = &[
             "how long does S1 take",
             "could you say that again",
             "could you repeat that",
+            "OPTOUT",
+            "OPTOUT",
+            "please OPTOUT",
+        ],
+    ),
+    // Said in anger and in few words; the law wants it understood (M6).
+    (
+        "OPTOUT",
+        &[
+            "stop calling me",
+            "stop calling me please",
+            "stop calling",
+            "do not call me again",
+            "don't call me again",
+            "don't call me any more",
+            "never call me again",
+            "do not call me",
+            "take me off your list",
+            "take me off your list please",
+            "i don't want to be called",
+            "i do not want to be called any more",
+            "i want to opt out",
         ],
     ),
     (

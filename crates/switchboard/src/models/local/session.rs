@@ -281,7 +281,7 @@ impl Session {
                 }
             }
             // Samples come by `send_audio`, and closing ends the loop before this.
-            ToModel::Audio(_) | ToModel::Close => {}
+            ToModel::Audio(_) | ToModel::QuietAudio(_) | ToModel::Close => {}
         }
     }
 

@@ -28,6 +28,7 @@ use switchboard_wire::openai::{
 };
 use switchboard_wire::websocket::{Message, close_code};
 
+use crate::config::prices::RunningBill;
 use crate::model::{ModelEvent, ModelFormats};
 use crate::models::breaker::Attempt;
 use crate::socket::{SocketError, WebSocket, dial};
@@ -38,6 +39,8 @@ pub use session::OpenAiSetup;
 
 /// Longest piece of a delta that is played at once: a multiple of 480 bytes of G.711 (640 base64 characters, 60 ms).
 const PIECE_MS: u64 = 240;
+/// Most of a quiet line that is gathered into one message. What follows it is loud or of no hurry either.
+const GATHER_MS: u64 = 100;
 
 /// One open session.
 #[derive(Debug)]
@@ -48,12 +51,16 @@ pub struct OpenAiRealtime {
     history: Vec<HistoryTurn>,
     names: Names,
     ready: VecDeque<ModelEvent>,
+    /// The caller's quiet line, in the session's input format, that goes with the next message.
+    gathered: Vec<u8>,
     /// Replies asked for in this session, for the ids of their requests.
     asked: u32,
     /// The request for a reply that the vendor has neither begun nor refused.
     open_request: Option<String>,
     /// What hearing the caller has cost and no reply has been billed for.
     unbilled_micros: u64,
+    /// What the ledger has of this session.
+    running_bill: RunningBill,
     /// Until the session is ready or has failed. None for probes.
     attempt: Option<Attempt>,
     /// The caller's media goes to the vendor, and this socket stands beside it.
@@ -110,9 +117,11 @@ impl OpenAiRealtime {
             history,
             names: Names::new(session),
             ready: VecDeque::new(),
+            gathered: Vec::new(),
             asked: 0,
             open_request: None,
             unbilled_micros: 0,
+            running_bill: RunningBill::default(),
             attempt: None,
             direct,
             is_second: session > 0,
@@ -190,8 +199,9 @@ impl OpenAiRealtime {
 
     /// What this model is asked to do, in the vendor's words.
     pub fn send(&mut self, command: ToModel) {
+        self.send_gathered();
         match command {
-            ToModel::Open { .. } | ToModel::Audio(_) => {}
+            ToModel::Open { .. } | ToModel::Audio(_) | ToModel::QuietAudio(_) => {}
             ToModel::Silence(span) => self.send_silence(span.millis()),
             ToModel::Text(words) => self.send_words(words.expose()),
             ToModel::Remember(turn) => self.remember(&turn),
@@ -268,10 +278,42 @@ impl OpenAiRealtime {
 
     /// The caller's audio as base64 text in the session's input format.
     pub fn send_audio(&mut self, base64: &[u8]) {
-        if self.state == State::Ready && self.direct.is_none() {
-            self.socket
-                .send_parts(&[APPEND_PREFIX, base64, APPEND_SUFFIX]);
+        if self.state != State::Ready || self.direct.is_some() {
+            return;
         }
+        if self.gathered.is_empty() {
+            return self.append(base64);
+        }
+        // One message for both: a base64 text that ends in padding cannot be joined.
+        let quiet = self.gathered.len();
+        if STANDARD.decode_vec(base64, &mut self.gathered).is_err() {
+            self.gathered.truncate(quiet);
+        }
+        self.send_gathered();
+    }
+
+    /// The caller's quiet line, in the session's input format.
+    pub fn gather_audio(&mut self, bytes: &[u8]) {
+        if self.state != State::Ready || self.direct.is_some() {
+            return;
+        }
+        self.gathered.extend_from_slice(bytes);
+        if self.gathered.len() >= self.setup.formats.input.bytes_of(GATHER_MS) {
+            self.send_gathered();
+        }
+    }
+
+    fn send_gathered(&mut self) {
+        if !self.gathered.is_empty() {
+            let text = STANDARD.encode(&self.gathered);
+            self.gathered.clear();
+            self.append(text.as_bytes());
+        }
+    }
+
+    fn append(&mut self, base64: &[u8]) {
+        self.socket
+            .send_parts(&[APPEND_PREFIX, base64, APPEND_SUFFIX]);
     }
 
     fn send_silence(&mut self, ms: u64) {

@@ -246,3 +246,54 @@ async fn a_closed_session_says_goodbye_behind_everything_it_sent() {
     let closed = tokio::time::timeout(PATIENCE, closing).await;
     closed.expect("in time").expect("without a panic");
 }
+
+/// The bytes of the next append.
+async fn appended(vendor: &mut WebSocket) -> Vec<u8> {
+    let append = heard(vendor).await;
+    assert_eq!(append["type"], "input_audio_buffer.append");
+    let audio = append["audio"].as_str().expect("base64");
+    STANDARD.decode(audio).expect("base64")
+}
+
+#[tokio::test]
+async fn a_quiet_line_goes_in_messages_of_100_ms() {
+    let (mut model, mut vendor) = ready().await;
+    for frame in 0..10 {
+        model.gather_audio(&[frame; 160]);
+    }
+    model.flush().await;
+    let first = appended(&mut vendor).await;
+    assert_eq!(first.len(), 800);
+    assert_eq!((first[0], first[799]), (0, 4));
+    assert_eq!(appended(&mut vendor).await.last(), Some(&9));
+}
+
+#[tokio::test]
+async fn what_was_gathered_goes_before_a_voice_and_before_anything_else_that_is_asked_for() {
+    let (mut model, mut vendor) = ready().await;
+    model.gather_audio(&[1; 160]);
+    model.gather_audio(&[2; 160]);
+    model.send_audio(STANDARD.encode([3; 160]).as_bytes());
+    model.gather_audio(&[4; 160]);
+    model.send(ToModel::CommitTurn);
+    model.send_audio(STANDARD.encode([5; 160]).as_bytes());
+    model.flush().await;
+    let together = [[1; 160], [2; 160], [3; 160]].concat();
+    assert_eq!(appended(&mut vendor).await, together);
+    assert_eq!(appended(&mut vendor).await, [4; 160]);
+    assert_eq!(
+        heard(&mut vendor).await["type"],
+        "input_audio_buffer.commit"
+    );
+    assert_eq!(appended(&mut vendor).await, [5; 160]);
+}
+
+#[tokio::test]
+async fn text_that_is_no_base64_takes_nothing_with_it() {
+    let (mut model, mut vendor) = ready().await;
+    model.gather_audio(&[1; 160]);
+    model.send_audio(b"no base64");
+    model.send(ToModel::CommitTurn);
+    model.flush().await;
+    assert_eq!(appended(&mut vendor).await, [1; 160]);
+}

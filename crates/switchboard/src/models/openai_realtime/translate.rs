@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use switchboard_call::Language;
+use switchboard_call::ids::ItemId;
 use switchboard_call::input::{
     CallerWords, FromModel, ModelFailure, ReplyDone, ReplyOutcome, ToolRequest,
 };
@@ -11,8 +12,8 @@ use switchboard_wire::openai::{
 };
 
 use super::{OpenAiRealtime, PIECE_MS, State};
-use crate::config::prices::{TokenCount, TokenUsage};
-use crate::model::{ModelAudio, ModelEvent, ModelUsage, Payload, length_of};
+use crate::config::prices::{TokenCount, TokenUsage, UsageCost};
+use crate::model::{ModelAudio, ModelEvent, ModelUsage, Payload, UsagePart, length_of};
 
 /// Events that say nothing we act on, and are most of a reply beside its audio and words.
 const OF_NO_USE: [&[u8]; 8] = [
@@ -135,7 +136,8 @@ impl OpenAiRealtime {
             } => {
                 let language = languages.and_then(|heard| Language::parse(&heard.first()?.code));
                 self.on_caller_words(&item_id, &transcript, language);
-                self.on_transcription_usage(usage);
+                let item = self.names.item(&item_id);
+                self.on_transcription_usage(item, usage);
             }
             ServerEvent::ResponseCreated { response } => {
                 self.open_request = None;
@@ -245,73 +247,82 @@ impl OpenAiRealtime {
             image: count(input.image_tokens, cached.image_tokens, 0),
             ..TokenUsage::default()
         };
-        let cost_micros = self.setup.prices.cost(&tokens).to_micros();
-        self.ready.push_back(ModelEvent::Usage(ModelUsage {
-            component: "reply",
+        let parts = self.bill(&self.setup.prices.components(&tokens));
+        let used = ModelUsage {
             model: self.setup.model.clone(),
-            quantities: vec![
-                ("input_text_tokens", input.text_tokens),
-                ("input_audio_tokens", input.audio_tokens),
-                ("input_image_tokens", input.image_tokens),
-                ("cached_text_tokens", cached.text_tokens),
-                ("cached_audio_tokens", cached.audio_tokens),
-                ("cached_image_tokens", cached.image_tokens),
-                ("output_text_tokens", output.text_tokens),
-                ("output_audio_tokens", output.audio_tokens),
-            ],
-            cost_micros,
-        }));
+            item: None,
+            parts,
+        };
+        let cost_micros = used.cost_micros();
+        self.ready.push_back(ModelEvent::Usage(used));
         cost_micros
     }
 
-    fn on_transcription_usage(&mut self, usage: TranscriptionUsage) {
+    /// One line of the ledger per component. Rounding is carried on, so that the session's lines are its exact cost.
+    fn bill(&mut self, costs: &[UsageCost]) -> Vec<UsagePart> {
+        let lines = costs.iter().map(|cost| UsagePart {
+            component: cost.component,
+            unit: cost.unit,
+            quantity: cost.quantity,
+            cost_micros: self.running_bill.add(cost.cost),
+        });
+        lines.collect()
+    }
+
+    /// One line, whatever it is counted in.
+    fn on_transcription_usage(&mut self, item: ItemId, usage: TranscriptionUsage) {
         let Some(model) = self.setup.transcription_model.clone() else {
             return;
         };
-        let (tokens, quantities) = match usage {
+        let (tokens, unit, quantity) = match usage {
             TranscriptionUsage::Tokens {
                 input_tokens,
                 output_tokens,
+                input_token_details,
                 ..
-            } => (
-                TokenUsage {
-                    audio: TokenCount {
-                        input: input_tokens,
-                        ..TokenCount::default()
-                    },
-                    text: TokenCount {
-                        output: output_tokens,
-                        ..TokenCount::default()
-                    },
+            } => {
+                let details = input_token_details.unwrap_or_default();
+                // What is not said to be text is audio: the dearer of the two, where they differ.
+                let text_in = details.text_tokens.min(input_tokens);
+                let count = |input, output| TokenCount {
+                    input,
+                    output,
+                    ..TokenCount::default()
+                };
+                let tokens = TokenUsage {
+                    audio: count(input_tokens - text_in, 0),
+                    text: count(text_in, output_tokens),
                     ..TokenUsage::default()
-                },
-                vec![
-                    ("input_audio_tokens", input_tokens),
-                    ("output_text_tokens", output_tokens),
-                ],
-            ),
+                };
+                (tokens, "tokens", input_tokens.saturating_add(output_tokens))
+            }
             TranscriptionUsage::Duration { seconds } => {
-                let milliseconds = (seconds.clamp(0.0, 86_400.0) * 1_000.0) as u64;
+                let milliseconds = (seconds.clamp(0.0, 86_400.0) * 1_000.0).ceil() as u64;
                 let tokens = TokenUsage {
                     audio_ms: milliseconds,
                     ..TokenUsage::default()
                 };
-                (tokens, vec![("audio_ms", milliseconds)])
+                (tokens, "ms", milliseconds)
             }
             TranscriptionUsage::Unknown => return,
         };
-        let cost_micros = self.setup.transcription_prices.cost(&tokens).to_micros();
-        // The core knows no other bill than a reply's: hearing the caller counts with the next one.
-        self.unbilled_micros = self.unbilled_micros.saturating_add(cost_micros);
-        if quantities.iter().any(|(_, quantity)| *quantity > 0) {
-            let component = "transcription";
-            self.ready.push_back(ModelEvent::Usage(ModelUsage {
-                component,
-                model,
-                quantities,
-                cost_micros,
-            }));
+        let line = UsageCost {
+            component: "transcription",
+            unit,
+            quantity,
+            cost: self.setup.transcription_prices.cost(&tokens),
+        };
+        if quantity == 0 {
+            return;
         }
+        let used = ModelUsage {
+            model,
+            item: Some(item),
+            parts: self.bill(&[line]),
+        };
+        // The core knows no other bill than a reply's: hearing the caller counts with the next one.
+        self.unbilled_micros = self.unbilled_micros.saturating_add(used.cost_micros());
+        self.ready.push_back(ModelEvent::Usage(used));
     }
 
     /// Before the session is configured an error means that nothing of it was taken; afterwards errors are the

@@ -233,10 +233,11 @@ impl AlertWatch {
             }
             self.waiting.pop_front();
         }
-        self.mail.tell(&told);
-        if let Err(error) = self.see(at).await {
-            tracing::warn!(%error, "open alerts cannot be marked as seen");
+        match self.see(at).await {
+            Ok(over) => told.extend(over),
+            Err(error) => tracing::warn!(%error, "open alerts cannot be marked as seen"),
         }
+        self.mail.tell(&told);
     }
 
     async fn store(&self, decision: &Decision) -> Result<bool, StoreError> {
@@ -272,8 +273,9 @@ impl AlertWatch {
         }
     }
 
-    /// Marks what this node still finds, and clears what a node that is gone had found.
-    async fn see(&self, at: Timestamp) -> Result<(), StoreError> {
+    /// Marks what this node still finds, and clears what a node that is gone had found: its operators were told that it
+    /// began, and are told that it is over.
+    async fn see(&self, at: Timestamp) -> Result<Vec<Notice>, StoreError> {
         let installation = self.reception.store.installation();
         for ((subject, rule), phase) in &self.phases {
             if *subject == Subject::Node && is_raised(*phase) {
@@ -281,10 +283,16 @@ impl AlertWatch {
                 installation.see_alert(&word, &self.node, at).await?;
             }
         }
-        installation
-            .clear_unseen_alerts(at - UNSEEN_MAX, at)
-            .await?;
-        Ok(())
+        let unseen = installation.clear_unseen_alerts(at - UNSEEN_MAX, at);
+        let over = unseen.await?.into_iter().filter_map(|alert| {
+            Some(Notice {
+                rule: RuleName::parse(alert.rule.as_str())?,
+                change: Change::Clear,
+                whose: alert.subject,
+                at,
+            })
+        });
+        Ok(over.collect())
     }
 
     fn tell(&self, decision: &Decision) {

@@ -25,8 +25,10 @@ const CONTEXT_BYTES_MAX: usize = 4_000;
 const MINTERS_MAX: usize = 50_000;
 /// Pause between two sweeps.
 const SWEEP_PERIOD: Duration = Duration::from_secs(600);
-/// How long it is known which user and contact a session was of.
-const STARTED_KEPT: TimeDelta = TimeDelta::days(30);
+/// How long it is known which user and contact a session was of: as long as costs are summed by user.
+const STARTED_KEPT: TimeDelta = TimeDelta::days(400);
+/// How long it is known what the agent was told about it.
+const CONTEXT_KEPT: TimeDelta = TimeDelta::days(30);
 
 /// What somebody asks for.
 pub(super) struct Wish {
@@ -201,6 +203,9 @@ async fn sweep(store: &Store) -> Result<u64, StoreError> {
         let scope = TenantScope::new(tenant.id, Actor::System, Purpose::Maintain);
         let rows = store.tenant(scope);
         dropped += rows.forget_voice_sessions(now, now - STARTED_KEPT).await?;
+        dropped += rows.forget_session_contexts(now - CONTEXT_KEPT).await?;
+        // Beside the sessions, because those of apps are most of what holds money and is never seen again.
+        dropped += rows.forget_budget_holds(now).await?;
     }
     Ok(dropped)
 }

@@ -53,10 +53,11 @@ impl Farewell {
             return Self::with_error("server_error", word, close_code::INTERNAL);
         }
         match (end.reason, client) {
-            (EndReason::Drained | EndReason::HandedOff(HandoffReason::ProcessLost), _)
-            | (EndReason::NobodyToHandOffTo(HandoffReason::ProcessLost), _) => {
-                Self::plain(word, close_code::GOING_AWAY)
-            }
+            (
+                EndReason::HandedOff(HandoffReason::ProcessLost | HandoffReason::Drained)
+                | EndReason::NobodyToHandOffTo(HandoffReason::ProcessLost | HandoffReason::Drained),
+                _,
+            ) => Self::plain(word, close_code::GOING_AWAY),
             (
                 EndReason::HandedOff(HandoffReason::Budget)
                 | EndReason::NobodyToHandOffTo(HandoffReason::Budget),
@@ -149,7 +150,10 @@ mod tests {
                 after(failed, client),
                 (Some("model_failed".to_owned()), 1011)
             );
-            assert_eq!(after(EndReason::Drained, client), (None, 1001));
+            assert_eq!(
+                after(EndReason::NobodyToHandOffTo(HandoffReason::Drained), client),
+                (None, 1001)
+            );
         }
     }
 }

@@ -24,6 +24,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use serde_json::{Map, Value, json};
+use switchboard_call::BudgetKind;
 use switchboard_call::end::End;
 use switchboard_call::event::{CallEvent, EventKind};
 use switchboard_call::input::{FromLeg, FromModel, TurnTaking};
@@ -121,11 +122,14 @@ impl ClientProtocol {
             told["session_id"] = json!(session_id);
             protocol.say_own("switchboard.session", told);
         }
+        if let Some(text) = protocol.setup.agent.disclosure.take() {
+            protocol.say_own("switchboard.disclosure", json!({ "text": text }));
+        }
         protocol
     }
 
     /// The client is back. What it missed follows; `is_complete` says whether that is all of it.
-    pub(super) fn tell_resumed(&mut self, offer: &ResumeOffer, is_complete: bool) {
+    pub(in crate::channels) fn tell_resumed(&mut self, offer: &ResumeOffer, is_complete: bool) {
         let mut told = told_of(offer);
         told["complete"] = json!(is_complete);
         self.say_own("switchboard.resumed", told);
@@ -210,19 +214,56 @@ impl ClientProtocol {
                 ..
             } => self.replies.on_turn_cut(now, desk),
             EventKind::LateAudioDropped { .. } => self.replies.on_dropped(),
+            EventKind::StaffTookOver => {
+                // Whatever its player still holds of the agent is not to be heard over a person.
+                self.listening.tell_started(desk);
+                self.say_own("switchboard.staff", json!({ "has_call": true }));
+            }
+            EventKind::StaffGaveBack { .. } => {
+                self.replies.end_staff(desk);
+                self.say_own("switchboard.staff", json!({ "has_call": false }));
+            }
             EventKind::HandoffStarted { reason } => {
+                self.replies.end_staff(desk);
                 self.say_own("switchboard.handoff", json!({ "reason": reason.as_str() }));
             }
-            EventKind::BudgetWarned { spent_micros } => {
-                self.say_own(
-                    "switchboard.budget",
-                    json!({ "spent_micros": spent_micros }),
-                );
+            EventKind::BudgetWarned {
+                budget,
+                spent_micros,
+            } => self.tell_budget(*budget, *spent_micros, false),
+            EventKind::BudgetSpent {
+                budget,
+                spent_micros,
+            } => self.tell_budget(*budget, *spent_micros, true),
+            // That something is done, never with what: arguments and results are read by staff.
+            EventKind::ToolStarted { name, .. } => {
+                self.say_own("switchboard.tool_started", json!({ "tool": name }));
             }
+            EventKind::ToolFinished {
+                name, status, took, ..
+            } => self.say_own(
+                "switchboard.tool_finished",
+                json!({ "tool": name, "status": status.as_str(), "took_ms": took.millis() }),
+            ),
+            EventKind::ConfirmationAsked { name } => {
+                self.say_own("switchboard.confirmation_asked", json!({ "tool": name }));
+            }
+            EventKind::ConfirmationAnswered { name, agreed } => self.say_own(
+                "switchboard.confirmation_answered",
+                json!({ "tool": name, "agreed": agreed }),
+            ),
             EventKind::CallEnded(end) => self.on_ended(now, *end),
             _ => {}
         }
         self.settle_track();
+    }
+
+    /// A budget is nearly spent, or does not hold another reply.
+    fn tell_budget(&mut self, budget: BudgetKind, spent_micros: u64, is_spent: bool) {
+        let word = json!({
+            "budget": budget.as_str(), "spent_micros": spent_micros, "spent": is_spent,
+        });
+        self.say_own("switchboard.budget", word);
     }
 
     fn on_ended(&mut self, now: Instant, end: End) {
@@ -301,6 +342,15 @@ impl ClientProtocol {
                     .map_or(CALL_FORMAT, |track| track.format);
                 self.replies.play_phrase(now, payload.length(format), desk)
             }
+            // Over a track a person is simply heard; in events their voice needs a response to be in.
+            ToLeg::PlayStaff { .. } if self.track.is_some() => {
+                self.has_spoken = true;
+                return;
+            }
+            ToLeg::PlayStaff { .. } => {
+                self.replies
+                    .play_staff(now, payload.length(CALL_FORMAT), desk)
+            }
             _ => None,
         };
         if let Some(track) = &mut self.track {
@@ -327,7 +377,11 @@ impl ClientProtocol {
                     track.on_clear(&mut self.desk);
                 }
             }
-            ToLeg::Play { .. } | ToLeg::PlayPhrase { .. } | ToLeg::HangUp | ToLeg::Cut => {}
+            ToLeg::Play { .. }
+            | ToLeg::PlayPhrase { .. }
+            | ToLeg::PlayStaff { .. }
+            | ToLeg::HangUp
+            | ToLeg::Cut => {}
         }
     }
 

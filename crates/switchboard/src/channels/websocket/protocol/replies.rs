@@ -22,6 +22,11 @@ const UNDECIDED_MAX: Duration = Duration::from_secs(2);
 /// Tools may take 10 s and a model's reopening less.
 const UNTOUCHED_MAX: Duration = Duration::from_secs(30);
 
+/// A person of staff who says nothing for this long has finished a response.
+const STAFF_PAUSE: Duration = Duration::from_secs(1);
+/// A client holds a response's sound until it is over.
+const STAFF_LENGTH_MAX: Span = Span::from_secs(30);
+
 /// What is known about a spoken item that a client reports about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Spoken {
@@ -44,6 +49,8 @@ pub(super) struct Replies {
     arriving: Option<AudioId>,
     /// The core stopped the reply, but may still take it back.
     stopped: Option<Instant>,
+    /// The front is no reply of a model: a person of staff speaks.
+    is_staff: bool,
 }
 
 impl Replies {
@@ -220,6 +227,36 @@ impl Replies {
         Some(front.play_phrase(length, desk))
     }
 
+    /// A person of staff speaks in the agent's place. A response of theirs ends with a pause, or when it gets long: a
+    /// client shows and keeps it as one.
+    pub(super) fn play_staff(
+        &mut self,
+        now: Instant,
+        length: Span,
+        desk: &mut Desk,
+    ) -> Option<Arc<AudioDeltaPrefix>> {
+        let is_long = |front: &WireResponse| front.sent() >= STAFF_LENGTH_MAX;
+        if self.is_staff && self.queue.front().is_some_and(is_long) {
+            self.end_staff(desk);
+        }
+        if !self.is_staff {
+            // What the agent was saying was stopped before.
+            self.cancel_all(now, ResponseReason::ClientCancelled, desk);
+            self.open(now, desk);
+            self.is_staff = true;
+            self.queue.front_mut()?.stage = Stage::Continues;
+            self.announce_front(desk);
+        }
+        self.play_phrase(now, length, desk)
+    }
+
+    /// The person has said what they said.
+    pub(super) fn end_staff(&mut self, desk: &mut Desk) {
+        if std::mem::take(&mut self.is_staff) {
+            self.finish_front(None, desk);
+        }
+    }
+
     /// Ends what is done and played, and lets the next one begin.
     pub(super) fn settle(&mut self, desk: &mut Desk) {
         while let Some(front) = self.queue.front() {
@@ -280,6 +317,7 @@ impl Replies {
     /// Nothing of what was asked for is heard any more. Whoever waits for a response gets its end.
     pub(super) fn cancel_all(&mut self, now: Instant, reason: ResponseReason, desk: &mut Desk) {
         self.stopped = None;
+        self.is_staff = false;
         if self.asked.is_some() {
             self.open(now, desk);
         }
@@ -355,6 +393,9 @@ impl Replies {
     }
 
     pub(super) fn on_time(&mut self, now: Instant, desk: &mut Desk) {
+        if self.staff_until().is_some_and(|until| now >= until) {
+            self.end_staff(desk);
+        }
         if self
             .stopped
             .is_some_and(|since| now >= since + UNDECIDED_MAX)
@@ -382,6 +423,12 @@ impl Replies {
             .queue
             .front()
             .map(|front| front.touched + UNTOUCHED_MAX);
-        stopped.into_iter().chain(untouched).min()
+        let staff = self.staff_until();
+        stopped.into_iter().chain(untouched).chain(staff).min()
+    }
+
+    fn staff_until(&self) -> Option<Instant> {
+        let front = self.queue.front().filter(|_| self.is_staff)?;
+        Some(front.touched + STAFF_PAUSE)
     }
 }

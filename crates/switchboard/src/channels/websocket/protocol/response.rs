@@ -119,6 +119,13 @@ impl WireResponse {
         self.pieces.iter().any(|piece| !piece.is_played)
     }
 
+    /// Audio of it that was given to the client.
+    pub(super) fn sent(&self) -> Span {
+        self.spoken
+            .as_ref()
+            .map_or(Span::ZERO, |spoken| spoken.sent)
+    }
+
     pub(super) fn has_played(&self) -> bool {
         self.spoken
             .as_ref()
@@ -420,7 +427,9 @@ impl SpokenItem {
     fn book(&mut self, item: Option<ItemId>, starts_in_item: Span, length: Span) {
         let goes_on = self.segments.last().is_some_and(|last| {
             last.item == item
-                && last.starts_in_item + self.sent.saturating_sub(last.starts) == starts_in_item
+                && (item.is_none()
+                    || last.starts_in_item + self.sent.saturating_sub(last.starts)
+                        == starts_in_item)
         });
         if !goes_on {
             self.segments.push(Segment {

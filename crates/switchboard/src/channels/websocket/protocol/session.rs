@@ -29,6 +29,8 @@ pub(in crate::channels) struct AgentProfile {
     pub(in crate::channels) pcm_rates_hz: Vec<u32>,
     /// Unix seconds at which the session ends at the latest.
     pub(in crate::channels) expires_at: u64,
+    /// What people must be told before they talk, where the agent does not say it itself.
+    pub(in crate::channels) disclosure: Option<String>,
 }
 
 /// The session before the client said anything.

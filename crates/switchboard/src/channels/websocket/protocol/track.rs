@@ -87,8 +87,11 @@ impl ClientProtocol {
             playing: None,
             is_sounding: false,
         });
-        let told = json!({ "session_id": protocol.setup.session_id, "call_id": call });
-        protocol.say_own("switchboard.session", told);
+        // Who may come back was told already, and how.
+        if protocol.setup.resume.is_none() {
+            let told = json!({ "session_id": protocol.setup.session_id, "call_id": call });
+            protocol.say_own("switchboard.session", told);
+        }
         Ok(protocol)
     }
 

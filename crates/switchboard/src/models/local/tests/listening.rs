@@ -71,14 +71,32 @@ async fn unscripted_paraphrases_in_three_voices_name_their_service() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sentences_about_something_else_are_not_taken_for_bookings() {
     let listener = Listener::new();
-    let (mut taken, mut total) = (0, 0);
+    let (mut taken, mut opted_out, mut total) = (0, 0, 0);
     for text in FOREIGN {
         for voice in VOICES {
             let meaning = listener.understands(text, voice, Expecting::Request).await;
             total += 1;
             taken += usize::from(meaning.service.is_some() || meaning.intent == Some(Intent::Book));
+            opted_out += usize::from(meaning.intent == Some(Intent::OptOut));
         }
     }
     eprintln!("foreign sentences: {taken} of {total} taken for a booking");
     assert!(taken * 100 <= total * 6, "{taken} of {total}");
+    assert_eq!(opted_out, 0, "nobody asked for that");
+}
+
+/// M6: "stop calling me" is heard, and nothing else is made of it. Short words in other orders ("do not call me again") are lost by
+/// the recogniser; who says them is asked again, and after three times goes to a person.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn m6_who_says_stop_calling_me_is_heard_in_three_voices() {
+    let listener = Listener::new();
+    let mut heard = 0;
+    for voice in VOICES {
+        let text = "please stop calling me";
+        let meaning = listener.understands(text, voice, Expecting::Request).await;
+        heard += usize::from(meaning.intent == Some(Intent::OptOut));
+        assert_eq!(meaning.service, None, "{voice}");
+        assert_ne!(meaning.intent, Some(Intent::Book), "{voice}");
+    }
+    assert!(heard >= 2, "{heard} of {}", VOICES.len());
 }

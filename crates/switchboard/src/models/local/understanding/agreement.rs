@@ -38,6 +38,10 @@ impl Meaning {
             Intent::Book => others
                 .iter()
                 .all(|other| other.intent == Some(Intent::Book)),
+            // Nobody says it by chance, and the sceptical hearing loses it in most voices.
+            Intent::OptOut => others
+                .iter()
+                .any(|other| other.intent == Some(Intent::OptOut)),
             _ => sceptical.intent == Some(*intent),
         };
         Self {

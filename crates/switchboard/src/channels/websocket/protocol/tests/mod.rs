@@ -52,6 +52,7 @@ fn setup(kind: ClientKind, wants_own_events: bool) -> ClientSetup {
         silence_ms: 600,
         pcm_rates_hz: vec![16_000],
         expires_at: 1_800_000_000,
+        disclosure: None,
     };
     ClientSetup {
         agent,

@@ -3,6 +3,7 @@
 use switchboard_call::end::{End, EndReason};
 use switchboard_call::handoff::HandoffReason;
 use switchboard_call::output::Record;
+use switchboard_call::tool_call::ToolStatus;
 
 use super::*;
 
@@ -154,6 +155,7 @@ fn events_of_our_own_come_only_to_those_who_asked() {
         let mut stage = Stage::with(ClientKind::Other, wants);
         stage.speaking();
         stage.core(EventKind::BudgetWarned {
+            budget: switchboard_call::BudgetKind::Session,
             spent_micros: 4_000_000,
         });
         stage.core(EventKind::HandoffStarted {
@@ -180,6 +182,45 @@ fn events_of_our_own_come_only_to_those_who_asked() {
             assert_eq!(only(&said, "switchboard.ended")["reason"], "budget");
         }
     }
+}
+
+#[test]
+fn a_client_is_told_that_a_tool_runs_and_a_write_is_asked_about_and_never_with_what() {
+    let mut stage = Stage::with(ClientKind::Other, true);
+    let name = "book_appointment".to_owned();
+    stage.core(EventKind::ConfirmationAsked { name: name.clone() });
+    stage.core(EventKind::ConfirmationAnswered {
+        name: name.clone(),
+        agreed: true,
+    });
+    stage.core(EventKind::ToolStarted {
+        name: name.clone(),
+        idempotency_number: 1,
+    });
+    stage.core(EventKind::ToolFinished {
+        name,
+        status: ToolStatus::Answered,
+        took: Span::from_millis(25),
+        after_interruption: false,
+    });
+    let said = stage.said();
+    assert_eq!(
+        only(&said, "switchboard.confirmation_asked")["tool"],
+        "book_appointment"
+    );
+    assert_eq!(
+        only(&said, "switchboard.confirmation_answered")["agreed"],
+        true
+    );
+    assert_eq!(
+        only(&said, "switchboard.tool_started")["tool"],
+        "book_appointment"
+    );
+    let finished = only(&said, "switchboard.tool_finished");
+    assert_eq!(
+        (&finished["status"], &finished["took_ms"]),
+        (&"answered".into(), &25.into())
+    );
 }
 
 fn agent_turn(heard: &str) -> switchboard_call::turn::TurnRecord {
