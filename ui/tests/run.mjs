@@ -17,7 +17,7 @@ mkdirSync(`${artifacts}/pictures`, { recursive: true });
 
 // Each file has a server of its own, and two run side by side: most of their time is speech, which takes what it takes. The
 // pages come last, because looking them over is work for the machine.
-const files = ["booking", "failures", "talk", "pages"].map((name) => `${name}.test.mjs`).filter((name) => name.includes(wanted));
+const files = ["booking", "failures", "talk", "take-over", "pages"].map((name) => `${name}.test.mjs`).filter((name) => name.includes(wanted));
 const tests = spawn(process.execPath, ["--test", "--test-reporter=spec", "--test-concurrency=2", ...(named ? [`--test-name-pattern=${named}`] : []), ...files.map((name) => here + name)], {
   stdio: "inherit",
   env: { ...process.env, ...(isBounded ? { SWITCHBOARD_UI_BOUNDED: "1" } : {}) },

@@ -236,7 +236,11 @@ impl Session {
         let input = &session["audio"]["input"];
         let detection = &input["turn_detection"];
         self.transcribes = input["transcription"].is_object();
-        self.is_pcm = session["audio"]["output"]["format"]["type"] == "audio/pcm";
+        // Later updates leave the format as it is; who never names one gets the vendor's default.
+        match session["audio"]["output"]["format"]["type"].as_str() {
+            Some(format) => self.is_pcm = format == "audio/pcm",
+            None => self.is_pcm |= self.configured.is_none(),
+        }
         self.creates_replies = detection["create_response"].as_bool().unwrap_or(true);
         self.silence_frames = frames_of(
             detection["silence_duration_ms"]

@@ -191,7 +191,7 @@ async fn a_direct_call_is_a_call_with_transcript_cost_and_one_end() {
     assert_eq!(status.expect("answers").status(), 200);
 
     let ended = stage.ended().await;
-    stage.ends_as(&ended, "ended_by_control");
+    stage.ends_as(&ended, "caller_hung_up");
     assert_eq!(stage.model.calls()[0].hang_ups, 1);
     let turns = stage.server.turns("medspa").await;
     let said: Vec<_> = turns.iter().map(|turn| turn.speaker.as_str()).collect();

@@ -17,6 +17,42 @@ export interface Agents {
   items: Agent[];
 }
 
+export interface AuditEntry {
+  action: string;
+  actor_id: string | null;
+  actor_kind: string;
+  at: string;
+  id: string;
+  noun: string;
+  noun_id: string | null;
+  purpose: string;
+}
+
+export interface AuditList {
+  items: AuditEntry[];
+  next_cursor: string | null;
+}
+
+export interface BudgetLimits {
+  session_micros: number | null;
+  session_s: number | null;
+  tenant_day_micros: number | null;
+  user_day_micros: number | null;
+}
+
+export interface Budgets {
+  day: string;
+  defaults: BudgetLimits;
+  from: string;
+  limits: BudgetLimits;
+  own: BudgetLimits;
+  time_zone: string;
+  to: string;
+  today: DaySpending;
+  users: UserToday[];
+  warning_percent: number;
+}
+
 export interface CallCounts {
   consents: number;
   events: number;
@@ -101,6 +137,12 @@ export interface CallUsage {
 
 export type Channel = "phone" | "web_voice";
 
+export interface ClientSecret {
+  expires_at: number;
+  session: unknown;
+  value: string;
+}
+
 export type ClosingSentence = "goodbye" | "apology";
 
 export interface Consent {
@@ -139,6 +181,19 @@ export interface CostTotal {
   entries: number;
 }
 
+export interface DaySpending {
+  forecast_micros: number | null;
+  held_micros: number;
+  spent_micros: number;
+}
+
+export interface DemoLogin {
+  display_name: string;
+  email: string;
+  password: string;
+  tenant: string;
+}
+
 export type Direction = "inbound" | "outbound";
 
 export type EndClass = "success" | "caller" | "us" | "upstream" | "unknown";
@@ -146,6 +201,11 @@ export type EndClass = "success" | "caller" | "us" | "upstream" | "unknown";
 export interface EventPart {
   items: CallEvent[];
   next_after: number | null;
+}
+
+export interface FirstRun {
+  demo_logins: DemoLogin[];
+  needed: boolean;
 }
 
 export interface Handoff {
@@ -158,6 +218,11 @@ export interface Handoff {
   status: string;
   talked_s: number | null;
   target: string;
+}
+
+export interface Invited {
+  id: string;
+  link: string;
 }
 
 export interface LatencyStage {
@@ -198,7 +263,27 @@ export interface LiveLine {
   text: string;
 }
 
-export type LivePhase = "connecting" | "listening" | "thinking" | "speaking" | "tool" | "handing_off" | "ended";
+export type LivePhase = "connecting" | "listening" | "thinking" | "speaking" | "tool" | "with_staff" | "handing_off" | "ended";
+
+export interface Login {
+  capabilities: string[];
+  demo: boolean;
+  email: string;
+  expires_at: string;
+  name: string;
+  role: StaffRole;
+  second_factor: SecondFactor;
+  staff_id: string;
+  tenant: LoginTenant;
+  tenants: LoginTenant[];
+}
+
+export interface LoginTenant {
+  display_name: string;
+  id: string;
+  name: string;
+  time_zone: string;
+}
 
 export interface OutgoingTry {
   answered_by: string | null;
@@ -270,7 +355,47 @@ export interface RecordingState {
 
 export type RecordingStatus = "recording" | "stored" | "broken" | "erased";
 
+export interface Replayed {
+  id: string;
+  state: string;
+}
+
+export interface SecondFactor {
+  enrolled: boolean;
+  missing: boolean;
+  recovery_codes_left: number;
+  required: boolean;
+}
+
+export interface SecondFactorSecrets {
+  otpauth_url: string;
+  qr_svg: string;
+  recovery_codes: string[];
+  secret: string;
+}
+
 export type Speaker = "caller" | "agent" | "human" | "system";
+
+export interface StaffList {
+  items: StaffMember[];
+  next_cursor: string | null;
+}
+
+export interface StaffMember {
+  created_at: string;
+  disabled_at: string | null;
+  email: string;
+  id: string;
+  is_demo: boolean;
+  last_signed_in_at: string | null;
+  location: string | null;
+  name: string;
+  role: StaffRole;
+  second_factor: boolean;
+  sign_ins: number;
+}
+
+export type StaffRole = "viewer" | "staff" | "manager" | "owner";
 
 export interface Steered {
   id: string;
@@ -345,7 +470,7 @@ export interface TurnPart {
   next_after: number | null;
 }
 
-export type UsageBy = "day" | "agent" | "component" | "model";
+export type UsageBy = "day" | "agent" | "component" | "model" | "user";
 
 export interface UsageForecast {
   currency: string;
@@ -358,6 +483,7 @@ export interface UsageReport {
   forecast: UsageForecast[];
   from: string;
   items: UsageSum[];
+  time_zone: string;
   to: string;
   totals: UsageTotal[];
 }
@@ -372,6 +498,7 @@ export interface UsageRow {
   model: string;
   provider: string;
   quantity: number;
+  turn: number | null;
   unit: string;
 }
 
@@ -386,4 +513,69 @@ export interface UsageSum {
 export interface UsageTotal {
   cost_micros: number;
   currency: string;
+}
+
+export interface UserToday {
+  spent_micros: number;
+  user: string;
+}
+
+export interface VoiceSession {
+  database_session_id: string;
+  ephemeral_token: string;
+  expires_at: string;
+  session_id: string;
+}
+
+export interface Webhook {
+  created_at: string;
+  events: string[];
+  failing_since: string | null;
+  id: string;
+  state: WebhookState;
+  url: string;
+}
+
+export interface WebhookDeliveries {
+  items: WebhookDelivery[];
+  next_cursor: string | null;
+}
+
+export interface WebhookDelivery {
+  created_at: string;
+  endpoint_id: string;
+  event: string;
+  id: string;
+  key: string;
+  occurred_at: string;
+  payload: unknown;
+  state: WebhookDeliveryState;
+  updated_at: string;
+}
+
+export type WebhookDeliveryPage = WebhookDelivery & {
+  tries: WebhookTry[];
+};
+
+export type WebhookDeliveryState = "waiting" | "delivered" | "failed";
+
+export type WebhookState = "enabled" | "disabled" | "removed";
+
+export interface WebhookTry {
+  at: string;
+  delivery_id: string;
+  duration_ms: number;
+  endpoint_id: string;
+  error: string | null;
+  event: string;
+  ordinal: number;
+  status: number | null;
+}
+
+export type WebhookWithSecret = Webhook & {
+  secret: string;
+};
+
+export interface Webhooks {
+  items: Webhook[];
 }

@@ -77,6 +77,9 @@ fn main() -> Result<()> {
     LocalSet::new().block_on(&runtime, run(arguments))
 }
 
+/// The name of a figure, and what of a call's beginning it is.
+type Figure = (&'static str, fn(&Setup) -> Duration);
+
 fn codec_only(arguments: &Arguments) -> Result<()> {
     let pid = std::process::id();
     let share = Share {
@@ -123,7 +126,7 @@ async fn setups(arguments: &Arguments, place: &Place, voice: &Rc<CodedVoice>) ->
         // The next one meets a server at rest.
         sleep(Duration::from_millis(50)).await;
     }
-    let figures: [(&str, fn(&Setup) -> Duration); 4] = [
+    let figures: [Figure; 4] = [
         ("answered", |setup| setup.answered),
         ("connected", |setup| setup.connected),
         ("asked", |setup| setup.asked),

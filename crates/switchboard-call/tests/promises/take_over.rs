@@ -220,15 +220,27 @@ fn the_length_of_a_call_does_not_count_while_a_person_has_it() {
 #[test]
 fn a_spent_budget_touches_no_person_and_moves_the_caller_when_they_give_back() {
     let mut settings = CallSettings::default();
-    // The first reply fits, the next does not.
-    settings.limits.budget_micros = settings.limits.reply_cost_max_micros + 500;
-    let mut scenario = speaking(settings);
-    scenario.control(3_000, Control::TakeOver);
+    let limits = &mut settings.limits;
+    // What the first reply leaves is enough to say why, and for nothing else.
+    let paid = limits.reply_cost_max_micros;
+    limits.budget_micros = paid + limits.sentence_cost_max_micros + 500;
+    let mut scenario = Scenario::new(settings);
+    let answer = Answer::speaks("of course").costs(paid);
+    scenario.model.answers.push_back(answer);
+    scenario.says(1_000, 500, "when are you open");
+    scenario.control(5_000, Control::TakeOver);
     scenario.run(20_000);
-    assert!(scenario.transfers().is_empty());
-    scenario.control(20_000, Control::GiveBack).run(21_000);
-    let (at, handoff) = scenario.transfers().pop().expect("a human");
-    assert_eq!((at, handoff.reason), (20_000, HandoffReason::Budget));
+    let spent = scenario.when("budget_spent");
+    assert!(spent.is_empty() && scenario.transfers().is_empty());
+    scenario.control(20_000, Control::GiveBack).run(30_000);
+    assert_eq!(
+        scenario.when("budget_spent"),
+        [20_000],
+        "{}",
+        scenario.log()
+    );
+    let (_, handoff) = scenario.transfers().pop().expect("a human");
+    assert_eq!(handoff.reason, HandoffReason::Budget);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod left;
 mod outgoing;
+mod shared_limits;
 mod voice;
 mod webhook;
 
@@ -11,6 +12,7 @@ use switchboard_store::*;
 use super::{TestStore, at};
 pub use left::*;
 pub use outgoing::*;
+pub use shared_limits::*;
 pub use voice::*;
 pub use webhook::*;
 
@@ -355,31 +357,6 @@ pub fn person(canary: &str) -> NewStaff {
 }
 
 /// A call of this user that asks for 1 USD of a day with 10 USD.
-pub fn budget_ask(call: CallId, user: &str) -> BudgetAsk {
-    BudgetAsk {
-        call,
-        user: Some(user.into()),
-        user_day_micros: 10_000_000,
-        tenant_day_micros: 10_000_000,
-        day: DayBounds {
-            from: at(-50),
-            to: at(50),
-        },
-        least_micros: 500_000,
-        wish_micros: 1_000_000,
-        now: at(0),
-        expires_at: at(900),
-    }
-}
-
-pub fn permits() -> Vec<PermitLimit> {
-    let scope = PermitScope::Tenant;
-    vec![PermitLimit {
-        scope,
-        calls_max: 2,
-    }]
-}
-
 pub fn repeatable(credential: ApiKeyId) -> IdempotentRequest {
     IdempotentRequest {
         credential: credential.uuid(),

@@ -247,6 +247,12 @@ pub(super) const PATHS: &[Route] = &[
             "Login",
         )
     },
+    nothing(
+        "delete",
+        "/api/v1/session/second-factor",
+        "Takes the second factor away and signs the person out everywhere",
+        "",
+    ),
     open(
         "/api/v1/first-run",
         "Whether this installation is new",
@@ -359,7 +365,7 @@ pub(super) const PATHS: &[Route] = &[
         method: "post",
         takes: &["application/sdp", "multipart/form-data"],
         answer: Takes::Media(&["application/sdp"]),
-        statuses: &[201],
+        statuses: &[200, 201],
         means: "The answer to the offer",
         ..read("/v1/realtime/calls", "Begins a call over WebRTC", "")
     },

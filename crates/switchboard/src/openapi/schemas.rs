@@ -4,7 +4,11 @@ pub(super) const SCHEMAS: &[(&str, &str)] = &[
     (
         "Problem",
         "{type: string, title: string, status: integer, code: string, detail?: string, pointer?: string,
-          request_id?: string, retry_after_s?: integer}",
+          request_id?: string, retry_after_s?: integer, error?: VendorError}",
+    ),
+    (
+        "VendorError",
+        "{message: string, type: string, param: string?, code: string?}",
     ),
     ("Channel", r#""phone" | "web_voice""#),
     ("Direction", r#""inbound" | "outbound""#),

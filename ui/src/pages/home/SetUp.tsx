@@ -6,10 +6,6 @@ import { get } from "../../api/request";
 import type { CallRow, List } from "../../api/types";
 import { usePath, useSignedIn } from "../../frame/tenant";
 
-interface Readiness {
-  providers?: Record<string, { state: string; reason?: string }>;
-}
-
 interface Step {
   name: string;
   /** `null` where it cannot be told. */
@@ -23,21 +19,10 @@ export function SetUp() {
   const path = usePath();
   const talks = useQuery({ queryKey: ["set-up-talks"], queryFn: () => get<List<CallRow>>("/api/v1/calls?channel=web_voice&limit=1") });
   const calls = useQuery({ queryKey: ["set-up-calls"], queryFn: () => get<List<CallRow>>("/api/v1/calls?channel=phone&limit=1") });
-  const ready = useQuery({ queryKey: ["readiness"], queryFn: () => get<Readiness>("/readyz"), retry: false });
   const staff = useQuery({ queryKey: ["staff"], queryFn: () => get<List<unknown>>("/api/v1/staff"), enabled: mayAs(login, "manager"), retry: false });
-  const model = ready.data?.providers?.openai;
   const has = (list: { data?: List<unknown> | undefined }, count = 1) => (list.data === undefined ? null : list.data.items.length >= count);
   const steps: Step[] = [
     { name: "Talk to your agent in this browser", isDone: has(talks), how: <Link to={path("talk")}>Hear how it sounds</Link> },
-    {
-      name: "Give the agent a voice model",
-      isDone: model === undefined ? null : model.state === "active",
-      how: (
-        <>
-          Without a key agents with the model <code>auto</code> are offline demo agents. Set <code>OPENAI_API_KEY</code> and start the server again.
-        </>
-      ),
-    },
     {
       name: "Take a call on a telephone number",
       isDone: has(calls),

@@ -113,7 +113,7 @@ export default function SecondFactor() {
                 <li key={recovery}>{recovery}</li>
               ))}
             </ul>
-            <p>
+            <p className="recovery-copy">
               <Copy value={secret.recovery_codes.join("\n")} what="recovery codes">
                 Copy all recovery codes
               </Copy>

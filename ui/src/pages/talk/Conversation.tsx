@@ -157,6 +157,10 @@ function Lines({ talk, mode, isSpoken }: { talk: Talk; mode: TextMode; isSpoken:
 
 function Spoken({ line, mode }: { line: Line; mode: TextMode }) {
   const [isShown, setShown] = useState(false);
+  // Sound without words, such as a person of staff who has the call: nothing to read.
+  if (line.speaker === "agent" && line.text.trim() === "") {
+    return null;
+  }
   if (line.speaker === "agent" && mode === "final" && line.isInterim) {
     return null;
   }

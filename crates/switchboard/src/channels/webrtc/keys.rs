@@ -92,7 +92,7 @@ mod tests {
 
     fn event(code: u8, is_end: bool, duration: u16) -> [u8; 4] {
         let [high, low] = duration.to_be_bytes();
-        [code, u8::from(is_end) << 7 | 10, high, low]
+        [code, (u8::from(is_end) << 7) | 10, high, low]
     }
 
     #[test]

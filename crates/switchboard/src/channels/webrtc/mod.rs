@@ -125,7 +125,7 @@ pub fn routes(reception: Reception, ports: &WebRtcPorts) -> Result<Router> {
         comebacks: Arc::default(),
     });
     let routes = Router::new()
-        .route(PATH, post(begin))
+        .route("/v1/realtime/calls", post(begin))
         .route("/v1/realtime/calls/{id}", post(offer_again))
         .route("/v1/realtime/calls/{id}/hangup", post(hang_up))
         .with_state(endpoint);

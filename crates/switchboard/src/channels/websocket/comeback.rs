@@ -61,7 +61,7 @@ pub struct ReturningClient {
 /// What a client came back on.
 pub(in crate::channels) enum WayBack {
     /// `/v1/realtime`.
-    Socket(WebSocket),
+    Socket(Box<WebSocket>),
     /// `/v1/realtime/calls`.
     Peer(Box<ReturningPeer>),
 }
@@ -71,7 +71,7 @@ impl ReturningClient {
     pub fn attach_to(self, leg: &mut Leg) {
         match (leg, self.way) {
             (Leg::Client(leg), WayBack::Socket(socket)) => {
-                leg.come_back(socket, self.after.as_deref(), &self.offer);
+                leg.come_back(*socket, self.after.as_deref(), &self.offer);
             }
             (Leg::WebRtc(leg), WayBack::Peer(peer)) => leg.come_back(*peer, self.after, self.offer),
             _ => {}

@@ -387,7 +387,7 @@ impl FrontEndpoint {
             grace_s: self.reception.settings.sessions.grace_s,
         };
         let client = ReturningClient {
-            way: WayBack::Socket(socket),
+            way: WayBack::Socket(Box::new(socket)),
             after: ask.after.clone(),
             offer,
         };

@@ -28,9 +28,10 @@ impl StoredAudio {
     ///
     /// # Errors
     /// The answer, where it has no audio in it.
-    pub(super) fn asked(&self, headers: &HeaderMap) -> Result<Option<Range<u64>>, Response> {
+    pub(super) fn asked(&self, headers: &HeaderMap) -> Result<Option<Range<u64>>, Box<Response>> {
         if asks_for(headers, header::IF_NONE_MATCH, &self.tag) {
-            return Err(self.answer(StatusCode::NOT_MODIFIED, Body::empty()));
+            let unchanged = self.answer(StatusCode::NOT_MODIFIED, Body::empty());
+            return Err(Box::new(unchanged));
         }
         // A range of another version of the audio would not fit what the player has.
         let is_same = headers
@@ -40,7 +41,7 @@ impl StoredAudio {
         match asked.and_then(|text| text.to_str().ok()) {
             Some(text) => match range_of(text, self.whole) {
                 Some(range) => Ok(Some(range)),
-                None => Err(unsatisfiable(self.whole)),
+                None => Err(Box::new(unsatisfiable(self.whole))),
             },
             // One that is small enough is given whole; of others the first part, which players understand.
             None => Ok((self.whole > PART_BYTES_MAX).then_some(0..PART_BYTES_MAX)),

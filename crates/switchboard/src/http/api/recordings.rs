@@ -56,7 +56,7 @@ async fn play(
     };
     let range = match audio.asked(&headers) {
         Ok(range) => range,
-        Err(answer) => return Ok(answer),
+        Err(answer) => return Ok(*answer),
     };
     // Each reading leaves one trace, and a player reads in many parts.
     if range.as_ref().is_none_or(|range| range.start == 0) {

@@ -40,7 +40,7 @@ async fn play(
     };
     let range = match audio.asked(&headers) {
         Ok(range) => range,
-        Err(answer) => return Ok(answer),
+        Err(answer) => return Ok(*answer),
     };
     if range.as_ref().is_none_or(|range| range.start == 0) {
         rows.hear_voicemail(id, chrono::Utc::now()).await?;
