@@ -16,6 +16,11 @@ impl Drive {
             let _ = answer.send(Err(NotTaken::Already));
             return;
         }
+        // The caller of a direct call hears the vendor alone.
+        if self.leg.is_direct() {
+            let _ = answer.send(Err(NotTaken::NotNow));
+            return;
+        }
         self.call.handle(now, Input::Control(Control::TakeOver));
         if self.call.phase() != Phase::WithStaff {
             let _ = answer.send(Err(NotTaken::NotNow));
