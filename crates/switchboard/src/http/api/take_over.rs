@@ -14,7 +14,7 @@ use switchboard_wire::websocket::{Message as Frame, close_code};
 
 use super::{ApiContext, call_acts, parse_id};
 use crate::drive::DriveHandle;
-use crate::http::{Problem, Visitor};
+use crate::http::{Problem, Standing, Visitor};
 use crate::live::staff_line::{NotTaken, STAFF_RATE_HZ, StaffEnd, ToStaff, Voices};
 use crate::socket::{SocketLimits, WebSocket};
 use crate::upgrade;
@@ -33,6 +33,10 @@ const WRITE_TIME_MAX: Duration = Duration::from_secs(3);
 const PING_EVERY: Duration = Duration::from_secs(1);
 /// A page that has answered nothing for so long is gone, and the grace for its coming back begins.
 const SILENT_MAX: Duration = Duration::from_secs(4);
+/// Whoever talked may not any more: the grace begins as when a connection breaks.
+const SIGNED_OUT: &str = "signed_out";
+/// The code that says it.
+const CLOSE_NOT_SIGNED_IN: u16 = 4401;
 /// The caller cannot be had now.
 const CLOSE_CONFLICT: u16 = 4409;
 
@@ -48,17 +52,24 @@ async fn open(
     let live = context.reception.live.find(call);
     let live = live.ok_or_else(call_acts::not_live_here)?;
     rows.note_call_act(call, CallAct::TakeOver).await?;
+    let standing = context.reception.door.standings().of_socket(&identity);
     let limits = SocketLimits {
         message_bytes_max: SAID_BYTES_MAX,
         outgoing_bytes_max: UNREAD_BYTES_MAX,
         write_time_max: WRITE_TIME_MAX,
     };
     upgrade::accept(request, None, limits, move |socket| {
-        talk(socket, live, rows, call)
+        talk(socket, live, rows, call, standing)
     })
 }
 
-async fn talk(mut socket: WebSocket, live: DriveHandle, rows: TenantStore, call: CallId) {
+async fn talk(
+    mut socket: WebSocket,
+    live: DriveHandle,
+    rows: TenantStore,
+    call: CallId,
+    standing: Standing,
+) {
     let (end, format) = match StaffEnd::take_over(live).await {
         Ok(taken) => taken,
         Err(None) => return finish(socket, "ended").await,
@@ -70,7 +81,10 @@ async fn talk(mut socket: WebSocket, live: DriveHandle, rows: TenantStore, call:
     let began = json!({ "began": { "encoding": "pcm16", "rate_hz": STAFF_RATE_HZ } });
     send(&mut socket, &began);
     let conversation = Conversation { end, voices };
-    if let Some(over) = conversation.run(&mut socket).await {
+    if let Some(over) = conversation.run(&mut socket, standing).await {
+        if over == SIGNED_OUT {
+            return socket.close(CLOSE_NOT_SIGNED_IN, "").await;
+        }
         if over == "given_back" {
             // The caller has the agent again by now; the trace may be late.
             let _ = rows.note_call_act(call, CallAct::GiveBack).await;
@@ -111,7 +125,7 @@ struct Conversation {
 
 impl Conversation {
     /// Until it is over: why, or nothing when the page is gone.
-    async fn run(mut self, socket: &mut WebSocket) -> Option<&'static str> {
+    async fn run(mut self, socket: &mut WebSocket, mut standing: Standing) -> Option<&'static str> {
         let mut heard = Instant::now();
         let mut pings = tokio::time::interval(PING_EVERY);
         loop {
@@ -134,6 +148,7 @@ impl Conversation {
                         Ok(_) => {}
                     }
                 }
+                () = standing.lost() => return Some(SIGNED_OUT),
                 coming = self.end.next() => match coming {
                     Some(ToStaff::Caller(payload)) => {
                         let sound = self.voices.caller(&payload);
