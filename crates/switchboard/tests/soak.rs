@@ -254,7 +254,10 @@ impl Served {
                 .all(|name| measure(&text, name) == 0.0);
                 let calls = self.list("calls").await;
                 let is_ended = calls.iter().all(|call| call["status"] == "ended");
-                if is_idle && is_ended {
+                // A model is told goodbye beside the call, at most for a second after it; what is open for longer is a leak.
+                let sockets = Sockets::of(self.child.id().expect("it runs"), self.ports);
+                let is_parted = (sockets.to_model, sockets.deserted) == (0, 0);
+                if is_idle && is_ended && is_parted {
                     return;
                 }
             }
